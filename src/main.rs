@@ -1,0 +1,3 @@
+//! Hands over to the command line and turns its outcome into an exit code.
+
+fn main() {}

@@ -1,0 +1,18 @@
+//! The vocabulary of hubtally: what all other modules speak in.
+
+mod counts;
+mod event;
+mod receipt;
+mod repo;
+mod source;
+mod time;
+
+pub use counts::{DayCounts, Downloads, Files, Likes, Uniques};
+pub use event::{
+    AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,
+    stored_number,
+};
+pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
+pub use repo::{OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
+pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};
+pub use time::{DAY_MS, Day, DayRange, Millis, SESSION_GAP_MS};

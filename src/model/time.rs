@@ -1,0 +1,160 @@
+//! Instants in milliseconds, UTC days and ranges of days.
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, NaiveDate};
+
+/// Milliseconds in a UTC day.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// Two counted events of a downloader on a repo that are this far apart, or farther, belong to two sessions.
+pub const SESSION_GAP_MS: i64 = 1_800_000;
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    /// Events before 2015-01-01T00:00:00Z are rejected; the bound is fixed so that acceptance never depends on a clock.
+    pub const EARLIEST: Millis = Millis(1_420_070_400_000);
+    /// Events at or after 2100-01-01T00:00:00Z are rejected.
+    pub const LATEST: Millis = Millis(4_102_444_800_000);
+
+    /// The instant if it lies in the window in which events are accepted.
+    #[must_use]
+    pub fn accepted(self) -> Option<Millis> {
+        (Self::EARLIEST..Self::LATEST).contains(&self).then_some(self)
+    }
+
+    /// The UTC day the instant falls on.
+    #[must_use]
+    pub fn day(self) -> Day {
+        let days = self.0.div_euclid(DAY_MS);
+        Day(u16::try_from(days).unwrap_or(if days < 0 { 0 } else { u16::MAX }))
+    }
+
+    /// Milliseconds since the start of its UTC day, 0 to 86,399,999.
+    #[must_use]
+    pub fn ms_of_day(self) -> u32 {
+        u32::try_from(self.0.rem_euclid(DAY_MS)).unwrap_or(0)
+    }
+
+    /// Reads an RFC 3339 instant such as `2026-11-20T12:00:00Z`.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Millis> {
+        DateTime::parse_from_rfc3339(text).ok().map(|at| Millis(at.timestamp_millis()))
+    }
+}
+
+impl fmt::Display for Millis {
+    /// RFC 3339 in UTC with milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_timestamp_millis(self.0) {
+            Some(at) => write!(f, "{}", at.format("%Y-%m-%dT%H:%M:%S%.3fZ")),
+            None => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+/// A UTC day: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(pub u16);
+
+impl Day {
+    /// The first instant of the day.
+    #[must_use]
+    pub fn start(self) -> Millis {
+        Millis(i64::from(self.0) * DAY_MS)
+    }
+
+    /// The day after.
+    #[must_use]
+    pub fn next(self) -> Day {
+        Day(self.0.saturating_add(1))
+    }
+
+    /// The day before.
+    #[must_use]
+    pub fn previous(self) -> Day {
+        Day(self.0.saturating_sub(1))
+    }
+
+    /// The day `days` earlier.
+    #[must_use]
+    pub fn minus(self, days: u16) -> Day {
+        Day(self.0.saturating_sub(days))
+    }
+
+    /// The calendar date.
+    #[must_use]
+    pub fn date(self) -> NaiveDate {
+        NaiveDate::from_epoch_days(i32::from(self.0)).unwrap_or_default()
+    }
+
+    /// The calendar year, 1970 to 2149.
+    #[must_use]
+    pub fn year(self) -> u16 {
+        u16::try_from(self.date().year()).unwrap_or(0)
+    }
+
+    /// The first day of a calendar year.
+    #[must_use]
+    pub fn first_of_year(year: u16) -> Day {
+        NaiveDate::from_ymd_opt(i32::from(year), 1, 1).and_then(Day::from_date).unwrap_or_default()
+    }
+
+    /// The day of a date, if it lies between 1970 and 2149.
+    #[must_use]
+    pub fn from_date(date: NaiveDate) -> Option<Day> {
+        u16::try_from(date.to_epoch_days()).ok().map(Day)
+    }
+
+    /// Reads `YYYY-MM-DD`, exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Day> {
+        if text.len() != 10 {
+            return None;
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(Day::from_date)
+    }
+}
+
+impl fmt::Display for Day {
+    /// `YYYY-MM-DD`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = self.date();
+        write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+    }
+}
+
+/// Days from `first` to `last`, both included; empty when `first > last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DayRange {
+    pub first: Day,
+    pub last: Day,
+}
+
+impl DayRange {
+    /// The `days` days that end with `last`.
+    #[must_use]
+    pub fn ending(last: Day, days: u16) -> DayRange {
+        DayRange { first: last.minus(days.saturating_sub(1)), last }
+    }
+
+    /// Whether the day lies in the range.
+    #[must_use]
+    pub fn contains(self, day: Day) -> bool {
+        self.first <= day && day <= self.last
+    }
+
+    /// The days, ascending.
+    pub fn days(self) -> impl DoubleEndedIterator<Item = Day> {
+        (self.first.0..=self.last.0).map(Day)
+    }
+
+    /// The range without the days after `last`.
+    #[must_use]
+    pub fn until(self, last: Day) -> DayRange {
+        DayRange { first: self.first, last: self.last.min(last) }
+    }
+}

@@ -1,0 +1,2 @@
+//! The one integration-test binary: a second one would double the link time for nothing.
+//! Each module is named after the behaviour it holds hubtally to.
