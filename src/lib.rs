@@ -21,3 +21,6 @@
 //! a late event counts; a delivery can be taken back; no damaged value is ever served.
 
 pub mod model;
+pub mod block;
+pub mod sessionize;
+pub mod classify;

@@ -1,5 +1,6 @@
 //! The vocabulary of hubtally: what all other modules speak in.
 
+mod caller;
 mod counts;
 mod event;
 mod receipt;
@@ -7,6 +8,7 @@ mod repo;
 mod source;
 mod time;
 
+pub use caller::{Caller, Role};
 pub use counts::{DayCounts, Downloads, Files, Likes, Uniques};
 pub use event::{
     AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,

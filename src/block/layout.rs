@@ -1,0 +1,52 @@
+//! The columns of block format v1.
+
+/// Version of the frame.
+pub const VERSION: u8 = 1;
+
+/// How the bytes of a column are stored.
+pub mod codec {
+    pub const PLAIN: u8 = 0;
+    pub const ZSTD: u8 = 1;
+}
+
+/// Column ids. Once released an id keeps its meaning for ever.
+///
+/// A *group* is a run of rows of one downloader on one repo; most attributes are constant in it.
+pub mod column {
+    /// Pairs (repo minus the previous repo, rows of it).
+    pub const REPO: u8 = 1;
+    /// Per group: rows * 2 + (1 if a user). The groups of a repo follow each other.
+    pub const GROUP: u8 = 2;
+    /// Per group: who, 8 bytes little endian.
+    pub const WHO: u8 = 3;
+    /// A dictionary of agent hashes (count, then 4 bytes each), then an index per row as *changes*.
+    pub const AGENT: u8 = 4;
+    /// Per group: ms of the day of its first row, then the difference to the previous row.
+    pub const TIME: u8 = 5;
+    /// Source number per row, as *changes*.
+    pub const SOURCE: u8 = 6;
+    /// A dictionary of (method, status, range) (count, then 1 + 2 + 1 bytes each), then an index byte per row.
+    pub const KIND: u8 = 7;
+    /// A dictionary of (path hash 8 bytes, word), then an index per row, 0 for none.
+    pub const PATH: u8 = 8;
+    /// Sender id, 8 bytes per row.
+    pub const ID: u8 = 9;
+    /// Delivery number per row, as *changes*.
+    pub const DELIVERY: u8 = 10;
+    /// Repeat count minus 1 per row.
+    pub const COUNT: u8 = 11;
+    /// Bytes per row, plus 1, 0 if unknown.
+    pub const BYTES: u8 = 12;
+    /// Duration in ms per row, plus 1, 0 if unknown.
+    pub const DURATION: u8 = 13;
+    /// Country code per row, as *changes*.
+    pub const COUNTRY: u8 = 14;
+    /// Region word per row, as *changes*.
+    pub const REGION: u8 = 15;
+    /// Agent-note word per row, as *changes*.
+    pub const AGENT_NOTE: u8 = 16;
+    /// The block's words: count, then length and bytes of each. Numbered from 1.
+    pub const WORDS: u8 = 17;
+}
+
+// *Changes*: 0 repeats the value of the previous row (0 before the first), any other number is the value plus 1.

@@ -1,0 +1,293 @@
+//! Sorted row streams -> one sorted stream, with equal events joined: the lattice of DESIGN's law 2.
+//!
+//! Equal rows of one document add their counts, equal rows of one source's pushes of a day take the larger count, and
+//! over deliveries the largest count is how often the event happened.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+use super::{Decoded, ROWS_MAX};
+use crate::model::{Row, Word, Words};
+
+/// One input: an iterator of blocks in stored order.
+struct Input<I> {
+    blocks: I,
+    rows: std::vec::IntoIter<Row>,
+    /// Numbers in the merged list of the current block's texts.
+    renumbered: Vec<Word>,
+}
+
+/// The next row of an input, ordered so that the heap's greatest is the smallest row.
+struct Head {
+    row: Row,
+    input: usize,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.row.cmp_stored(&self.row).then(other.input.cmp(&self.input))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}
+
+/// A merge of row streams; rows come out in stored order with the number of their input.
+pub struct Merge<I> {
+    inputs: Vec<Input<I>>,
+    heap: BinaryHeap<Head>,
+    words: Words,
+}
+
+/// All rows of one identity, over all deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// The identity; its annotations are those of one of the rows.
+    pub row: Row,
+    /// How often the event happened.
+    pub count: u32,
+    /// Of the lines in fresh inputs, those that made `count` larger.
+    pub accepted: u64,
+    /// Of the lines in fresh inputs, those that did not.
+    pub repeated: u64,
+}
+
+impl<I, E> Merge<I>
+where
+    I: Iterator<Item = Result<Decoded, E>>,
+{
+    /// Starts a merge; reads the first block of every input.
+    ///
+    /// # Errors
+    /// When an input fails.
+    pub fn new(inputs: impl IntoIterator<Item = I>) -> Result<Merge<I>, E> {
+        let inputs = inputs
+            .into_iter()
+            .map(|blocks| Input { blocks, rows: Vec::new().into_iter(), renumbered: Vec::new() })
+            .collect();
+        let mut merge = Merge { inputs, heap: BinaryHeap::new(), words: Words::default() };
+        for input in 0..merge.inputs.len() {
+            if let Some(row) = pull(&mut merge.inputs, &mut merge.words, input)? {
+                merge.heap.push(Head { row, input });
+            }
+        }
+        Ok(merge)
+    }
+
+    /// The texts of the rows given out so far.
+    #[must_use]
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// The next row in stored order, with the number of its input.
+    ///
+    /// # Errors
+    /// When an input fails.
+    pub fn next_row(&mut self) -> Result<Option<(usize, Row)>, E> {
+        let Some(mut head) = self.heap.peek_mut() else { return Ok(None) };
+        let (input, row) = (head.input, head.row);
+        match pull(&mut self.inputs, &mut self.words, input)? {
+            Some(next) => head.row = next,
+            None => drop(PeekMut::pop(head)),
+        }
+        Ok(Some((input, row)))
+    }
+}
+
+/// The next row of one input, its texts renumbered into `words`.
+fn pull<I, E>(inputs: &mut [Input<I>], words: &mut Words, number: usize) -> Result<Option<Row>, E>
+where
+    I: Iterator<Item = Result<Decoded, E>>,
+{
+    let Some(input) = inputs.get_mut(number) else { return Ok(None) };
+    let mut row = loop {
+        if let Some(row) = input.rows.next() {
+            break row;
+        }
+        let Some(block) = input.blocks.next() else { return Ok(None) };
+        let block = block?;
+        input.rows = block.rows.into_iter();
+        input.renumbered = block.texts.iter().map(|text| words.number(text)).collect();
+    };
+    if !input.renumbered.is_empty() {
+        let renumber = |word: Word| {
+            (word.0 as usize).checked_sub(1).and_then(|index| input.renumbered.get(index)).copied().unwrap_or_default()
+        };
+        row.region = renumber(row.region);
+        row.agent_note = renumber(row.agent_note);
+        row.path_name = renumber(row.path_name);
+    }
+    Ok(Some(row))
+}
+
+/// Gives out the rows of a merge by identity.
+pub struct Joins<I> {
+    merge: Merge<I>,
+    ahead: Option<(usize, Row)>,
+}
+
+impl<I, E> Merge<I>
+where
+    I: Iterator<Item = Result<Decoded, E>>,
+{
+    /// Turns the merge into one of joined events.
+    ///
+    /// # Errors
+    /// When an input fails.
+    pub fn joined(mut self) -> Result<Joins<I>, E> {
+        let ahead = self.next_row()?;
+        Ok(Joins { merge: self, ahead })
+    }
+}
+
+impl<I, E> Joins<I>
+where
+    I: Iterator<Item = Result<Decoded, E>>,
+{
+    /// The next event; `fresh` tells which inputs are being counted for a receipt.
+    ///
+    /// # Errors
+    /// When an input fails.
+    pub fn next_event(&mut self, fresh: impl Fn(usize) -> bool) -> Result<Option<Joined>, E> {
+        let Some((input, row)) = self.ahead.take() else { return Ok(None) };
+        let mut tally = Tally::default();
+        tally.add(&row, fresh(input));
+        loop {
+            match self.merge.next_row()? {
+                Some((input, next)) if next.cmp_identity(&row).is_eq() => tally.add(&next, fresh(input)),
+                ahead => {
+                    self.ahead = ahead;
+                    break;
+                }
+            }
+        }
+        Ok(Some(tally.joined(row)))
+    }
+}
+
+/// Multiplicity of one identity while its rows pass in order of delivery.
+#[derive(Default)]
+struct Tally {
+    delivery: Option<crate::model::DeliveryId>,
+    of_delivery: u64,
+    of_delivery_before: u64,
+    largest: u64,
+    largest_before: u64,
+    fresh: u64,
+}
+
+impl Tally {
+    fn add(&mut self, row: &Row, fresh: bool) {
+        if self.delivery != Some(row.delivery) {
+                (self.delivery, self.of_delivery, self.of_delivery_before) = (Some(row.delivery), 0, 0);
+        }
+        let count = u64::from(row.count);
+        let join = |so_far: u64| if row.delivery.is_pushes() { so_far.max(count) } else { so_far + count };
+        self.of_delivery = join(self.of_delivery);
+        if fresh {
+            self.fresh += count;
+        } else {
+            self.of_delivery_before = join(self.of_delivery_before);
+        }
+        self.largest = self.largest.max(self.of_delivery);
+        self.largest_before = self.largest_before.max(self.of_delivery_before);
+    }
+
+    fn joined(&self, row: Row) -> Joined {
+        let accepted = (self.largest - self.largest_before).min(self.fresh);
+        Joined {
+            row,
+            count: u32::try_from(self.largest).unwrap_or(u32::MAX),
+            accepted,
+            repeated: self.fresh - accepted,
+        }
+    }
+}
+
+/// Joins the annotations of equal events: present beats absent, then the smaller wins.
+fn join_annotations(row: &mut Row, other: &Row, words: &Words) {
+    let number = |a: u64, b: u64| if a == 0 || b == 0 { a.max(b) } else { a.min(b) };
+    let word = |a: Word, b: Word| {
+        if a == b || b == Word::UNKNOWN {
+            a
+        } else if a == Word::UNKNOWN || words.text(b) < words.text(a) {
+            b
+        } else {
+            a
+        }
+    };
+    row.bytes = number(row.bytes, other.bytes);
+    row.duration = number(row.duration, other.duration);
+    row.country.0 = u16::try_from(number(row.country.0.into(), other.country.0.into())).unwrap_or(0);
+    row.region = word(row.region, other.region);
+    row.agent_note = word(row.agent_note, other.agent_note);
+    row.path_name = word(row.path_name, other.path_name);
+}
+
+/// Whether two neighbours in stored order are the same event of the same delivery.
+fn same_stored(a: &Row, b: &Row) -> bool {
+    a.cmp_stored(b).is_eq()
+}
+
+/// Joins equal neighbours of sorted rows that belong to one delivery.
+fn join_into(last: &mut Row, next: &Row, words: &Words) {
+    last.count = if last.delivery.is_pushes() { last.count.max(next.count) } else { last.count.saturating_add(next.count) };
+    join_annotations(last, next, words);
+}
+
+/// Sorts rows and joins equal ones as lines of **one** delivery join within one body or document: they add up.
+pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
+    rows.sort_unstable_by(Row::cmp_stored);
+    rows.dedup_by(|next, last| {
+        let same = same_stored(last, next);
+        if same {
+            last.count = last.count.saturating_add(next.count);
+            join_annotations(last, next, words);
+        }
+        same
+    });
+}
+
+/// Merges inputs and hands out blocks of joined rows, dropping rows that `keep` refuses.
+///
+/// # Errors
+/// When an input or `emit` fails.
+pub fn compact<I, E>(
+    mut merge: Merge<I>,
+    keep: impl Fn(&Row) -> bool,
+    mut emit: impl FnMut(&[Row], &Words) -> Result<(), E>,
+) -> Result<(), E>
+where
+    I: Iterator<Item = Result<Decoded, E>>,
+{
+    let mut rows: Vec<Row> = Vec::with_capacity(ROWS_MAX);
+    while let Some((_, row)) = merge.next_row()? {
+        if !keep(&row) {
+            continue;
+        }
+        match rows.last_mut() {
+            Some(last) if same_stored(last, &row) => join_into(last, &row, merge.words()),
+            _ => {
+                if rows.len() == ROWS_MAX {
+                    emit(&rows, merge.words())?;
+                    rows.clear();
+                }
+                rows.push(row);
+            }
+        }
+    }
+    if rows.is_empty() { Ok(()) } else { emit(&rows, merge.words()) }
+}

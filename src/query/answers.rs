@@ -1,0 +1,71 @@
+//! Answers as values: what a query gives, before anybody renders it.
+
+use serde::Serialize;
+
+use crate::model::{Day, DayCounts, DayRange, Downloads, Likes, OrgName, RepoKey, RepoKind, Uniques};
+
+/// What a question is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    Hub,
+    Kind(RepoKind),
+    Org(OrgName),
+    Repo(RepoKey),
+}
+
+/// All-time figures of a repo, today included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RepoTotals {
+    pub downloads: Downloads,
+    pub likes: Likes,
+}
+
+/// One day of a repo or of a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayRow {
+    pub day: Day,
+    pub counts: DayCounts,
+    /// Distinct downloaders of the row's day (or interval); absent unless asked for.
+    pub uniques: Option<Uniques>,
+}
+
+/// One repo of a trending list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trend {
+    pub repo: RepoKey,
+    pub downloads: Downloads,
+    pub likes: Likes,
+    pub recent: Downloads,
+    pub private: bool,
+}
+
+/// How a series is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Interval {
+    #[default]
+    Day,
+    /// Weeks that start on Monday.
+    Week,
+    Month,
+}
+
+/// The daily history of one repo, as the breakdown export lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepoHistory {
+    pub repo: RepoKey,
+    /// All-time downloads.
+    pub total: Downloads,
+    /// Days with downloads, ascending.
+    pub days: Vec<(Day, Downloads)>,
+}
+
+/// The hub in one look, as far as the caller sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubTotals {
+    pub downloads: Downloads,
+    pub last_30_days: Downloads,
+    /// Repos with at least one download.
+    pub repos: u64,
+    pub first_day: Option<Day>,
+    pub range: DayRange,
+}
