@@ -21,6 +21,7 @@
 //! a late event counts; a delivery can be taken back; no damaged value is ever served.
 
 pub mod model;
-pub mod block;
 pub mod sessionize;
-pub mod classify;
+pub mod block;
+pub mod rollup;
+pub mod store;

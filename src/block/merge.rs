@@ -291,3 +291,33 @@ where
     }
     if rows.is_empty() { Ok(()) } else { emit(&rows, merge.words()) }
 }
+
+/// Hands out the events of sorted rows, joined over deliveries.
+pub fn for_events(rows: &[Row], mut each: impl FnMut(&Joined)) {
+    for equal in rows.chunk_by(|a, b| a.cmp_identity(b).is_eq()) {
+        let mut tally = Tally::default();
+        equal.iter().for_each(|row| tally.add(row, false));
+        if let Some(first) = equal.first() {
+            each(&tally.joined(*first));
+        }
+    }
+}
+
+/// Joins sorted rows into sorted rows without regard to texts: equal rows of a document add up, of pushes take the maximum.
+pub fn join_sorted(rows: &mut Vec<Row>, new: &[Row]) {
+    let appended = rows.last().zip(new.first()).is_none_or(|(last, first)| last.cmp_stored(first).is_lt());
+    rows.extend_from_slice(new);
+    if appended {
+        return;
+    }
+    // Two sorted runs: the standard sort recognises and merges them.
+    rows.sort_by(Row::cmp_stored);
+    rows.dedup_by(|next, last| {
+        let same = same_stored(last, next);
+        if same {
+            last.count =
+                if last.delivery.is_pushes() { last.count.max(next.count) } else { last.count.saturating_add(next.count) };
+        }
+        same
+    });
+}

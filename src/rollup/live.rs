@@ -1,0 +1,228 @@
+//! The live overlay: what the stored views do not know yet, held so that every event is counted at once.
+//!
+//! A repo on a day is either in the overlay with **all** its events, and then the overlay's counts replace the stored
+//! ones, or it is not, and then the stored ones are right. At every moment the overlay equals what a fold of the same
+//! events would give; the property tests hold it to that.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
+
+use super::chunk::RepoDay;
+use super::counting::{Counting, DownloaderDay};
+use super::set::DownloaderNumber;
+use super::tail::{Edge, TAIL_MS};
+use crate::block::{for_events, join_sorted};
+use crate::model::{DAY_MS, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, Row, Uniques};
+use crate::sessionize::DayVisits;
+
+type FastMap<K, V> = HashMap<K, V, FixedState>;
+
+/// How many lines of a delivery brought something new, and how many did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub accepted: u64,
+    pub repeated: u64,
+}
+
+/// One downloader on one repo and day.
+#[derive(Default)]
+struct LiveDownloader {
+    rows: Vec<Row>,
+    visits: DayVisits,
+    evidence: bool,
+    counted: bool,
+}
+
+/// One repo on one day, with all its events.
+#[derive(Default)]
+pub struct LiveRepo {
+    downloaders: FastMap<DownloaderHash, LiveDownloader>,
+    /// Last counted events of the day before, as far as a session could reach over midnight.
+    previous: FastMap<DownloaderHash, Millis>,
+    counts: DayCounts,
+    uniques: u64,
+    with_evidence: u64,
+}
+
+impl LiveRepo {
+    /// The counts of the day.
+    #[must_use]
+    pub fn day(&self) -> RepoDay {
+        RepoDay { counts: self.counts, uniques: Uniques(self.uniques), evidence: self.with_evidence > 0 }
+    }
+
+    /// Downloaders with a counted event.
+    pub fn downloaders(&self) -> impl Iterator<Item = DownloaderHash> {
+        self.downloaders.iter().filter(|(_, downloader)| downloader.counted).map(|(hash, _)| *hash)
+    }
+
+    /// Joins rows into a downloader's and counts it anew; gives its last counted events before and after.
+    fn join(&mut self, hash: DownloaderHash, rows: &[Row], counting: &Counting) -> (Option<Millis>, Option<Millis>, Applied) {
+        let downloader = self.downloaders.entry(hash).or_default();
+        let before = happened(&downloader.rows);
+        join_sorted(&mut downloader.rows, rows);
+        let accepted = happened(&downloader.rows) - before;
+        let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
+        let last_before = downloader.visits.last;
+        self.count(hash, counting);
+        let last = self.downloaders.get(&hash).and_then(|downloader| downloader.visits.last);
+        (last_before, last, Applied { accepted, repeated: brought.saturating_sub(accepted) })
+    }
+
+    /// Replaces what a downloader adds to the sums by what its rows say now.
+    fn count(&mut self, hash: DownloaderHash, counting: &Counting) {
+        let previous = self.previous.get(&hash).copied();
+        let Some(downloader) = self.downloaders.get_mut(&hash) else { return };
+        let user = downloader.rows.first().is_some_and(|row| row.user);
+        let mut day = DownloaderDay::default();
+        for_events(&downloader.rows, |event| day.add(event, counting));
+        let now = (day.count(previous), !day.is_empty(), day.evidence);
+        let before = (downloader.visits, downloader.counted, downloader.evidence);
+        (downloader.visits, downloader.counted, downloader.evidence) = now;
+
+        let sum = if user { &mut self.counts.authenticated } else { &mut self.counts.anonymous };
+        *sum = Downloads((sum.0 + now.0.downloads.0).saturating_sub(before.0.downloads.0));
+        self.counts.files = Files((self.counts.files.0 + now.0.files.0).saturating_sub(before.0.files.0));
+        self.uniques = (self.uniques + u64::from(now.1)).saturating_sub(u64::from(before.1));
+        self.with_evidence = (self.with_evidence + u64::from(now.2)).saturating_sub(u64::from(before.2));
+    }
+}
+
+/// How often the events of sorted rows happened, all together.
+fn happened(rows: &[Row]) -> u64 {
+    let mut sum = 0;
+    for_events(rows, |event| sum += u64::from(event.count));
+    sum
+}
+
+/// The last event if a session could reach over midnight from it.
+fn over_midnight(last: Option<Millis>) -> Option<Millis> {
+    last.filter(|last| i64::from(last.ms_of_day()) >= DAY_MS - TAIL_MS)
+}
+
+/// The overlay of all days.
+#[derive(Default)]
+pub struct Live {
+    days: BTreeMap<Day, FastMap<RepoNumber, LiveRepo>>,
+    numbers: FastMap<DownloaderHash, DownloaderNumber>,
+    next_provisional: u32,
+    rows: usize,
+}
+
+impl Live {
+    /// An empty overlay over a dictionary whose next free number is `next`. Downloaders of whom the dictionary knows
+    /// nothing get provisional numbers from there on.
+    #[must_use]
+    pub fn over(next: DownloaderNumber) -> Live {
+        Live { next_provisional: next.0, ..Live::default() }
+    }
+
+    /// Rows held in memory.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether the overlay has this repo on this day.
+    #[must_use]
+    pub fn repo(&self, day: Day, repo: RepoNumber) -> Option<&LiveRepo> {
+        self.days.get(&day)?.get(&repo)
+    }
+
+    /// The days of the overlay with their repos.
+    pub fn days(&self) -> impl Iterator<Item = (Day, impl Iterator<Item = (RepoNumber, &LiveRepo)>)> {
+        self.days.iter().map(|(day, repos)| (*day, repos.iter().map(|(repo, live)| (*repo, live))))
+    }
+
+    /// The days that hold this repo, ascending.
+    pub fn days_of(&self, repo: RepoNumber) -> impl Iterator<Item = (Day, &LiveRepo)> {
+        self.days.iter().filter_map(move |(day, repos)| repos.get(&repo).map(|live| (*day, live)))
+    }
+
+    /// The repos of one day.
+    pub fn repos_on(&self, day: Day) -> impl Iterator<Item = (RepoNumber, &LiveRepo)> {
+        self.days.get(&day).into_iter().flat_map(|repos| repos.iter().map(|(repo, live)| (*repo, live)))
+    }
+
+    /// Whether a downloader has a number already.
+    #[must_use]
+    pub fn knows(&self, downloader: DownloaderHash) -> bool {
+        self.numbers.contains_key(&downloader)
+    }
+
+    /// Remembers a downloader's number in the dictionary, or gives a provisional one.
+    pub fn learn(&mut self, downloader: DownloaderHash, number: Option<DownloaderNumber>) {
+        let next = &mut self.next_provisional;
+        self.numbers.entry(downloader).or_insert_with(|| {
+            number.unwrap_or_else(|| {
+                *next = next.saturating_add(1);
+                DownloaderNumber(*next - 1)
+            })
+        });
+    }
+
+    /// The number of a downloader that was learnt.
+    #[must_use]
+    pub fn number(&self, downloader: DownloaderHash) -> Option<DownloaderNumber> {
+        self.numbers.get(&downloader).copied()
+    }
+
+    /// Takes a repo of a day into the overlay: all its rows so far, in stored order, and the stored last events of the
+    /// day before.
+    pub fn load(&mut self, day: Day, repo: RepoNumber, rows: &[Row], tails: &[Edge], counting: &Counting) {
+        let mut live = LiveRepo::default();
+        match self.repo(day.previous(), repo) {
+            Some(before) => live.previous.extend(
+                before
+                    .downloaders
+                    .iter()
+                    .filter_map(|(hash, downloader)| over_midnight(downloader.visits.last).map(|last| (*hash, last))),
+            ),
+            None => live.previous.extend(tails.iter().map(|tail| (tail.downloader, tail.time))),
+        }
+        for rows in rows.chunk_by(|a, b| a.downloader() == b.downloader()) {
+            if let Some(first) = rows.first() {
+                live.join(first.downloader(), rows, counting);
+            }
+        }
+        self.rows += rows.len();
+        self.days.entry(day).or_default().insert(repo, live);
+    }
+
+    /// Counts new rows of one day, in stored order. Their repos must have been loaded for that day, and for the day
+    /// after where a row lies within half an hour before midnight.
+    pub fn apply(&mut self, day: Day, rows: &[Row], counting: &Counting) -> Applied {
+        let mut applied = Applied::default();
+        for rows in rows.chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
+            let Some(first) = rows.first() else { continue };
+            let (repo, hash) = (first.repo, first.downloader());
+            let live = self.days.entry(day).or_default().entry(repo).or_default();
+            let (before, after, new) = live.join(hash, rows, counting);
+            self.rows += rows.len();
+            applied.accepted += new.accepted;
+            applied.repeated += new.repeated;
+            if over_midnight(before) != over_midnight(after) {
+                self.move_midnight(day.next(), repo, hash, over_midnight(after), counting);
+            }
+        }
+        applied
+    }
+
+    /// Tells the day after that a downloader was seen later before midnight.
+    fn move_midnight(
+        &mut self,
+        day: Day,
+        repo: RepoNumber,
+        hash: DownloaderHash,
+        previous: Option<Millis>,
+        counting: &Counting,
+    ) {
+        let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
+        match previous {
+            Some(last) => live.previous.insert(hash, last),
+            None => live.previous.remove(&hash),
+        };
+        live.count(hash, counting);
+    }
+}

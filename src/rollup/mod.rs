@@ -1,0 +1,25 @@
+//! Rows of a day -> counts and downloader sets, and the same for today while it happens.
+//!
+//! Everything here is a view of the events: it can be thrown away and built anew, so its formats carry a version
+//! (`VIEW_VERSION`) instead of migrations.
+
+mod chunk;
+mod counting;
+mod dictionary;
+mod fold;
+mod history;
+mod live;
+mod set;
+mod tail;
+
+pub use chunk::{ChunkWriter, DayChunk, RepoDay, SET_INLINE_MAX};
+pub use counting::{Counting, DownloaderDay};
+pub use dictionary::{DictionaryChunk, Numbering, RUN_CHUNK_ENTRIES, encode_run_chunk};
+pub use fold::{DayFold, DayFolder, RepoFold};
+pub use history::{RepoHead, RepoYear, YearDay, YearHead};
+pub use live::{Applied, Live, LiveRepo};
+pub use set::{DownloaderNumber, DownloaderSet, RepoSet};
+pub use tail::{Edge, TAIL_MS, decode_edges, encode_edges, find_edges};
+
+/// Version of all formats of this module; a store with another one rebuilds its views.
+pub const VIEW_VERSION: u32 = 1;

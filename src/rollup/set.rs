@@ -1,0 +1,121 @@
+//! Exact sets of downloaders: the only file that knows roaring bitmaps.
+
+use roaring::RoaringBitmap;
+
+use crate::block::BlockError;
+
+/// The dense number of a downloader in one store's dictionary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DownloaderNumber(pub u32);
+
+/// A set of downloaders by number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DownloaderSet {
+    bitmap: RoaringBitmap,
+}
+
+impl DownloaderSet {
+    /// Adds numbers; ascending ones are fastest.
+    pub fn add(&mut self, numbers: impl IntoIterator<Item = DownloaderNumber>) {
+        self.bitmap.extend(numbers.into_iter().map(|number| number.0));
+    }
+
+    /// Adds all members of another set.
+    pub fn unite(&mut self, other: &DownloaderSet) {
+        self.bitmap |= &other.bitmap;
+    }
+
+    /// Adds all members of a stored set.
+    ///
+    /// # Errors
+    /// When the bytes are no set.
+    pub fn unite_stored(&mut self, bytes: &[u8]) -> Result<(), BlockError> {
+        self.bitmap |= read(bytes, "downloader set")?;
+        Ok(())
+    }
+
+    /// How many downloaders.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.bitmap.len()
+    }
+
+    /// Whether there is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bitmap.is_empty()
+    }
+
+    /// The stored form: portable roaring.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        write(&self.bitmap)
+    }
+}
+
+/// A set of repos by number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RepoSet {
+    bitmap: RoaringBitmap,
+}
+
+impl RepoSet {
+    /// Whether the repo is a member.
+    #[must_use]
+    pub fn contains(&self, repo: crate::model::RepoNumber) -> bool {
+        self.bitmap.contains(repo.0)
+    }
+
+    /// Makes the repo a member, or not.
+    pub fn set(&mut self, repo: crate::model::RepoNumber, member: bool) {
+        if member {
+            self.bitmap.insert(repo.0);
+        } else {
+            self.bitmap.remove(repo.0);
+        }
+    }
+
+    /// The members, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = crate::model::RepoNumber> {
+        self.bitmap.iter().map(crate::model::RepoNumber)
+    }
+
+    /// How many repos.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.bitmap.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bitmap.is_empty()
+    }
+
+    /// The stored form: portable roaring.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        write(&self.bitmap)
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// When the bytes are no set.
+    pub fn from_bytes(bytes: &[u8]) -> Result<RepoSet, BlockError> {
+        Ok(RepoSet { bitmap: read(bytes, "repo set")? })
+    }
+}
+
+fn write(bitmap: &RoaringBitmap) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    // Writing to memory cannot fail; a short value would be refused when read.
+    if bitmap.serialize_into(&mut bytes).is_err() {
+        bytes.clear();
+    }
+    bytes
+}
+
+fn read(bytes: &[u8], part: &'static str) -> Result<RoaringBitmap, BlockError> {
+    RoaringBitmap::deserialize_from(bytes).map_err(|_| BlockError::Malformed(part))
+}

@@ -1,0 +1,64 @@
+//! The edges of a day: who was there in the half hour before midnight, since that decides what starts a session after it.
+//!
+//! Stored as fixed-width records (repo u32, downloader u64, ms of day u32, little endian) sorted by repo and downloader.
+
+use std::cmp::Ordering;
+
+use crate::block::{BlockError, ByteReader};
+use crate::model::{Day, DownloaderHash, Millis, RepoNumber, SESSION_GAP_MS};
+
+/// A session can reach so far over midnight.
+pub const TAIL_MS: i64 = SESSION_GAP_MS;
+
+/// The first or last counted event of a downloader on a repo on some day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    pub repo: RepoNumber,
+    pub downloader: DownloaderHash,
+    pub time: Millis,
+    pub user: bool,
+}
+
+const RECORD_BYTES: usize = 16;
+
+/// Encodes the sorted last events of a day.
+#[must_use]
+pub fn encode_edges(edges: &[Edge]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(edges.len() * RECORD_BYTES);
+    for edge in edges {
+        out.extend(edge.repo.0.to_le_bytes());
+        out.extend(edge.downloader.0.to_le_bytes());
+        out.extend(edge.time.ms_of_day().to_le_bytes());
+    }
+    out
+}
+
+fn decode_edge(day: Day, record: &[u8]) -> Result<Edge, BlockError> {
+    let mut reader = ByteReader::new(record, "day tail");
+    let repo = RepoNumber(u32::from_le_bytes(reader.array()?));
+    let downloader = DownloaderHash(u64::from_le_bytes(reader.array()?));
+    let ms = u32::from_le_bytes(reader.array()?);
+    Ok(Edge { repo, downloader, time: Millis(day.start().0 + i64::from(ms)), user: false })
+}
+
+/// Decodes all last events of a day. The user flag is not stored: nobody needs it.
+///
+/// # Errors
+/// When the bytes are not whole records.
+pub fn decode_edges(day: Day, bytes: &[u8]) -> Result<Vec<Edge>, BlockError> {
+    if !bytes.len().is_multiple_of(RECORD_BYTES) {
+        return Err(BlockError::Malformed("day tail"));
+    }
+    bytes.chunks_exact(RECORD_BYTES).map(|record| decode_edge(day, record)).collect()
+}
+
+/// The last events of one repo, found by binary search.
+///
+/// # Errors
+/// When a record is damaged.
+pub fn find_edges(day: Day, bytes: &[u8], repo: RepoNumber) -> Result<Vec<Edge>, BlockError> {
+    let records: Vec<&[u8]> = bytes.chunks_exact(RECORD_BYTES).collect();
+    let repo_of = |record: &&[u8]| record.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    let start = records.partition_point(|record| repo_of(record).cmp(&repo.0) == Ordering::Less);
+    records.iter().skip(start).take_while(|record| repo_of(record) == repo.0).map(|record| decode_edge(day, record)).collect()
+}

@@ -1,0 +1,211 @@
+//! Names: repos with what the hub's catalog says of them, sources with their settings, and likes.
+
+use bincode::{Decode, Encode};
+
+use super::StoreError;
+use super::codec::{decode, get_record, put_record};
+use super::key::{Key, u16_at};
+use super::records::{CountersRecord, LikeRecord, ListingRecord, RepoRecord, SourceRecord};
+use super::table::{Read, Table, WriteTxn};
+use crate::model::{
+    Format, HeadRedirect, Likes, Millis, OrgName, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, SourceId, SourceSettings,
+    Who,
+};
+
+/// A repo as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepoEntry {
+    pub key: RepoKey,
+    pub listing: Option<ListingRecord>,
+}
+
+/// What the catalog says, as a query needs it.
+pub type Listing = ListingRecord;
+
+/// Names are looked up without regard to case when the exact one is unknown.
+fn name_prefix(name: &str, kind: RepoKind) -> Vec<u8> {
+    let mut key = name.to_ascii_lowercase().into_bytes();
+    key.push(0);
+    key.push(kind.code());
+    key
+}
+
+fn name_key(key: &RepoKey) -> Vec<u8> {
+    let mut bytes = name_prefix(key.name.as_str(), key.kind);
+    bytes.extend_from_slice(key.name.as_str().as_bytes());
+    bytes
+}
+
+fn repo_number(key: &[u8], value: &[u8]) -> Result<RepoNumber, StoreError> {
+    let bytes = value.try_into().map_err(|_| StoreError::damaged(Table::RepoNames.name(), key, "not a repo number"))?;
+    Ok(RepoNumber(u32::from_be_bytes(bytes)))
+}
+
+/// The number of a repo: of exactly this name, else of the only one that differs in case alone.
+///
+/// # Errors
+/// When the store fails.
+pub fn find_repo(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Option<RepoNumber>, StoreError> {
+    let key = name_key(repo);
+    if let Some(value) = txn.get(Table::RepoNames, &key)? {
+        return repo_number(&key, &value).map(Some);
+    }
+    match txn.with_prefix(Table::RepoNames, &name_prefix(repo.name.as_str(), repo.kind))?.as_slice() {
+        [(key, value)] => repo_number(key, value).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The number of exactly this repo, new if need be.
+///
+/// # Errors
+/// When the store fails.
+pub fn allocate_repo(txn: &WriteTxn, counters: &mut CountersRecord, repo: &RepoKey) -> Result<RepoNumber, StoreError> {
+    let key = name_key(repo);
+    if let Some(value) = txn.get(Table::RepoNames, &key)? {
+        return repo_number(&key, &value);
+    }
+    let number = RepoNumber(counters.repo);
+    counters.repo = counters.repo.saturating_add(1);
+    put_repo(txn, number, repo)?;
+    Ok(number)
+}
+
+/// Enters a repo under its number.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_repo(txn: &WriteTxn, number: RepoNumber, repo: &RepoKey) -> Result<(), StoreError> {
+    txn.put(Table::RepoNames, &name_key(repo), &number.0.to_be_bytes())?;
+    let record = RepoRecord { kind: repo.kind.code(), name: repo.name.as_str().to_owned(), listing: None };
+    put_record(txn, Table::Repos, Key::default().repo(number).bytes(), &record).map(drop)
+}
+
+/// A repo by number.
+///
+/// # Errors
+/// When the store fails, or no such repo was entered.
+pub fn read_repo(txn: &(impl Read + ?Sized), number: RepoNumber) -> Result<RepoEntry, StoreError> {
+    let key = Key::default().repo(number);
+    let damaged = |why: &str| StoreError::damaged(Table::Repos.name(), key.bytes(), why);
+    let record: RepoRecord =
+        get_record(txn, Table::Repos, key.bytes())?.ok_or_else(|| damaged("the repo has no name"))?;
+    let kind = RepoKind::from_code(record.kind).ok_or_else(|| damaged("unknown repo type"))?;
+    let name = RepoName::parse(&record.name).ok_or_else(|| damaged("invalid repo name"))?;
+    Ok(RepoEntry { key: RepoKey { kind, name }, listing: record.listing })
+}
+
+/// What the catalog says of a repo.
+///
+/// # Errors
+/// As `read_repo`.
+pub fn listing(txn: &(impl Read + ?Sized), number: RepoNumber) -> Result<Option<Listing>, StoreError> {
+    Ok(read_repo(txn, number)?.listing)
+}
+
+/// Remembers what the catalog says of a repo.
+///
+/// # Errors
+/// As `read_repo`.
+pub fn write_listing(txn: &WriteTxn, number: RepoNumber, listing: Listing) -> Result<(), StoreError> {
+    let entry = read_repo(txn, number)?;
+    let record = RepoRecord {
+        kind: entry.key.kind.code(),
+        name: entry.key.name.as_str().to_owned(),
+        listing: Some(listing),
+    };
+    put_record(txn, Table::Repos, Key::default().repo(number).bytes(), &record).map(drop)
+}
+
+/// The repos of a namespace: models, then datasets, then spaces, each by name.
+///
+/// # Errors
+/// When the store fails.
+pub fn org_repos(txn: &(impl Read + ?Sized), org: &OrgName) -> Result<Vec<(RepoKey, RepoNumber)>, StoreError> {
+    let prefix = format!("{}/", org.as_str().to_ascii_lowercase());
+    let mut repos = Vec::new();
+    for (key, value) in txn.with_prefix(Table::RepoNames, prefix.as_bytes())? {
+        let number = repo_number(&key, &value)?;
+        let repo = read_repo(txn, number)?.key;
+        repos.push((repo, number));
+    }
+    repos.sort_unstable();
+    Ok(repos)
+}
+
+/// A source with its number and settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceEntry {
+    pub id: SourceId,
+    pub record: SourceRecord,
+}
+
+impl SourceEntry {
+    /// The settings in force: those that were given, else those that follow from the formats that arrived. Once a log
+    /// came in that cannot tell users, the whole source cannot: that order of arrival does not matter.
+    #[must_use]
+    pub fn settings(&self) -> SourceSettings {
+        let record = &self.record;
+        let formats = Format::ALL.iter().enumerate().filter(|(bit, _)| record.formats & (1 << bit) != 0);
+        SourceSettings {
+            redirects: if record.redirects_ignored == Some(true) { Redirects::Ignore } else { Redirects::Handoff },
+            head_redirect: if record.head_redirect_handoff == Some(true) { HeadRedirect::Handoff } else { HeadRedirect::Probe },
+            knows_users: record.knows_users.unwrap_or_else(|| {
+                record.formats != 0 && formats.into_iter().all(|(_, format)| format.knows_users())
+            }),
+        }
+    }
+}
+
+/// All sources, in order of number.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn read_sources(txn: &(impl Read + ?Sized)) -> Result<Vec<SourceEntry>, StoreError> {
+    let values = txn.with_prefix(Table::Sources, &[])?;
+    values
+        .iter()
+        .map(|(key, value)| Ok(SourceEntry { id: SourceId(u16_at(key, 0)), record: decode(Table::Sources, key, value)? }))
+        .collect()
+}
+
+/// Writes a source.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_source(txn: &WriteTxn, entry: &SourceEntry) -> Result<(), StoreError> {
+    put_record(txn, Table::Sources, Key::default().u16(entry.id.0).bytes(), &entry.record).map(drop)
+}
+
+/// How many like a repo, kept beside the single likes; present once the first like or unlike came.
+#[derive(Clone, Copy, Debug, Default, Encode, Decode)]
+struct LikeCountRecord {
+    likes: u64,
+}
+
+/// How many people like a repo; `None` before the first like event.
+///
+/// # Errors
+/// When the store fails or the record is damaged.
+pub fn like_count(txn: &(impl Read + ?Sized), repo: RepoNumber) -> Result<Option<Likes>, StoreError> {
+    let record: Option<LikeCountRecord> = get_record(txn, Table::Likes, Key::default().repo(repo).bytes())?;
+    Ok(record.map(|record| Likes(record.likes)))
+}
+
+/// Takes in a like or unlike: per user the latest wins, and on a tie the unlike. Gives the new number of likes.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn put_like(txn: &WriteTxn, repo: RepoNumber, who: Who, ts: Millis, liked: bool) -> Result<Likes, StoreError> {
+    let key = Key::default().repo(repo).u64(who.0);
+    let known: Option<LikeRecord> = get_record(txn, Table::Likes, key.bytes())?;
+    let mut likes = like_count(txn, repo)?.unwrap_or_default();
+    let wins = known.is_none_or(|known| ts.0 > known.ts_ms || (ts.0 == known.ts_ms && known.liked && !liked));
+    if wins {
+        let before = known.is_some_and(|known| known.liked);
+        likes.0 = (likes.0 + u64::from(liked)).saturating_sub(u64::from(before));
+        put_record(txn, Table::Likes, key.bytes(), &LikeRecord { ts_ms: ts.0, liked })?;
+    }
+    put_record(txn, Table::Likes, Key::default().repo(repo).bytes(), &LikeCountRecord { likes: likes.0 })?;
+    Ok(likes)
+}

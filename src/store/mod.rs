@@ -1,0 +1,37 @@
+//! The embedded store: one redb file, one writer, every value sealed with a checksum.
+//!
+//! Truth (blocks, catalog, ledger, likes, credentials) migrates; views are rebuilt. See `table.rs` for the tables and
+//! `records.rs` for the small records in them.
+
+mod catalog;
+mod codec;
+mod credentials;
+mod error;
+mod key;
+mod ledger;
+mod open;
+mod pieces;
+mod records;
+mod segments;
+mod table;
+mod views;
+
+pub use catalog::{Listing, RepoEntry, allocate_repo, find_repo, listing, org_repos, put_repo, read_repo, write_listing};
+pub use catalog::{SourceEntry, put_source, read_sources};
+pub use catalog::{like_count, put_like};
+pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
+pub use credentials::{find_credential, remove_credential};
+pub use error::StoreError;
+pub use ledger::{get_body, get_delivery, list_deliveries, put_body, put_delivery};
+pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
+pub use records::{
+    BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, DayManifest, DayViewRecord,
+    DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord, ListingRecord, RunRecord, SegmentRecord, SourceRecord,
+    ViewStateRecord,
+};
+pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
+pub use table::{Read, ReadTxn, Table, WriteTxn};
+pub use views::{
+    clear_views, day_view, day_views, get_head, get_year, put_day_view, put_head_and_years, put_repo_sets, put_run, read_chunk,
+    read_run_chunk, read_set, read_tail, remove_day_view, remove_run, repo_sets, put_view_state, view_state, RepoSets,
+};

@@ -1,0 +1,240 @@
+//! Opening a store: first boot that survives a kill at any moment, format version, reopening after a failure.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use redb::backends::InMemoryBackend;
+use redb::{Database, Durability};
+
+use super::codec::{get_record, put_record};
+use super::records::{CountersRecord, FormatRecord};
+use super::table::{Read, ReadTxn, Table, WriteTxn};
+use super::StoreError;
+use crate::model::Millis;
+
+/// Version of the truth's format. Older ones are upgraded at start, newer ones refused.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// redb's own default of 1 GiB would become resident memory.
+const CACHE_BYTES: usize = 64 << 20;
+
+const FILE_NAME: &str = "hubtally.redb";
+const SECRET_NAME: &str = "secret.key";
+const FORMAT_KEY: &[u8] = b"format";
+const COUNTERS_KEY: &[u8] = b"counters";
+
+/// Where a store lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Folder(PathBuf),
+    /// Nothing is kept.
+    Memory,
+}
+
+/// The open store.
+pub struct Store {
+    place: Place,
+    /// Empty only while a failed database is being replaced.
+    database: RwLock<Option<Database>>,
+    secret: [u8; 32],
+}
+
+impl Store {
+    /// Opens the store, or creates it.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, is held by another process, or holds a newer format or another key's data.
+    pub fn open(place: Place, fingerprint: impl Fn(&[u8; 32]) -> [u8; 32], now: Millis) -> Result<Store, StoreError> {
+        let (database, secret) = match &place {
+            Place::Memory => (builder().create_with_backend(InMemoryBackend::new())?, random_secret()?),
+            Place::Folder(folder) => {
+                prepare_folder(folder)?;
+                let file = folder.join(FILE_NAME);
+                let fresh = !file.exists();
+                let secret = read_or_make_secret(folder, fresh)?;
+                if fresh {
+                    create_file(folder, &file)?;
+                }
+                (builder().open(&file)?, secret)
+            }
+        };
+        let store = Store { place, database: RwLock::new(Some(database)), secret };
+        store.check_format(fingerprint(&store.secret), now)?;
+        Ok(store)
+    }
+
+    /// The secret under which identities are hashed.
+    #[must_use]
+    pub fn secret(&self) -> &[u8; 32] {
+        &self.secret
+    }
+
+    /// Where the store lives.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// A snapshot of what is committed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn read(&self) -> Result<ReadTxn, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(closed)?;
+        Ok(ReadTxn::new(redb::ReadableDatabase::begin_read(database)?))
+    }
+
+    /// The write transaction. Every commit is durable and leaves what a quick reopening after a kill needs.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn write(&self) -> Result<WriteTxn, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(closed)?;
+        let mut txn = database.begin_write()?;
+        txn.set_durability(Durability::Immediate)?;
+        txn.set_quick_repair(true);
+        Ok(WriteTxn::new(txn))
+    }
+
+    /// Replaces the database after a failure: redb refuses writes until then.
+    ///
+    /// # Errors
+    /// When it cannot be opened again; then it stays closed until the next attempt.
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        let Place::Folder(folder) = &self.place else { return Ok(()) };
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        drop(database.take());
+        *database = Some(builder().open(folder.join(FILE_NAME))?);
+        Ok(())
+    }
+
+    fn check_format(&self, key_fingerprint: [u8; 32], now: Millis) -> Result<(), StoreError> {
+        let known: Option<FormatRecord> = {
+            let txn = self.write()?;
+            Table::ALL.iter().try_for_each(|table| txn.open(*table).map(drop))?;
+            let known = get_record(&txn, Table::Meta, FORMAT_KEY)?;
+            if known.is_none() {
+                let record = FormatRecord { format: FORMAT_VERSION, key_fingerprint, created_ms: now.0 };
+                put_record(&txn, Table::Meta, FORMAT_KEY, &record)?;
+                txn.commit()?;
+            }
+            known
+        };
+        match known {
+            Some(known) if known.format > FORMAT_VERSION => Err(StoreError::Unusable(format!(
+                "the store has format {}, this program knows up to {FORMAT_VERSION}: use the newer hubtally that wrote it",
+                known.format
+            ))),
+            Some(known) if known.key_fingerprint != key_fingerprint => Err(StoreError::Unusable(format!(
+                "{SECRET_NAME} is not the key this store was made with: put the original file back, or start with an empty folder"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Storage("the store is being reopened after a failure".to_owned())
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// Makes the folder, readable by its owner alone.
+fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
+    let refuse = |error: std::io::Error| {
+        StoreError::Unusable(format!(
+            "cannot use the data folder {}: {error}; give this user write access to it or name another with --data",
+            folder.display()
+        ))
+    };
+    if !folder.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(refuse)?;
+    }
+    let probe = folder.join(".hubtally-probe");
+    File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(refuse)
+}
+
+/// Creates the database under another name first: a file that a kill cuts short while it is created never opens again.
+fn create_file(folder: &Path, file: &Path) -> Result<(), StoreError> {
+    let unfinished = folder.join(format!("{FILE_NAME}.new"));
+    if unfinished.exists() {
+        fs::remove_file(&unfinished)?;
+    }
+    drop(builder().create(&unfinished)?);
+    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
+    File::open(&unfinished)?.sync_all()?;
+    fs::rename(&unfinished, file)?;
+    sync_folder(folder)
+}
+
+fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+fn random_secret() -> Result<[u8; 32], StoreError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|error| StoreError::Storage(format!("no randomness: {error}")))?;
+    Ok(secret)
+}
+
+/// The secret lies in a file of its own, so that a copy of the database alone tells nobody's address.
+fn read_or_make_secret(folder: &Path, fresh: bool) -> Result<[u8; 32], StoreError> {
+    let path = folder.join(SECRET_NAME);
+    match fs::read_to_string(&path) {
+        Ok(text) => parse_secret(&text, &path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && fresh => {
+            let secret = random_secret()?;
+            let unfinished = folder.join(format!("{SECRET_NAME}.new"));
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+            let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(file, "{hex}")?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            sync_folder(folder)?;
+            Ok(secret)
+        }
+        Err(error) => Err(StoreError::Unusable(format!(
+            "cannot read {}: {error}; the store cannot be used without its key file, put it back from where you keep it",
+            path.display()
+        ))),
+    }
+}
+
+fn parse_secret(text: &str, path: &Path) -> Result<[u8; 32], StoreError> {
+    let mut secret = [0; 32];
+    let hex = text.trim().as_bytes();
+    let valid = hex.len() == 64
+        && hex.chunks_exact(2).zip(&mut secret).all(|(pair, byte)| {
+            std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()).map(|value| *byte = value).is_some()
+        });
+    if valid {
+        Ok(secret)
+    } else {
+        Err(StoreError::Unusable(format!("{} is not 64 hexadecimal digits: put the original file back", path.display())))
+    }
+}
+
+/// The next free numbers.
+///
+/// # Errors
+/// When the store fails.
+pub fn counters(txn: &(impl Read + ?Sized)) -> Result<CountersRecord, StoreError> {
+    Ok(get_record(txn, Table::Meta, COUNTERS_KEY)?.unwrap_or_default())
+}
+
+/// Remembers the next free numbers.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_counters(txn: &WriteTxn, counters: &CountersRecord) -> Result<(), StoreError> {
+    put_record(txn, Table::Meta, COUNTERS_KEY, counters).map(drop)
+}

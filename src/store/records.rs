@@ -1,0 +1,214 @@
+//! The small records of the store. Fields are only ever added in a new format version with a migration.
+
+use bincode::{Decode, Encode};
+
+/// `meta/format`: what this file is.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct FormatRecord {
+    pub format: u32,
+    /// Of the key under which identities are hashed.
+    pub key_fingerprint: [u8; 32],
+    pub created_ms: i64,
+}
+
+/// `meta/counters`: the next free numbers of what is numbered by arrival.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct CountersRecord {
+    pub repo: u32,
+    pub delivery: u32,
+    pub segment: u64,
+}
+
+/// A source and its settings; an absent setting follows from the formats that arrived.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct SourceRecord {
+    pub name: String,
+    /// One bit per `Format`, in their order.
+    pub formats: u8,
+    pub redirects_ignored: Option<bool>,
+    pub head_redirect_handoff: Option<bool>,
+    pub knows_users: Option<bool>,
+}
+
+/// A repo.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RepoRecord {
+    pub kind: u8,
+    pub name: String,
+    pub listing: Option<ListingRecord>,
+}
+
+/// What the hub's catalog says of a repo.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ListingRecord {
+    pub private: Option<bool>,
+    pub likes: Option<u64>,
+    pub library: Option<String>,
+    pub created_ms: Option<i64>,
+}
+
+/// What became of a delivery's lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct LinesRecord {
+    pub lines: u64,
+    pub accepted: u64,
+    pub repeated: u64,
+    pub skipped: Vec<(String, u64)>,
+    pub rejected: Vec<(String, u64)>,
+    pub no_identity: u64,
+    pub samples: Vec<(u64, String)>,
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum DeliveryState {
+    Partial,
+    Complete,
+    Retracted,
+}
+
+/// A document or a day's pushes of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct DeliveryRecord {
+    pub source: u16,
+    pub name: String,
+    pub arrived_ms: i64,
+    pub state: DeliveryState,
+    pub lines: LinesRecord,
+    pub content: ContentRecord,
+}
+
+/// What kind of delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum ContentRecord {
+    Document(DocumentRecord),
+    /// The pushes that arrived on a UTC day.
+    Pushes { day: u16 },
+}
+
+/// How a document is recognised, and how far it is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct DocumentRecord {
+    /// `Format` as its place in `Format::ALL`.
+    pub format: u8,
+    /// The first line, which names the columns of some formats.
+    pub first_line: Vec<u8>,
+    /// Decoded bytes and lines that are in.
+    pub bytes: u64,
+    pub lines: u64,
+    /// Whether the last line that is in ended with a newline.
+    pub terminated: bool,
+    /// Hash of the decoded prefix at each of these lengths, ascending; the last one is `bytes`.
+    pub checkpoints: Vec<CheckpointRecord>,
+}
+
+/// The hash of a document's first `bytes` decoded bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CheckpointRecord {
+    pub bytes: u64,
+    pub hash: u128,
+}
+
+/// A pushed body that was sent with an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BodyRecord {
+    pub body_hash: u128,
+    pub delivery: u32,
+    pub lines: LinesRecord,
+}
+
+/// The segments of a day: all event blocks there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct DayManifest {
+    pub segments: Vec<SegmentRecord>,
+}
+
+/// Sorted rows that were committed, or merged, together.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SegmentRecord {
+    pub id: u64,
+    pub rows: u64,
+    /// The document whose import is not published yet.
+    pub unpublished: Option<u32>,
+    /// Deliveries that have rows here, ascending.
+    pub deliveries: Vec<u32>,
+    pub blocks: Vec<BlockRecord>,
+}
+
+/// One block of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BlockRecord {
+    pub rows: u32,
+    pub first_repo: u32,
+    pub last_repo: u32,
+    pub bytes: u32,
+    /// xxh3-64 of the whole block.
+    pub checksum: u64,
+}
+
+/// A like or its withdrawal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct LikeRecord {
+    pub ts_ms: i64,
+    pub liked: bool,
+}
+
+/// What a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum CredentialKind {
+    Token,
+    /// A dashboard session.
+    Session,
+    /// The one-time link of the first start.
+    AdminLink,
+}
+
+/// A credential, stored under its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CredentialRecord {
+    pub kind: CredentialKind,
+    /// A role as `Role` prints it.
+    pub scope: String,
+    pub note: String,
+    pub created_ms: i64,
+    pub expires_ms: Option<i64>,
+}
+
+/// `view_meta/state`: what the views were made with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ViewStateRecord {
+    pub version: u32,
+    /// Of the settings of all sources.
+    pub settings_checksum: u64,
+    /// The next free downloader number.
+    pub next_number: u32,
+    pub next_run: u32,
+    pub runs: Vec<RunRecord>,
+}
+
+/// A sorted run of the dictionary.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RunRecord {
+    pub id: u32,
+    pub entries: u64,
+    /// First and last hash of each chunk, and its checksum.
+    pub chunks: Vec<(u64, u64, u64)>,
+}
+
+/// What the view of a day consists of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct DayViewRecord {
+    /// Of the ids of the segments that are counted in it.
+    pub covers: u64,
+    /// First repo and checksum of each chunk.
+    pub chunks: Vec<(u32, u64)>,
+    /// Repo and bytes of each set that lies apart.
+    pub sets: Vec<(u32, u32)>,
+    pub tail_bytes: u32,
+    /// Of the tail's bytes.
+    pub tail_checksum: u64,
+    pub authenticated: u64,
+    pub anonymous: u64,
+    pub files: u64,
+    pub repos: u32,
+}

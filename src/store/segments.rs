@@ -1,0 +1,184 @@
+//! Event blocks on disk: segments of sorted rows per day, and the manifest that names them all.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::codec::{decode, get_record, put_record};
+use super::key::{Key, u16_at};
+use super::pieces::{get_pieces, put_pieces, remove_pieces};
+use super::records::{BlockRecord, DayManifest, SegmentRecord};
+use super::table::{OpenTable, Read, Table, WriteTxn};
+use super::StoreError;
+use crate::block::{self, Decoded, Encoder, ROWS_MAX, Wanted};
+use crate::model::{Day, RepoNumber, Row, Words};
+
+/// A segment that is ready to be written.
+#[derive(Clone, Debug)]
+pub struct EncodedSegment {
+    pub day: Day,
+    pub record: SegmentRecord,
+    pub blocks: Vec<Vec<u8>>,
+}
+
+/// Encodes one segment block by block.
+pub struct SegmentEncoder<'a> {
+    encoder: &'a mut Encoder,
+    segment: EncodedSegment,
+}
+
+impl<'a> SegmentEncoder<'a> {
+    /// Starts a segment of a day. Its id is given when it is written.
+    pub fn new(day: Day, encoder: &'a mut Encoder) -> SegmentEncoder<'a> {
+        let record = SegmentRecord { id: 0, rows: 0, unpublished: None, deliveries: Vec::new(), blocks: Vec::new() };
+        SegmentEncoder { encoder, segment: EncodedSegment { day, record, blocks: Vec::new() } }
+    }
+
+    /// Adds sorted rows that follow those added before.
+    ///
+    /// # Errors
+    /// When a block cannot be encoded.
+    pub fn add(&mut self, rows: &[Row], words: &Words) -> Result<(), StoreError> {
+        for rows in rows.chunks(ROWS_MAX) {
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
+            let bytes = self.encoder.encode(self.segment.day, rows, words)?;
+            let record = &mut self.segment.record;
+            record.blocks.push(BlockRecord {
+                rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+                first_repo: first.repo.0,
+                last_repo: last.repo.0,
+                bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                checksum: xxh3_64(&bytes),
+            });
+            record.rows += rows.len() as u64;
+            record.deliveries.extend(rows.iter().map(|row| row.delivery.0));
+            record.deliveries.sort_unstable();
+            record.deliveries.dedup();
+            self.segment.blocks.push(bytes);
+        }
+        Ok(())
+    }
+
+    /// The segment, unless it has no rows.
+    #[must_use]
+    pub fn finish(self) -> Option<EncodedSegment> {
+        (self.segment.record.rows > 0).then_some(self.segment)
+    }
+}
+
+fn block_prefix(day: Day, segment: u64, block: usize) -> Key {
+    Key::default().day(day).u64(segment).u32(u32::try_from(block).unwrap_or(u32::MAX))
+}
+
+/// The segments of a day.
+///
+/// # Errors
+/// When the store fails or the manifest is damaged.
+pub fn manifest(txn: &(impl Read + ?Sized), day: Day) -> Result<DayManifest, StoreError> {
+    Ok(get_record(txn, Table::Days, Key::default().day(day).bytes())?.unwrap_or_default())
+}
+
+/// All days with their segments, ascending.
+///
+/// # Errors
+/// When the store fails or a manifest is damaged.
+pub fn manifests(txn: &(impl Read + ?Sized)) -> Result<Vec<(Day, DayManifest)>, StoreError> {
+    let values = txn.with_prefix(Table::Days, &[])?;
+    values.iter().map(|(key, value)| Ok((Day(u16_at(key, 0)), decode(Table::Days, key, value)?))).collect()
+}
+
+/// Remembers the segments of a day.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_manifest(txn: &WriteTxn, day: Day, manifest: &DayManifest) -> Result<(), StoreError> {
+    let key = Key::default().day(day);
+    if manifest.segments.is_empty() {
+        return txn.remove(Table::Days, key.bytes());
+    }
+    put_record(txn, Table::Days, key.bytes(), manifest).map(drop)
+}
+
+/// Writes the blocks of a segment and enters it in its day's manifest.
+///
+/// # Errors
+/// When the store fails.
+pub fn add_segment(
+    blocks: &mut OpenTable<'_>,
+    manifest: &mut DayManifest,
+    mut segment: EncodedSegment,
+    id: u64,
+) -> Result<(), StoreError> {
+    for (number, bytes) in segment.blocks.iter().enumerate() {
+        put_pieces(blocks, block_prefix(segment.day, id, number).bytes(), bytes)?;
+    }
+    segment.record.id = id;
+    manifest.segments.push(segment.record);
+    Ok(())
+}
+
+/// Removes the blocks of a segment and its entry.
+///
+/// # Errors
+/// When the store fails.
+pub fn remove_segment(blocks: &mut OpenTable<'_>, manifest: &mut DayManifest, day: Day, id: u64) -> Result<(), StoreError> {
+    let Some(at) = manifest.segments.iter().position(|segment| segment.id == id) else { return Ok(()) };
+    let segment = manifest.segments.remove(at);
+    for (number, block) in segment.blocks.iter().enumerate() {
+        remove_pieces(blocks, block_prefix(day, id, number).bytes(), block.bytes as usize)?;
+    }
+    Ok(())
+}
+
+/// The decoded blocks of a segment in order, or only those that may hold one repo.
+pub struct BlockIter<'a, R: Read + ?Sized> {
+    txn: &'a R,
+    day: Day,
+    segment: SegmentRecord,
+    next: usize,
+    wanted: Wanted,
+    repo: Option<RepoNumber>,
+}
+
+impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
+    /// Reads all rows of a segment.
+    pub fn all(txn: &'a R, day: Day, segment: SegmentRecord, wanted: Wanted) -> BlockIter<'a, R> {
+        BlockIter { txn, day, segment, next: 0, wanted, repo: None }
+    }
+
+    /// Reads the rows of one repo, identity only.
+    pub fn of_repo(txn: &'a R, day: Day, segment: SegmentRecord, repo: RepoNumber) -> BlockIter<'a, R> {
+        BlockIter { txn, day, segment, next: 0, wanted: Wanted::Identity, repo: Some(repo) }
+    }
+
+    fn read(&self, number: usize, record: BlockRecord) -> Result<Decoded, StoreError> {
+        let prefix = block_prefix(self.day, self.segment.id, number);
+        let bytes = get_pieces(self.txn, Table::Blocks, prefix.bytes(), record.bytes as usize)?;
+        if xxh3_64(&bytes) != record.checksum {
+            return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block is not the one recorded"));
+        }
+        let of_block = StoreError::of_block(Table::Blocks.name(), prefix.bytes());
+        let mut decoded = block::decode(self.day, &bytes, self.wanted).map_err(&of_block)?;
+        if decoded.rows.len() != record.rows as usize {
+            return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block has another number of rows"));
+        }
+        if let Some(repo) = self.repo {
+            decoded.rows.retain(|row| row.repo == repo);
+        }
+        Ok(decoded)
+    }
+}
+
+impl<R: Read + ?Sized> Iterator for BlockIter<'_, R> {
+    type Item = Result<Decoded, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let number = self.next;
+            let record = *self.segment.blocks.get(number)?;
+            self.next += 1;
+            let within = self.repo.is_none_or(|repo| (record.first_repo..=record.last_repo).contains(&repo.0));
+            if within {
+                return Some(self.read(number, record));
+            }
+        }
+    }
+}

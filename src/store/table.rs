@@ -1,0 +1,327 @@
+//! The tables, and values sealed with a checksum.
+//!
+//! redb does not verify what it reads, so every value carries one: `checksum u64 LE | payload`, the checksum being
+//! xxh3-64 of the payload under a seed made of the table's name and the key. A value that was damaged, or that lies under
+//! another key than it was written to, is refused.
+
+use std::cell::OnceCell;
+use std::ops::Bound;
+
+use redb::{ReadOnlyTable, ReadableTable, ReadableTableMetadata, TableDefinition};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::StoreError;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident => $text:literal, $truth:literal;)+) => {
+        /// A table of the store.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Table { $($(#[$doc])* $name),+ }
+
+        impl Table {
+            /// All tables.
+            pub const ALL: &'static [Table] = &[$(Table::$name),+];
+
+            /// The name inside the file.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Table::$name => $text),+ }
+            }
+
+            /// Whether the table holds what was told to us, rather than a view of it.
+            #[must_use]
+            pub fn is_truth(self) -> bool {
+                match self { $(Table::$name => $truth),+ }
+            }
+        }
+    };
+}
+
+tables! {
+    /// name of the record -> record.
+    Meta => "meta", true;
+    /// source u16 -> SourceRecord.
+    Sources => "sources", true;
+    /// repo u32 -> RepoRecord.
+    Repos => "repos", true;
+    /// lower-case name, 0, kind u8, name -> repo u32.
+    RepoNames => "repo_names", true;
+    /// delivery u32 -> DeliveryRecord.
+    Deliveries => "deliveries", true;
+    /// source u16, hash of the idempotency key -> BodyRecord.
+    Bodies => "bodies", true;
+    /// day u16, segment u64, block u32, piece u16 -> part of a block.
+    Blocks => "blocks", true;
+    /// day u16 -> DayManifest.
+    Days => "days", true;
+    /// repo u32, who u64 -> LikeRecord.
+    Likes => "likes", true;
+    /// digest of a credential -> CredentialRecord.
+    Credentials => "credentials", true;
+    /// name of the record -> record about the views.
+    ViewMeta => "view_meta", false;
+    /// day u16 -> DayViewRecord.
+    DayViews => "day_views", false;
+    /// day u16, first repo u32 -> day chunk.
+    DayChunks => "day_chunks", false;
+    /// day u16, repo u32, piece u16 -> part of a large downloader set.
+    DaySets => "day_sets", false;
+    /// day u16, piece u16 -> part of the day's tail.
+    DayTails => "day_tails", false;
+    /// repo u32 -> repo head.
+    RepoHeads => "repo_heads", false;
+    /// repo u32, year u16 -> repo year.
+    RepoYears => "repo_years", false;
+    /// run u32, chunk u32 -> dictionary chunk.
+    Dictionary => "dictionary", false;
+}
+
+const CHECKSUM_BYTES: usize = 8;
+
+impl Table {
+    fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+        TableDefinition::new(self.name())
+    }
+
+    /// The checksum of a payload under a key.
+    #[must_use]
+    pub fn checksum(self, key: &[u8], payload: &[u8]) -> u64 {
+        let seed = xxh3_64_with_seed(key, xxh3_64_with_seed(self.name().as_bytes(), 1));
+        xxh3_64_with_seed(payload, seed)
+    }
+
+    fn seal(self, key: &[u8], payload: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::with_capacity(CHECKSUM_BYTES + payload.len());
+        sealed.extend(self.checksum(key, payload).to_le_bytes());
+        sealed.extend_from_slice(payload);
+        sealed
+    }
+
+    fn unseal(self, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (checksum, payload) = sealed
+            .split_first_chunk::<CHECKSUM_BYTES>()
+            .ok_or_else(|| StoreError::damaged(self.name(), key, "the value is too short"))?;
+        if u64::from_le_bytes(*checksum) != self.checksum(key, payload) {
+            return Err(StoreError::damaged(self.name(), key, "the checksum does not match"));
+        }
+        Ok(payload.to_vec())
+    }
+}
+
+/// A key with its value.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
+/// What both kinds of transaction can read.
+pub trait Read {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the store fails or the value is damaged.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Calls `each` with the values of keys from `first` on while it says so.
+    ///
+    /// # Errors
+    /// When the store fails, a value is damaged, or `each` fails.
+    fn scan(
+        &self,
+        table: Table,
+        first: &[u8],
+        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// All values whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn with_prefix(&self, table: Table, prefix: &[u8]) -> Result<Vec<KeyValue>, StoreError> {
+        let mut found = Vec::new();
+        self.scan(table, prefix, &mut |key, value| {
+            let more = key.starts_with(prefix);
+            if more {
+                found.push((key.to_vec(), value));
+            }
+            Ok(more)
+        })?;
+        Ok(found)
+    }
+}
+
+fn scan_table(
+    table: Table,
+    open: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    first: &[u8],
+    each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    for entry in open.range::<&[u8]>((Bound::Included(first), Bound::Unbounded))? {
+        let (key, value) = entry?;
+        if !each(key.value(), table.unseal(key.value(), value.value())?)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A read transaction. Short-lived: a reader that is held makes the file grow.
+pub struct ReadTxn {
+    txn: redb::ReadTransaction,
+    tables: Vec<OnceCell<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
+}
+
+impl ReadTxn {
+    pub(super) fn new(txn: redb::ReadTransaction) -> ReadTxn {
+        ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
+    }
+
+    fn open(&self, table: Table) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+        let cell = self.tables.get(table as usize).ok_or_else(|| StoreError::damaged(table.name(), &[], "no such table"))?;
+        if let Some(open) = cell.get() {
+            return Ok(open);
+        }
+        let open = self.txn.open_table(table.definition())?;
+        Ok(cell.get_or_init(|| open))
+    }
+
+    /// How many values a table has.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn len(&self, table: Table) -> Result<u64, StoreError> {
+        Ok(self.open(table)?.len()?)
+    }
+}
+
+impl Read for ReadTxn {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.open(table)?.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        first: &[u8],
+        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        scan_table(table, self.open(table)?, first, each)
+    }
+}
+
+/// The one write transaction.
+pub struct WriteTxn {
+    txn: redb::WriteTransaction,
+}
+
+impl WriteTxn {
+    pub(super) fn new(txn: redb::WriteTransaction) -> WriteTxn {
+        WriteTxn { txn }
+    }
+
+    /// Opens a table for several changes in a row.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn open(&self, table: Table) -> Result<OpenTable<'_>, StoreError> {
+        Ok(OpenTable { table, open: self.txn.open_table(table.definition())? })
+    }
+
+    /// Writes one value; gives its checksum.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn put(&self, table: Table, key: &[u8], payload: &[u8]) -> Result<u64, StoreError> {
+        self.open(table)?.put(key, payload)
+    }
+
+    /// Removes one value.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn remove(&self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        self.open(table)?.remove(key)
+    }
+
+    /// Empties a table.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn clear(&self, table: Table) -> Result<(), StoreError> {
+        self.txn.delete_table(table.definition())?;
+        self.txn.open_table(table.definition())?;
+        Ok(())
+    }
+
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// When the store fails; nothing of the transaction is kept then.
+    pub fn commit(self) -> Result<(), StoreError> {
+        Ok(self.txn.commit()?)
+    }
+}
+
+impl Read for WriteTxn {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let open = self.txn.open_table(table.definition())?;
+        open.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        first: &[u8],
+        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        scan_table(table, &self.txn.open_table(table.definition())?, first, each)
+    }
+}
+
+/// A table open for writing.
+pub struct OpenTable<'txn> {
+    table: Table,
+    open: redb::Table<'txn, &'static [u8], &'static [u8]>,
+}
+
+impl OpenTable<'_> {
+    /// Writes a value; gives its checksum.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn put(&mut self, key: &[u8], payload: &[u8]) -> Result<u64, StoreError> {
+        let sealed = self.table.seal(key, payload);
+        self.open.insert(key, sealed.as_slice())?;
+        Ok(self.table.checksum(key, payload))
+    }
+
+    /// Removes a value.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn remove(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        self.open.remove(key)?;
+        Ok(())
+    }
+
+    /// Removes all values whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn remove_prefix(&mut self, prefix: &[u8]) -> Result<(), StoreError> {
+        let mut keys = Vec::new();
+        for entry in self.open.range::<&[u8]>((Bound::Included(prefix), Bound::Unbounded))? {
+            let (key, _) = entry?;
+            if !key.value().starts_with(prefix) {
+                break;
+            }
+            keys.push(key.value().to_vec());
+        }
+        keys.iter().try_for_each(|key| self.remove(key))
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the store fails or the value is damaged.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.open.get(key)?.map(|sealed| self.table.unseal(key, sealed.value())).transpose()
+    }
+}

@@ -1,0 +1,293 @@
+//! The views on disk: chunks, sets and tails of days, heads and years of repos, and the dictionary's runs.
+//!
+//! What names a value also knows its checksum, so that a missing or stale one is noticed: a day's record its chunks,
+//! sets and tail; a repo's head its years; the set of repos that exist the heads.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::codec::{decode, get_record, put_record};
+use super::key::{Key, u16_at};
+use super::pieces::{get_pieces, put_pieces, remove_pieces};
+use super::records::{DayViewRecord, RunRecord, ViewStateRecord};
+use super::table::{Read, Table, WriteTxn};
+use super::StoreError;
+use crate::block::BlockError;
+use crate::model::{Day, RepoKind, RepoNumber};
+use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear};
+
+const STATE_KEY: &[u8] = b"state";
+
+/// What the views were made with.
+///
+/// # Errors
+/// When the store fails or the record is damaged.
+pub fn view_state(txn: &(impl Read + ?Sized)) -> Result<ViewStateRecord, StoreError> {
+    Ok(get_record(txn, Table::ViewMeta, STATE_KEY)?.unwrap_or_default())
+}
+
+/// Remembers what the views were made with.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_view_state(txn: &WriteTxn, state: &ViewStateRecord) -> Result<(), StoreError> {
+    put_record(txn, Table::ViewMeta, STATE_KEY, state).map(drop)
+}
+
+/// Throws all views away.
+///
+/// # Errors
+/// When the store fails.
+pub fn clear_views(txn: &WriteTxn) -> Result<(), StoreError> {
+    Table::ALL.iter().filter(|table| !table.is_truth()).try_for_each(|table| txn.clear(*table))
+}
+
+/// Sets of repos that queries keep in memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RepoSets {
+    /// Repos with a counted event on a day that is in the views.
+    pub counted: RepoSet,
+    /// Repos that an event proves to be public.
+    pub evidence: RepoSet,
+    /// Repos of each type among the counted ones.
+    pub kinds: [RepoSet; RepoKind::ALL.len()],
+}
+
+const SET_KEYS: [&[u8]; 5] = [b"counted", b"evidence", b"kind0", b"kind1", b"kind2"];
+
+/// Reads the sets of repos.
+///
+/// # Errors
+/// When the store fails or a value is damaged.
+pub fn repo_sets(txn: &(impl Read + ?Sized)) -> Result<RepoSets, StoreError> {
+    let read = |key: &[u8]| match txn.get(Table::ViewMeta, key)? {
+        Some(bytes) => RepoSet::from_bytes(&bytes).map_err(StoreError::of_block(Table::ViewMeta.name(), key)),
+        None => Ok(RepoSet::default()),
+    };
+    let [counted, evidence, models, datasets, spaces] = SET_KEYS;
+    Ok(RepoSets {
+        counted: read(counted)?,
+        evidence: read(evidence)?,
+        kinds: [read(models)?, read(datasets)?, read(spaces)?],
+    })
+}
+
+/// Writes the sets of repos.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_repo_sets(txn: &WriteTxn, sets: &RepoSets) -> Result<(), StoreError> {
+    let all = [&sets.counted, &sets.evidence].into_iter().chain(&sets.kinds);
+    SET_KEYS.iter().zip(all).try_for_each(|(key, set)| txn.put(Table::ViewMeta, key, &set.to_bytes()).map(drop))
+}
+
+fn day_key(day: Day) -> Key {
+    Key::default().day(day)
+}
+
+/// What the view of a day consists of.
+///
+/// # Errors
+/// When the store fails or the record is damaged.
+pub fn day_view(txn: &(impl Read + ?Sized), day: Day) -> Result<Option<DayViewRecord>, StoreError> {
+    get_record(txn, Table::DayViews, day_key(day).bytes())
+}
+
+/// The views of all days, ascending.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn day_views(txn: &(impl Read + ?Sized)) -> Result<Vec<(Day, DayViewRecord)>, StoreError> {
+    let values = txn.with_prefix(Table::DayViews, &[])?;
+    values.iter().map(|(key, value)| Ok((Day(u16_at(key, 0)), decode(Table::DayViews, key, value)?))).collect()
+}
+
+/// Replaces the view of a day. `record` comes with the counts; its lists are filled in here.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_day_view(
+    txn: &WriteTxn,
+    day: Day,
+    mut record: DayViewRecord,
+    chunks: &[(RepoNumber, Vec<u8>)],
+    sets: &[(RepoNumber, DownloaderSet)],
+    tail: &[u8],
+) -> Result<(), StoreError> {
+    remove_day_view(txn, day)?;
+    let mut table = txn.open(Table::DayChunks)?;
+    for (first, bytes) in chunks {
+        let checksum = table.put(day_key(day).repo(*first).bytes(), bytes)?;
+        record.chunks.push((first.0, checksum));
+    }
+    let mut table = txn.open(Table::DaySets)?;
+    for (repo, set) in sets {
+        let bytes = set.to_bytes();
+        put_pieces(&mut table, day_key(day).repo(*repo).bytes(), &bytes)?;
+        record.sets.push((repo.0, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+    }
+    put_pieces(&mut txn.open(Table::DayTails)?, day_key(day).bytes(), tail)?;
+    record.tail_bytes = u32::try_from(tail.len()).unwrap_or(u32::MAX);
+    record.tail_checksum = xxh3_64(tail);
+    put_record(txn, Table::DayViews, day_key(day).bytes(), &record).map(drop)
+}
+
+/// Removes the view of a day, if there is one.
+///
+/// # Errors
+/// When the store fails.
+pub fn remove_day_view(txn: &WriteTxn, day: Day) -> Result<(), StoreError> {
+    let Some(record) = day_view(txn, day)? else { return Ok(()) };
+    let mut table = txn.open(Table::DayChunks)?;
+    record.chunks.iter().try_for_each(|(first, _)| table.remove(day_key(day).u32(*first).bytes()))?;
+    let mut table = txn.open(Table::DaySets)?;
+    for (repo, bytes) in &record.sets {
+        remove_pieces(&mut table, day_key(day).u32(*repo).bytes(), *bytes as usize)?;
+    }
+    remove_pieces(&mut txn.open(Table::DayTails)?, day_key(day).bytes(), record.tail_bytes as usize)?;
+    txn.remove(Table::DayViews, day_key(day).bytes())
+}
+
+/// Reads a value that something names, and refuses it if it is not the one that was named.
+fn named(txn: &(impl Read + ?Sized), table: Table, key: &Key, checksum: u64) -> Result<Vec<u8>, StoreError> {
+    let value = txn.get(table, key.bytes())?.ok_or_else(|| StoreError::damaged(table.name(), key.bytes(), "the value is missing"))?;
+    if table.checksum(key.bytes(), &value) != checksum {
+        return Err(StoreError::damaged(table.name(), key.bytes(), "the value is stale"));
+    }
+    Ok(value)
+}
+
+/// The bytes of a chunk that a day's record names.
+///
+/// # Errors
+/// When the store fails, or the chunk is missing, stale or damaged.
+pub fn read_chunk(txn: &(impl Read + ?Sized), day: Day, chunk: (u32, u64)) -> Result<Vec<u8>, StoreError> {
+    named(txn, Table::DayChunks, &day_key(day).u32(chunk.0), chunk.1)
+}
+
+/// Adds the members of a set that lies apart to `into`.
+///
+/// # Errors
+/// When the store fails, or the set is missing or damaged.
+pub fn read_set(
+    txn: &(impl Read + ?Sized),
+    day: Day,
+    record: &DayViewRecord,
+    repo: RepoNumber,
+    into: &mut DownloaderSet,
+) -> Result<(), StoreError> {
+    let key = day_key(day).repo(repo);
+    let named = record.sets.iter().find(|(named, _)| *named == repo.0);
+    let (_, bytes) =
+        named.ok_or_else(|| StoreError::damaged(Table::DaySets.name(), key.bytes(), "the day does not name this set"))?;
+    let value = get_pieces(txn, Table::DaySets, key.bytes(), *bytes as usize)?;
+    into.unite_stored(&value).map_err(StoreError::of_block(Table::DaySets.name(), key.bytes()))
+}
+
+/// The bytes of a day's tail.
+///
+/// # Errors
+/// When the store fails, or the tail is missing, stale or damaged.
+pub fn read_tail(txn: &(impl Read + ?Sized), day: Day, record: &DayViewRecord) -> Result<Vec<u8>, StoreError> {
+    let bytes = get_pieces(txn, Table::DayTails, day_key(day).bytes(), record.tail_bytes as usize)?;
+    if xxh3_64(&bytes) != record.tail_checksum {
+        return Err(StoreError::damaged(Table::DayTails.name(), day_key(day).bytes(), "the tail is stale"));
+    }
+    Ok(bytes)
+}
+
+/// The head of a repo; `None` if no day in the views counts an event of it.
+///
+/// # Errors
+/// When the store fails or the value is damaged.
+pub fn get_head(txn: &(impl Read + ?Sized), repo: RepoNumber) -> Result<Option<RepoHead>, StoreError> {
+    let key = Key::default().repo(repo);
+    let decode = |bytes: Vec<u8>| RepoHead::decode(&bytes).map_err(StoreError::of_block(Table::RepoHeads.name(), key.bytes()));
+    txn.get(Table::RepoHeads, key.bytes())?.map(decode).transpose()
+}
+
+/// A year that a repo's head names.
+///
+/// # Errors
+/// When the store fails, or the year is missing, stale or damaged.
+pub fn get_year(txn: &(impl Read + ?Sized), repo: RepoNumber, year: u16, checksum: u64) -> Result<RepoYear, StoreError> {
+    let key = Key::default().repo(repo).u16(year);
+    let bytes = named(txn, Table::RepoYears, &key, checksum)?;
+    let of_block = |error: BlockError| StoreError::damaged(Table::RepoYears.name(), key.bytes(), error);
+    RepoYear::decode(year, &bytes).map_err(of_block)
+}
+
+/// Writes a repo's head and those of its years that changed; an empty year is removed, and so is a head without years.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_head_and_years(
+    txn: &WriteTxn,
+    repo: RepoNumber,
+    head: &mut RepoHead,
+    years: &[(u16, RepoYear)],
+) -> Result<(), StoreError> {
+    let mut table = txn.open(Table::RepoYears)?;
+    for (year, days) in years {
+        let key = Key::default().repo(repo).u16(*year);
+        if days.days.is_empty() {
+            table.remove(key.bytes())?;
+            head.set(*year, None);
+            continue;
+        }
+        let checksum = table.put(key.bytes(), &days.encode(*year))?;
+        let of_year = crate::rollup::YearHead {
+            year: *year,
+            days: u16::try_from(days.days.len()).unwrap_or(u16::MAX),
+            downloads: days.downloads(),
+            checksum,
+            evidence: days.evidence(),
+        };
+        head.set(*year, Some(of_year));
+    }
+    let key = Key::default().repo(repo);
+    if head.years.is_empty() {
+        return txn.remove(Table::RepoHeads, key.bytes());
+    }
+    txn.put(Table::RepoHeads, key.bytes(), &head.encode()).map(drop)
+}
+
+fn run_key(run: u32, chunk: usize) -> Key {
+    Key::default().u32(run).u32(u32::try_from(chunk).unwrap_or(u32::MAX))
+}
+
+/// Writes the chunks of a dictionary run, each with its first and last hash.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_run(
+    txn: &WriteTxn,
+    id: u32,
+    entries: u64,
+    chunks: impl IntoIterator<Item = (u64, u64, Vec<u8>)>,
+) -> Result<RunRecord, StoreError> {
+    let mut record = RunRecord { id, entries, chunks: Vec::new() };
+    let mut table = txn.open(Table::Dictionary)?;
+    for (number, (first, last, bytes)) in chunks.into_iter().enumerate() {
+        let checksum = table.put(run_key(id, number).bytes(), &bytes)?;
+        record.chunks.push((first, last, checksum));
+    }
+    Ok(record)
+}
+
+/// The bytes of a chunk of a run.
+///
+/// # Errors
+/// When the store fails, or the chunk is missing, stale or damaged.
+pub fn read_run_chunk(txn: &(impl Read + ?Sized), run: &RunRecord, chunk: usize) -> Result<Vec<u8>, StoreError> {
+    let checksum = run.chunks.get(chunk).map_or(0, |(_, _, checksum)| *checksum);
+    named(txn, Table::Dictionary, &run_key(run.id, chunk), checksum)
+}
+
+/// Removes a run.
+///
+/// # Errors
+/// When the store fails.
+pub fn remove_run(txn: &WriteTxn, run: &RunRecord) -> Result<(), StoreError> {
+    let mut table = txn.open(Table::Dictionary)?;
+    (0..run.chunks.len()).try_for_each(|chunk| table.remove(run_key(run.id, chunk).bytes()))
+}
