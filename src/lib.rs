@@ -23,3 +23,7 @@
 pub mod model;
 
 pub mod parse;
+
+pub mod classify;
+
+pub mod identify;
