@@ -20,8 +20,19 @@
 //! numbers; what was acknowledged is on disk; events are the truth and everything else can be rebuilt from them;
 //! a late event counts; a delivery can be taken back; no damaged value is ever served.
 
+// A blank line between each keeps the formatter from sorting the flow by alphabet.
 pub mod model;
+
+pub mod parse;
+
+pub mod classify;
+
+pub mod identify;
+
 pub mod sessionize;
+
 pub mod block;
+
 pub mod rollup;
+
 pub mod store;

@@ -24,9 +24,30 @@ pub struct AgentHash(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathHash(pub u64);
 
+impl PathHash {
+    /// The hash of a decoded path. It has no key: paths are no personal data, and all nodes must agree on it.
+    #[must_use]
+    pub fn of(path: &str) -> PathHash {
+        PathHash(hash_of_text(path))
+    }
+}
+
 /// 64-bit hash of the id a sender gave an event; 0 if it gave none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SenderId(pub u64);
+
+impl SenderId {
+    /// The hash of an id as the sender wrote it.
+    #[must_use]
+    pub fn of(id: &str) -> SenderId {
+        SenderId(hash_of_text(id))
+    }
+}
+
+/// Frozen: it is part of stored identities. 0 stands for "absent", so a hash that happens to be 0 becomes 1.
+fn hash_of_text(text: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes()).max(1)
+}
 
 /// A downloader as sets know it: a user's who, or an anonymous who with its identity agent, in 64 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -39,7 +39,6 @@ reasons! {
         Metadata => "metadata", "an API call or page, not a file";
         Push => "push", "an upload, not a download";
         SameHost => "same_host_redirect", "a redirect to the same server: the file's own line follows";
-        RedirectIgnored => "redirect_ignored", "this source's redirects are set to be ignored";
         OtherPath => "other_path", "not a path of a model hub";
     }
 }
@@ -60,6 +59,7 @@ reasons! {
         BadStatus => "bad_status", "the status is not a number from 100 to 599";
         MissingRepo => "missing_repo", "there is neither a repo nor a URL";
         BadRepo => "bad_repo", "the repo name is not a valid hub id";
+        BadPath => "bad_path", "the file path is empty, too long, climbs out with `..` or holds a NUL byte";
         BadKind => "bad_repo_type", "the repo type is not model, dataset or space";
         BadField => "bad_field", "a field does not have the type it must have";
     }

@@ -210,14 +210,7 @@ impl Live {
     }
 
     /// Tells the day after that a downloader was seen later before midnight.
-    fn move_midnight(
-        &mut self,
-        day: Day,
-        repo: RepoNumber,
-        hash: DownloaderHash,
-        previous: Option<Millis>,
-        counting: &Counting,
-    ) {
+    fn move_midnight(&mut self, day: Day, repo: RepoNumber, hash: DownloaderHash, previous: Option<Millis>, counting: &Counting) {
         let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
         match previous {
             Some(last) => live.previous.insert(hash, last),

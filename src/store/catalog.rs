@@ -88,8 +88,7 @@ pub fn put_repo(txn: &WriteTxn, number: RepoNumber, repo: &RepoKey) -> Result<()
 pub fn read_repo(txn: &(impl Read + ?Sized), number: RepoNumber) -> Result<RepoEntry, StoreError> {
     let key = Key::default().repo(number);
     let damaged = |why: &str| StoreError::damaged(Table::Repos.name(), key.bytes(), why);
-    let record: RepoRecord =
-        get_record(txn, Table::Repos, key.bytes())?.ok_or_else(|| damaged("the repo has no name"))?;
+    let record: RepoRecord = get_record(txn, Table::Repos, key.bytes())?.ok_or_else(|| damaged("the repo has no name"))?;
     let kind = RepoKind::from_code(record.kind).ok_or_else(|| damaged("unknown repo type"))?;
     let name = RepoName::parse(&record.name).ok_or_else(|| damaged("invalid repo name"))?;
     Ok(RepoEntry { key: RepoKey { kind, name }, listing: record.listing })
@@ -109,11 +108,7 @@ pub fn listing(txn: &(impl Read + ?Sized), number: RepoNumber) -> Result<Option<
 /// As `read_repo`.
 pub fn write_listing(txn: &WriteTxn, number: RepoNumber, listing: Listing) -> Result<(), StoreError> {
     let entry = read_repo(txn, number)?;
-    let record = RepoRecord {
-        kind: entry.key.kind.code(),
-        name: entry.key.name.as_str().to_owned(),
-        listing: Some(listing),
-    };
+    let record = RepoRecord { kind: entry.key.kind.code(), name: entry.key.name.as_str().to_owned(), listing: Some(listing) };
     put_record(txn, Table::Repos, Key::default().repo(number).bytes(), &record).map(drop)
 }
 
@@ -150,9 +145,9 @@ impl SourceEntry {
         SourceSettings {
             redirects: if record.redirects_ignored == Some(true) { Redirects::Ignore } else { Redirects::Handoff },
             head_redirect: if record.head_redirect_handoff == Some(true) { HeadRedirect::Handoff } else { HeadRedirect::Probe },
-            knows_users: record.knows_users.unwrap_or_else(|| {
-                record.formats != 0 && formats.into_iter().all(|(_, format)| format.knows_users())
-            }),
+            knows_users: record
+                .knows_users
+                .unwrap_or_else(|| record.formats != 0 && formats.into_iter().all(|(_, format)| format.knows_users())),
         }
     }
 }

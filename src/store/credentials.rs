@@ -82,9 +82,8 @@ pub fn list_credentials(txn: &(impl Read + ?Sized)) -> Result<Vec<Credential>, S
 /// # Errors
 /// When the store fails or a record is damaged.
 pub fn any_admin(txn: &(impl Read + ?Sized)) -> Result<bool, StoreError> {
-    let admin = |credential: &Credential| {
-        credential.record.kind != CredentialKind::AdminLink && credential.record.scope == "admin"
-    };
+    let admin =
+        |credential: &Credential| credential.record.kind != CredentialKind::AdminLink && credential.record.scope == "admin";
     Ok(list_credentials(txn)?.iter().any(admin))
 }
 

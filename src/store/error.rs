@@ -50,7 +50,9 @@ impl std::error::Error for StoreError {}
 
 fn of_io(error: &std::io::Error) -> StoreError {
     match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => StoreError::Full,
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
+            StoreError::Full
+        }
         _ => StoreError::Storage(error.to_string()),
     }
 }

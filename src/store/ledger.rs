@@ -2,11 +2,11 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u32_at};
 use super::records::{BodyRecord, DeliveryRecord};
 use super::table::{Read, Table, WriteTxn};
-use super::StoreError;
 use crate::model::{DeliveryId, SourceId};
 
 /// One delivery.

@@ -9,10 +9,10 @@ use std::sync::{PoisonError, RwLock};
 use redb::backends::InMemoryBackend;
 use redb::{Database, Durability};
 
+use super::StoreError;
 use super::codec::{get_record, put_record};
 use super::records::{CountersRecord, FormatRecord};
 use super::table::{Read, ReadTxn, Table, WriteTxn};
-use super::StoreError;
 use crate::model::Millis;
 
 /// Version of the truth's format. Older ones are upgraded at start, newer ones refused.

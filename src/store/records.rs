@@ -83,7 +83,9 @@ pub struct DeliveryRecord {
 pub enum ContentRecord {
     Document(DocumentRecord),
     /// The pushes that arrived on a UTC day.
-    Pushes { day: u16 },
+    Pushes {
+        day: u16,
+    },
 }
 
 /// How a document is recognised, and how far it is in.

@@ -2,12 +2,12 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u16_at};
 use super::pieces::{get_pieces, put_pieces, remove_pieces};
 use super::records::{BlockRecord, DayManifest, SegmentRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
-use super::StoreError;
 use crate::block::{self, Decoded, Encoder, ROWS_MAX, Wanted};
 use crate::model::{Day, RepoNumber, Row, Words};
 

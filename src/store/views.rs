@@ -5,12 +5,12 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u16_at};
 use super::pieces::{get_pieces, put_pieces, remove_pieces};
 use super::records::{DayViewRecord, RunRecord, ViewStateRecord};
 use super::table::{Read, Table, WriteTxn};
-use super::StoreError;
 use crate::block::BlockError;
 use crate::model::{Day, RepoKind, RepoNumber};
 use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear};
@@ -64,11 +64,7 @@ pub fn repo_sets(txn: &(impl Read + ?Sized)) -> Result<RepoSets, StoreError> {
         None => Ok(RepoSet::default()),
     };
     let [counted, evidence, models, datasets, spaces] = SET_KEYS;
-    Ok(RepoSets {
-        counted: read(counted)?,
-        evidence: read(evidence)?,
-        kinds: [read(models)?, read(datasets)?, read(spaces)?],
-    })
+    Ok(RepoSets { counted: read(counted)?, evidence: read(evidence)?, kinds: [read(models)?, read(datasets)?, read(spaces)?] })
 }
 
 /// Writes the sets of repos.
@@ -149,7 +145,8 @@ pub fn remove_day_view(txn: &WriteTxn, day: Day) -> Result<(), StoreError> {
 
 /// Reads a value that something names, and refuses it if it is not the one that was named.
 fn named(txn: &(impl Read + ?Sized), table: Table, key: &Key, checksum: u64) -> Result<Vec<u8>, StoreError> {
-    let value = txn.get(table, key.bytes())?.ok_or_else(|| StoreError::damaged(table.name(), key.bytes(), "the value is missing"))?;
+    let value =
+        txn.get(table, key.bytes())?.ok_or_else(|| StoreError::damaged(table.name(), key.bytes(), "the value is missing"))?;
     if table.checksum(key.bytes(), &value) != checksum {
         return Err(StoreError::damaged(table.name(), key.bytes(), "the value is stale"));
     }

@@ -1,0 +1,121 @@
+//! The download-related request: its repo, file, method, status and range, or the reason why it is none.
+
+use std::borrow::Cow;
+
+use super::target::{self, Asked};
+use crate::model::{Method, RangeFlag, RejectReason, RepoKind, RepoName, SkipReason, Status};
+use crate::parse::{Request, RequestMethod, Target};
+
+/// The longest file path, in bytes.
+const PATH_BYTES_MAX: usize = 4096;
+
+/// A request for a file of a repo that did not fail: counted or a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download<'a> {
+    pub kind: RepoKind,
+    /// Valid in the sense of [`RepoName::is_valid`].
+    pub repo: Cow<'a, str>,
+    /// The decoded path inside the repo, without a leading slash.
+    pub path: Option<Cow<'a, str>>,
+    pub method: Method,
+    pub status: Status,
+    pub range: RangeFlag,
+}
+
+/// Why a request is no download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotADownload {
+    /// It was understood.
+    Skipped(SkipReason),
+    /// It was not.
+    Rejected(RejectReason),
+}
+
+impl From<SkipReason> for NotADownload {
+    fn from(reason: SkipReason) -> Self {
+        NotADownload::Skipped(reason)
+    }
+}
+
+impl From<RejectReason> for NotADownload {
+    fn from(reason: RejectReason) -> Self {
+        NotADownload::Rejected(reason)
+    }
+}
+
+/// Judges a request. Nothing that is stored depends on a setting, so this knows none.
+///
+/// # Errors
+/// Why it is no download. What is asked for is judged first, then method and status, then names: a failed request for
+/// nonsense is a failed request.
+pub fn download<'a>(request: &'a Request<'_>) -> Result<Download<'a>, NotADownload> {
+    let asked = match &request.target {
+        Target::Named { kind, repo, path } => {
+            Asked { kind, repo: Ok(Cow::Borrowed(repo)), path: path.as_deref().map(|path| Ok(path.into())) }
+        }
+        Target::Url(url) => target::asked(url, request.method)?,
+    };
+    let status = judged_status(request.status)?;
+    let method = match request.method {
+        RequestMethod::Get => Method::Get,
+        RequestMethod::Head => Method::Head,
+        RequestMethod::Put => return Err(SkipReason::Push.into()),
+        RequestMethod::Post | RequestMethod::Other => return Err(SkipReason::Method.into()),
+    };
+    if matches!(status.0, 302 | 303 | 307) && is_same_host(request) {
+        return Err(SkipReason::SameHost.into());
+    }
+    let kind = RepoKind::from_word(asked.kind).or_else(|| RepoKind::from_plural(asked.kind)).ok_or(RejectReason::BadKind)?;
+    let repo = asked.repo.ok().filter(|repo| RepoName::is_valid(repo)).ok_or(RejectReason::BadRepo)?;
+    let path = asked.path.map(|path| path.and_then(checked_path)).transpose()?;
+    Ok(Download { kind, repo, path, method, status, range: range_flag(request.range.as_deref()) })
+}
+
+/// Which statuses are events. Whether they count is for [`class`](super::class()) to say.
+fn judged_status(status: u16) -> Result<Status, SkipReason> {
+    match status {
+        200 | 206 | 302 | 303 | 304 | 307 => Ok(Status(status)),
+        301 | 308 => Err(SkipReason::Permanent),
+        400.. => Err(SkipReason::Failed),
+        _ => Err(SkipReason::Informational),
+    }
+}
+
+fn range_flag(range: Option<&str>) -> RangeFlag {
+    let Some(range) = range.map(str::trim).filter(|range| !range.is_empty() && *range != "-") else {
+        return RangeFlag::None;
+    };
+    let spans = range.strip_prefix("bytes").map_or(range, |rest| rest.trim_start_matches([' ', '=']));
+    if spans == "0-0" || spans.starts_with("0-0/") { RangeFlag::FirstByte } else { RangeFlag::Part }
+}
+
+fn checked_path(path: Cow<'_, str>) -> Result<Cow<'_, str>, RejectReason> {
+    let path = match path {
+        Cow::Borrowed(path) => Cow::Borrowed(path.trim_start_matches('/')),
+        Cow::Owned(path) if path.starts_with('/') => Cow::Owned(path.trim_start_matches('/').to_owned()),
+        Cow::Owned(path) => Cow::Owned(path),
+    };
+    let climbs = memchr::memmem::find(path.as_bytes(), b"..").is_some() && path.split('/').any(|part| part == "..");
+    let valid = !path.is_empty() && path.len() <= PATH_BYTES_MAX && !climbs && memchr::memchr(0, path.as_bytes()).is_none();
+    if valid { Ok(path) } else { Err(RejectReason::BadPath) }
+}
+
+/// Whether a redirect is known to lead back to the host that was asked.
+fn is_same_host(request: &Request<'_>) -> bool {
+    let Some(location) = request.location.as_deref() else {
+        return false;
+    };
+    let Some(to) = target::host(location) else {
+        return true;
+    };
+    let from = match &request.target {
+        Target::Url(url) => target::host(url),
+        Target::Named { .. } => None,
+    };
+    from.or(request.host.as_deref()).is_some_and(|from| bare_host(from).eq_ignore_ascii_case(bare_host(to)))
+}
+
+/// A host without the port its scheme implies. Other ports stay: the object store may live on one of the same host.
+fn bare_host(host: &str) -> &str {
+    host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host)
+}

@@ -1,0 +1,14 @@
+//! Requests to downloads: the only place where the rule of a request lives.
+//!
+//! Two questions, asked at two times. When a line comes in: is this a download-related request, and of which file?
+//! ([`download`]). When downloads are counted: is it a body, a hand-off or a probe under its source's settings? ([`class`]).
+//! The second answer is never stored, so that a changed setting is a recount and not a second import.
+
+mod agent;
+mod class;
+mod download;
+mod target;
+
+pub use agent::{AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library};
+pub use class::{Class, class, counts_as_file_without_path};
+pub use download::{Download, NotADownload, download};

@@ -1,0 +1,168 @@
+//! The identity key: turns users, addresses and identity agents into hashes nobody can turn back without it.
+//!
+//! ```text
+//!  secret (256 bits) ──BLAKE2b, one label each──> who key, agent key (128 bits), key id (32 bits), fingerprint (256 bits)
+//!  who   = SipHash-2-4(who key, one byte for the kind of identity, its bytes)
+//!  agent = SipHash-2-4(agent key, identity agent), lower half
+//! ```
+//!
+//! All of this is part of stored identities: a change of labels, kinds or bytes makes strangers of known downloaders.
+
+use std::fmt::Write;
+use std::hash::Hasher;
+use std::net::{IpAddr, Ipv6Addr};
+
+use blake2::Blake2bMac512;
+use blake2::digest::common::KeyInit;
+use blake2::digest::{FixedOutput, Update};
+use siphasher::sip::SipHasher24;
+
+use crate::classify::identity_agent;
+use crate::model::{AgentHash, Who};
+use crate::parse::Request;
+
+/// What an exported hash begins with, before the key's id.
+const EXPORT_PREFIX: &str = "ht1_";
+
+/// The kind of an identity, hashed before its bytes so that a user called `192.0.2.1` is not that address.
+#[derive(Clone, Copy)]
+enum Kind {
+    User = 0,
+    Ipv4 = 1,
+    Ipv6Network = 2,
+    GivenUserHash = 3,
+    GivenAddressHash = 4,
+    AddressText = 5,
+}
+
+/// Who made a request, without what they are called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    pub who: Who,
+    /// Whether `who` is a signed-in user.
+    pub user: bool,
+    /// The client; 0 if unknown, and for sources that hold hashes already.
+    pub agent: AgentHash,
+    /// Whether the request names anybody at all; if not, `who` is [`Who::NOBODY`].
+    pub known: bool,
+}
+
+/// The keys derived from a store's secret. There is no `Debug` on purpose.
+#[derive(Clone)]
+pub struct IdentityKey {
+    who: SipHasher24,
+    agent: SipHasher24,
+    id: String,
+    fingerprint: [u8; 32],
+}
+
+impl IdentityKey {
+    /// Derives the keys from the store's secret.
+    #[must_use]
+    pub fn new(secret: &[u8; 32]) -> IdentityKey {
+        let [id0, id1, id2, id3] = derived(secret, "hubtally key id v1");
+        IdentityKey {
+            who: SipHasher24::new_with_key(&derived(secret, "hubtally who v1")),
+            agent: SipHasher24::new_with_key(&derived(secret, "hubtally agent v1")),
+            id: format!("{:08x}", u32::from_be_bytes([id0, id1, id2, id3])),
+            fingerprint: derived(secret, "hubtally fingerprint v1"),
+        }
+    }
+
+    /// The name of the key in exports: 8 hex digits.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What a store keeps to know its key again.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
+    /// Who made a request. A user wins over an address.
+    #[must_use]
+    pub fn identify(&self, request: &Request<'_>) -> Identity {
+        let present = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let user = present(&request.user);
+        let named = if user { &request.user } else { &request.address };
+        let who = match named.as_deref().filter(|text| !text.is_empty()) {
+            None => Who::NOBODY,
+            Some(text) => match self.own_export(text) {
+                Some(who) => who,
+                None if user => self.user(text, request.hashed),
+                None => self.address(text, request.hashed),
+            },
+        };
+        let known = who != Who::NOBODY;
+        let agent = match request.agent.as_deref() {
+            Some(agent) if !request.hashed && !agent.is_empty() => self.agent(agent),
+            _ => AgentHash(0),
+        };
+        Identity { who, user: user && known, agent, known }
+    }
+
+    /// A who as exports write it, `ht1_KEYID_HEX16`. A store with the same key takes it back as it is.
+    #[must_use]
+    pub fn export(&self, who: Who) -> String {
+        let mut text = String::with_capacity(EXPORT_PREFIX.len() + 8 + 1 + 16);
+        text.push_str(EXPORT_PREFIX);
+        text.push_str(&self.id);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "_{:016x}", who.0);
+        text
+    }
+
+    /// The who behind an export of this very key; of another key it is a text like any other.
+    fn own_export(&self, text: &str) -> Option<Who> {
+        let hex = text.strip_prefix(EXPORT_PREFIX)?.strip_prefix(self.id.as_str())?.strip_prefix('_')?;
+        let valid = hex.len() == 16 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        valid.then(|| u64::from_str_radix(hex, 16).ok().map(Who)).flatten()
+    }
+
+    fn user(&self, text: &str, hashed: bool) -> Who {
+        self.who(if hashed { Kind::GivenUserHash } else { Kind::User }, text.as_bytes())
+    }
+
+    fn address(&self, text: &str, hashed: bool) -> Who {
+        if hashed {
+            return self.who(Kind::GivenAddressHash, text.as_bytes());
+        }
+        let text = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        match text.parse().map(|address: IpAddr| address.to_canonical()) {
+            Ok(IpAddr::V4(address)) => self.who(Kind::Ipv4, &address.octets()),
+            Ok(IpAddr::V6(address)) => self.who(Kind::Ipv6Network, &network(address)),
+            Err(_) => self.who(Kind::AddressText, text.as_bytes()),
+        }
+    }
+
+    fn who(&self, kind: Kind, bytes: &[u8]) -> Who {
+        let mut hasher = self.who;
+        hasher.write(&[kind as u8]);
+        hasher.write(bytes);
+        Who(hasher.finish().max(1))
+    }
+
+    fn agent(&self, agent: &str) -> AgentHash {
+        let hash = self.agent.hash(identity_agent(agent).as_bytes());
+        AgentHash(u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default().max(1))
+    }
+}
+
+/// The /64 of an address: what one household or server gets, of which it may use any address it likes.
+fn network(address: Ipv6Addr) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = address.octets();
+    [a, b, c, d, e, f, g, h]
+}
+
+/// The first bytes of keyed BLAKE2b over a label. The secret fills the first half of the key.
+fn derived<const N: usize>(secret: &[u8; 32], label: &str) -> [u8; N] {
+    let mut key = [0; 64];
+    key.iter_mut().zip(secret).for_each(|(byte, &from)| *byte = from);
+    let mut mac = Blake2bMac512::new(&key.into());
+    mac.update(label.as_bytes());
+    let mut bytes = [0; N];
+    bytes.iter_mut().zip(&mac.finalize_fixed()).for_each(|(byte, &from)| *byte = from);
+    bytes
+}

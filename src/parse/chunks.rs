@@ -1,0 +1,253 @@
+//! Cuts a stream of decoded bytes into chunks of whole lines, with exact line numbers and offsets.
+
+use std::io::{self, Read};
+
+use super::line::LINE_BYTES_MAX;
+
+/// Bytes of a chunk, about.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// Bytes read at a time while the rest of an overlong line is thrown away.
+const DISCARD_BYTES: usize = 64 * 1024;
+
+/// Whole lines of a stream.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// The lines with their newlines, without those that are too long. Only the last line of a stream may lack its newline.
+    pub bytes: Vec<u8>,
+    /// 1-based number of the chunk's first line, overlong or not.
+    pub first_line: u64,
+    /// Number of the line after the chunk's last one.
+    pub next_line: u64,
+    /// Offset of the chunk's first line in the decoded stream.
+    pub start_offset: u64,
+    /// Offset after the chunk's last line; lines that are too long count.
+    pub end_offset: u64,
+    /// 1-based numbers of the lines longer than [`LINE_BYTES_MAX`], ascending.
+    pub overlong: Vec<u64>,
+    /// Whether the chunk ends with a newline.
+    pub terminated: bool,
+}
+
+impl Chunk {
+    /// The lines that are not too long, without their newlines, each with its 1-based number.
+    #[must_use]
+    pub fn lines(&self) -> ChunkLines<'_> {
+        ChunkLines { rest: &self.bytes, number: self.first_line, overlong: &self.overlong }
+    }
+}
+
+/// The lines of a [`Chunk`].
+#[derive(Clone, Debug)]
+pub struct ChunkLines<'a> {
+    rest: &'a [u8],
+    number: u64,
+    overlong: &'a [u64],
+}
+
+impl<'a> Iterator for ChunkLines<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        while let Some((first, after)) = self.overlong.split_first()
+            && *first == self.number
+        {
+            self.overlong = after;
+            self.number += 1;
+        }
+        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest.get(1..).unwrap_or_default();
+        let number = self.number;
+        self.number += 1;
+        Some((number, line))
+    }
+}
+
+/// Reads a stream chunk by chunk.
+///
+/// An I/O error comes after the chunks of all whole lines read before it; the line it cut is in none of them.
+pub struct ChunkReader<R> {
+    reader: R,
+    chunk_bytes: usize,
+    /// What was read beyond the last chunk.
+    ahead: Vec<u8>,
+    line: u64,
+    offset: u64,
+    state: State,
+}
+
+enum State {
+    Reading,
+    Ended,
+    Failed(io::Error),
+    Done,
+}
+
+impl<R: Read> ChunkReader<R> {
+    /// Reads from the start of a stream.
+    pub fn new(reader: R) -> ChunkReader<R> {
+        ChunkReader::starting_at(reader, 0, 1)
+    }
+
+    /// Reads from a line start in the middle, to which the reader has been advanced: its decoded offset and 1-based number.
+    pub fn starting_at(reader: R, offset: u64, line: u64) -> ChunkReader<R> {
+        ChunkReader { reader, chunk_bytes: CHUNK_BYTES, ahead: Vec::new(), line, offset, state: State::Reading }
+    }
+
+    /// With chunks of about this many bytes, at least 1.
+    #[must_use]
+    pub fn with_chunk_bytes(self, chunk_bytes: usize) -> ChunkReader<R> {
+        ChunkReader { chunk_bytes: chunk_bytes.max(1), ..self }
+    }
+
+    /// The underlying reader, which has been read beyond the last chunk.
+    pub fn get_ref(&self) -> &R {
+        &self.reader
+    }
+
+    /// Reads up to `bytes` more.
+    fn fill(&mut self, bytes: usize) {
+        if matches!(self.state, State::Reading) {
+            self.ahead.reserve_exact(bytes);
+            let before = self.ahead.len();
+            let read = self.reader.by_ref().take(bytes as u64).read_to_end(&mut self.ahead);
+            match read {
+                Err(error) => self.state = State::Failed(error),
+                Ok(_) if self.ahead.len() - before < bytes => self.state = State::Ended,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Where the whole lines among the bytes ahead end, if there are any, with overlong lines taken out of them.
+    fn whole_lines(&mut self, chunk: &mut Chunk) -> usize {
+        let mut at = 0;
+        let mut counted_to = 0;
+        loop {
+            let window_end = self.ahead.len().min(at + LINE_BYTES_MAX + 1);
+            let window = self.ahead.get(at..window_end).unwrap_or_default();
+            // All lines that end within the window are short enough, so only its last newline matters.
+            if let Some(newline) = memchr::memrchr(b'\n', window) {
+                at += newline + 1;
+                continue;
+            }
+            chunk.next_line += newlines(self.ahead.get(counted_to..at).unwrap_or_default());
+            counted_to = at;
+            if window.len() <= LINE_BYTES_MAX {
+                return at;
+            }
+            if !self.remove_line(at, chunk) {
+                return at;
+            }
+        }
+    }
+
+    /// Takes out an overlong line, reading on until it ends. `false` if the stream fails before that.
+    fn remove_line(&mut self, at: usize, chunk: &mut Chunk) -> bool {
+        let mut removed = 0;
+        loop {
+            if let Some(newline) = memchr::memchr(b'\n', self.ahead.get(at..).unwrap_or_default()) {
+                self.ahead.drain(at..=at + newline);
+                removed += newline as u64 + 1;
+                chunk.terminated = true;
+                break;
+            }
+            removed += (self.ahead.len() - at) as u64;
+            self.ahead.truncate(at);
+            match self.state {
+                State::Reading => self.fill(DISCARD_BYTES),
+                State::Failed(_) => return false,
+                State::Ended | State::Done => {
+                    chunk.terminated = false;
+                    break;
+                }
+            }
+        }
+        chunk.overlong.push(chunk.next_line);
+        chunk.next_line += 1;
+        chunk.end_offset += removed;
+        true
+    }
+
+    /// The next chunk; empty if there is none.
+    fn read_chunk(&mut self) -> Chunk {
+        let mut chunk = Chunk {
+            first_line: self.line,
+            next_line: self.line,
+            start_offset: self.offset,
+            end_offset: self.offset,
+            terminated: true,
+            ..Chunk::default()
+        };
+        let mut wanted = self.chunk_bytes.saturating_sub(self.ahead.len()).max(1);
+        let mut end;
+        loop {
+            self.fill(wanted);
+            end = self.whole_lines(&mut chunk);
+            if end > 0 || chunk.next_line > chunk.first_line || !matches!(self.state, State::Reading) {
+                break;
+            }
+            wanted = self.chunk_bytes;
+        }
+        if matches!(self.state, State::Ended) && end < self.ahead.len() {
+            end = self.ahead.len();
+            chunk.next_line += 1;
+            chunk.terminated = false;
+        }
+        let mut rest = Vec::with_capacity(self.chunk_bytes);
+        rest.extend_from_slice(self.ahead.get(end..).unwrap_or_default());
+        self.ahead.truncate(end);
+        chunk.bytes = std::mem::replace(&mut self.ahead, rest);
+        chunk.end_offset += end as u64;
+        self.line = chunk.next_line;
+        self.offset = chunk.end_offset;
+        chunk
+    }
+}
+
+impl<R: Read> Iterator for ChunkReader<R> {
+    type Item = io::Result<Chunk>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if matches!(self.state, State::Done) {
+            return None;
+        }
+        let chunk = self.read_chunk();
+        if chunk.next_line > chunk.first_line {
+            return Some(Ok(chunk));
+        }
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Failed(error) => Some(Err(error)),
+            _ => None,
+        }
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// A reader that shows all bytes that pass to somebody else, for example to a hash.
+pub struct Observed<R, F> {
+    reader: R,
+    observer: F,
+}
+
+impl<R: Read, F: FnMut(&[u8])> Observed<R, F> {
+    /// Calls `observer` with every piece read, in order.
+    pub fn new(reader: R, observer: F) -> Observed<R, F> {
+        Observed { reader, observer }
+    }
+}
+
+impl<R: Read, F: FnMut(&[u8])> Read for Observed<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        (self.observer)(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}

@@ -1,0 +1,247 @@
+//! The named fields of a line, whether they were columns or JSON keys, and the request they make up.
+
+use std::borrow::Cow;
+
+use super::request::{Request, RequestMethod, Target};
+use super::timestamp::parse_instant;
+use crate::model::RejectReason;
+
+/// What a column or key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Time,
+    Status,
+    Method,
+    Repo,
+    Kind,
+    Path,
+    /// Stands in for `Path` where only this one is there.
+    Filename,
+    User,
+    Address,
+    Country,
+    Region,
+    Agent,
+    Bytes,
+    Duration,
+    Range,
+    Id,
+    Url,
+    Location,
+    Host,
+    Unknown,
+}
+
+impl Field {
+    const COUNT: usize = Field::Unknown as usize + 1;
+
+    fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// Whose names the fields go by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// Hugging Face's access-log export; a few columns it may get one day are known too.
+    HuggingFace,
+    /// hubtally's own events.
+    Events,
+}
+
+impl Naming {
+    /// What a name means; names not listed are ignored.
+    pub(super) fn field(self, name: &str) -> Field {
+        match self {
+            Naming::HuggingFace => match name {
+                "timestamp" => Field::Time,
+                "status" => Field::Status,
+                "method" => Field::Method,
+                "repoName" => Field::Repo,
+                "repoType" => Field::Kind,
+                "hashedUserId" => Field::User,
+                "hashedIp" => Field::Address,
+                "country" => Field::Country,
+                "region" => Field::Region,
+                "userAgent" => Field::Agent,
+                "path" => Field::Path,
+                "filename" => Field::Filename,
+                "bytes" => Field::Bytes,
+                "duration" => Field::Duration,
+                "range" => Field::Range,
+                "id" => Field::Id,
+                _ => Field::Unknown,
+            },
+            Naming::Events => match name {
+                "ts" => Field::Time,
+                "status" => Field::Status,
+                "method" => Field::Method,
+                "repo" => Field::Repo,
+                "repo_type" => Field::Kind,
+                "path" => Field::Path,
+                "user" => Field::User,
+                "ip" => Field::Address,
+                "country" => Field::Country,
+                "region" => Field::Region,
+                "user_agent" => Field::Agent,
+                "bytes" => Field::Bytes,
+                "duration_ms" => Field::Duration,
+                "range" => Field::Range,
+                "id" => Field::Id,
+                "url" => Field::Url,
+                "location" => Field::Location,
+                "host" => Field::Host,
+                _ => Field::Unknown,
+            },
+        }
+    }
+
+    /// Whether a header with these fields can be read.
+    pub(super) fn is_readable(self, fields: &[Field]) -> bool {
+        let has_target = fields.contains(&Field::Repo) || (self == Naming::Events && fields.contains(&Field::Url));
+        has_target && fields.contains(&Field::Time)
+    }
+}
+
+/// How a field's text is escaped where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Escaping {
+    /// RFC 4180: `""` stands for `"`. The text comes without its outer quotes.
+    DoubledQuotes,
+    /// JSON string escapes. The text comes with its outer quotes.
+    Json,
+}
+
+/// The fields of one line. The empty text means absent.
+pub(super) struct Fields<'a> {
+    texts: [&'a str; Field::COUNT],
+    /// Bits of the fields that a line, or its header, has at all.
+    present: u32,
+    /// Bits of the fields whose text still has escapes in it.
+    escaped: u32,
+    escaping: Escaping,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(escaping: Escaping) -> Self {
+        Fields { texts: [""; Field::COUNT], present: 0, escaped: 0, escaping }
+    }
+
+    /// Sets a field; a field that comes twice has its last value.
+    pub(super) fn set(&mut self, field: Field, text: &'a str, escaped: bool) {
+        if let Some(slot) = self.texts.get_mut(field as usize) {
+            *slot = text;
+        }
+        self.present |= field.bit();
+        self.escaped = if escaped { self.escaped | field.bit() } else { self.escaped & !field.bit() };
+    }
+
+    fn raw(&self, field: Field) -> &'a str {
+        self.texts.get(field as usize).copied().unwrap_or_default()
+    }
+
+    fn text(&self, field: Field) -> Result<Option<Cow<'a, str>>, RejectReason> {
+        let raw = self.raw(field);
+        if raw.is_empty() {
+            return Ok(None);
+        }
+        if self.escaped & field.bit() == 0 {
+            return Ok(Some(Cow::Borrowed(raw)));
+        }
+        let text = match self.escaping {
+            Escaping::DoubledQuotes => raw.replace("\"\"", "\""),
+            Escaping::Json => serde_json::from_str::<String>(raw).map_err(|_| RejectReason::BadSyntax)?,
+        };
+        if text.contains('\0') {
+            return Err(RejectReason::ControlByte);
+        }
+        Ok((!text.is_empty()).then_some(Cow::Owned(text)))
+    }
+
+    /// A number of bytes or ms; a fraction is cut off.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn number(&self, field: Field) -> Result<Option<u64>, RejectReason> {
+        let raw = self.raw(field);
+        if raw.is_empty() {
+            return Ok(None);
+        }
+        if let Ok(number) = raw.parse::<u64>() {
+            return Ok(Some(number));
+        }
+        let number = raw.parse::<f64>().map_err(|_| RejectReason::BadField)?;
+        // 2^53: above it a float is no exact count any more.
+        (0.0..9_007_199_254_740_992.0).contains(&number).then_some(Some(number as u64)).ok_or(RejectReason::BadField)
+    }
+
+    fn status(&self) -> Result<u16, RejectReason> {
+        let raw = self.raw(Field::Status);
+        if raw.is_empty() { Ok(200) } else { parse_status(raw) }
+    }
+
+    /// An export that has a column says something in it: an empty cell is damage, where a left-out key of an event
+    /// means the usual.
+    fn check_cells(&self) -> Result<(), RejectReason> {
+        let checks = [
+            (Field::Status, RejectReason::BadStatus),
+            (Field::Method, RejectReason::BadField),
+            (Field::Kind, RejectReason::BadKind),
+        ];
+        match checks.into_iter().find(|&(field, _)| self.present & field.bit() != 0 && self.raw(field).is_empty()) {
+            Some((_, reason)) => Err(reason),
+            None => Ok(()),
+        }
+    }
+
+    fn target(&self) -> Result<Target<'a>, RejectReason> {
+        if let Some(repo) = self.text(Field::Repo)? {
+            let path = match self.text(Field::Path)? {
+                Some(path) => Some(path),
+                None => self.text(Field::Filename)?,
+            };
+            let kind = self.raw(Field::Kind);
+            return Ok(Target::Named { kind: if kind.is_empty() { "model" } else { kind }, repo, path });
+        }
+        self.text(Field::Url)?.map(Target::Url).ok_or(RejectReason::MissingRepo)
+    }
+
+    /// The request the fields make up. Where a log has no method, status or repo type at all, GET, 200 and model are
+    /// taken for granted: whoever cuts these columns out of an export has to cut out the failed requests too.
+    pub(super) fn request(&self, naming: Naming) -> Result<Request<'a>, RejectReason> {
+        let time = parse_instant(self.raw(Field::Time))?;
+        if naming == Naming::HuggingFace {
+            self.check_cells()?;
+        }
+        let method = match self.raw(Field::Method) {
+            "" => RequestMethod::Get,
+            text => RequestMethod::from_text(text),
+        };
+        Ok(Request {
+            time,
+            method,
+            status: self.status()?,
+            target: self.target()?,
+            user: self.text(Field::User)?,
+            address: self.text(Field::Address)?,
+            hashed: naming == Naming::HuggingFace,
+            agent: self.text(Field::Agent)?,
+            country: self.text(Field::Country)?,
+            region: self.text(Field::Region)?,
+            bytes: self.number(Field::Bytes)?,
+            duration_ms: self.number(Field::Duration)?,
+            range: self.text(Field::Range)?,
+            location: self.text(Field::Location)?,
+            host: self.text(Field::Host)?,
+            id: self.text(Field::Id)?,
+        })
+    }
+}
+
+/// Reads a status of three digits, 100 to 599.
+pub(super) fn parse_status(text: &str) -> Result<u16, RejectReason> {
+    match *text.as_bytes() {
+        [a @ b'1'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+            Ok(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
+        }
+        _ => Err(RejectReason::BadStatus),
+    }
+}

@@ -1,0 +1,26 @@
+//! Bytes to requests: decompression, cutting into lines, and one dialect of log per file, recognised from its first line.
+//!
+//! ```text
+//! file or body ──Decoded──> bytes ──ChunkReader──> whole lines ──LineParser──> Request, or a RejectReason
+//!          pushed JSON body ──JsonItems──> one item each ─────────────^
+//! ```
+//!
+//! A line never affects another one: every newline is a fresh start, and what is wrong with a line costs that line.
+
+mod chunks;
+mod combined;
+mod decode;
+mod fields;
+mod json;
+mod json_body;
+mod line;
+mod request;
+mod table;
+mod timestamp;
+
+pub use chunks::{CHUNK_BYTES, Chunk, ChunkLines, ChunkReader, Observed};
+pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};
+pub use json_body::{JsonBodyError, JsonItems};
+pub use line::{LINE_BYTES_MAX, LineParser, is_blank};
+pub use request::{Request, RequestMethod, Target};
+pub use timestamp::{parse_instant, parse_log_time};

@@ -1,0 +1,102 @@
+//! CSV and TSV by header: RFC 4180 without newlines in quotes, since every newline is a fresh start.
+
+use super::fields::{Escaping, Field, Fields, Naming};
+use super::request::Request;
+use crate::model::RejectReason;
+
+/// The layout a header line gives.
+#[derive(Debug)]
+pub(super) struct Table {
+    separator: u8,
+    naming: Naming,
+    /// What each column means, from left to right.
+    fields: Box<[Field]>,
+}
+
+/// One cell: its text without outer quotes, whether it has doubled quotes, and what follows its separator, if any.
+struct Cell<'a> {
+    text: &'a str,
+    escaped: bool,
+    rest: Option<&'a str>,
+}
+
+impl Table {
+    /// The layout, if the line is a header of this naming: it names a time and a repo, and no column twice.
+    pub(super) fn from_header(header: &str, naming: Naming) -> Option<Table> {
+        [b',', b'\t'].into_iter().find_map(|separator| {
+            let mut fields = Vec::new();
+            let mut rest = Some(header);
+            while let Some(text) = rest {
+                let cell = next_cell(text, separator).ok()?;
+                let field = naming.field(cell.text.trim());
+                fields.push(if fields.contains(&field) { Field::Unknown } else { field });
+                rest = cell.rest;
+            }
+            naming.is_readable(&fields).then(|| Table { separator, naming, fields: fields.into() })
+        })
+    }
+
+    pub(super) fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    pub(super) fn parse<'a>(&self, line: &'a str) -> Result<Request<'a>, RejectReason> {
+        let mut fields = Fields::new(Escaping::DoubledQuotes);
+        if memchr::memchr(b'"', line.as_bytes()).is_none() {
+            self.split_plain(line, &mut fields)?;
+        } else {
+            self.split_quoted(line, &mut fields)?;
+        }
+        fields.request(self.naming)
+    }
+
+    fn split_plain<'a>(&self, line: &'a str, fields: &mut Fields<'a>) -> Result<(), RejectReason> {
+        let mut columns = self.fields.iter();
+        let mut start = 0;
+        for end in memchr::memchr_iter(self.separator, line.as_bytes()).chain([line.len()]) {
+            let &field = columns.next().ok_or(RejectReason::Columns)?;
+            fields.set(field, line.get(start..end).unwrap_or_default(), false);
+            start = end + 1;
+        }
+        columns.next().map_or(Ok(()), |_| Err(RejectReason::Columns))
+    }
+
+    fn split_quoted<'a>(&self, line: &'a str, fields: &mut Fields<'a>) -> Result<(), RejectReason> {
+        let mut columns = self.fields.iter();
+        let mut rest = Some(line);
+        while let Some(text) = rest {
+            let cell = next_cell(text, self.separator)?;
+            let &field = columns.next().ok_or(RejectReason::Columns)?;
+            fields.set(field, cell.text, cell.escaped);
+            rest = cell.rest;
+        }
+        columns.next().map_or(Ok(()), |_| Err(RejectReason::Columns))
+    }
+}
+
+/// Cuts off the first cell. A quote inside a cell that does not begin with one is just a character.
+fn next_cell(line: &str, separator: u8) -> Result<Cell<'_>, RejectReason> {
+    let bytes = line.as_bytes();
+    if bytes.first() != Some(&b'"') {
+        let Some(end) = memchr::memchr(separator, bytes) else {
+            return Ok(Cell { text: line, escaped: false, rest: None });
+        };
+        return Ok(Cell { text: line.get(..end).unwrap_or_default(), escaped: false, rest: line.get(end + 1..) });
+    }
+    let mut escaped = false;
+    let mut from = 1;
+    loop {
+        let ahead = bytes.get(from..).unwrap_or_default();
+        let end = from + memchr::memchr(b'"', ahead).ok_or(RejectReason::OpenQuote)?;
+        let text = line.get(1..end).unwrap_or_default();
+        match bytes.get(end + 1) {
+            Some(b'"') => {
+                escaped = true;
+                from = end + 2;
+            }
+            None => return Ok(Cell { text, escaped, rest: None }),
+            Some(&byte) if byte == separator => return Ok(Cell { text, escaped, rest: line.get(end + 2..) }),
+            Some(_) => return Err(RejectReason::BadSyntax),
+        }
+    }
+}
