@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 
 use super::StoreError;
 use super::codec::{decode, get_record, put_record};
-use super::key::{Key, u16_at};
+use super::key::{Key, u16_at, u32_at};
 use super::records::{CountersRecord, LikeRecord, ListingRecord, RepoRecord, SourceRecord};
 use super::table::{Read, Table, WriteTxn};
 use crate::model::{
@@ -110,6 +110,15 @@ pub fn write_listing(txn: &WriteTxn, number: RepoNumber, listing: Listing) -> Re
     let entry = read_repo(txn, number)?;
     let record = RepoRecord { kind: entry.key.kind.code(), name: entry.key.name.as_str().to_owned(), listing: Some(listing) };
     put_record(txn, Table::Repos, Key::default().repo(number).bytes(), &record).map(drop)
+}
+
+/// All repos in order of number.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn all_repos(txn: &(impl Read + ?Sized)) -> Result<Vec<(RepoNumber, RepoEntry)>, StoreError> {
+    let keys = txn.with_prefix(Table::Repos, &[])?;
+    keys.iter().map(|(key, _)| RepoNumber(u32_at(key, 0))).map(|number| Ok((number, read_repo(txn, number)?))).collect()
 }
 
 /// The repos of a namespace: models, then datasets, then spaces, each by name.

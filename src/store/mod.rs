@@ -16,7 +16,7 @@ mod segments;
 mod table;
 mod views;
 
-pub use catalog::{Listing, RepoEntry, allocate_repo, find_repo, listing, org_repos, put_repo, read_repo, write_listing};
+pub use catalog::{Listing, all_repos, RepoEntry, allocate_repo, find_repo, listing, org_repos, put_repo, read_repo, write_listing};
 pub use catalog::{SourceEntry, put_source, read_sources};
 pub use catalog::{like_count, put_like};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};

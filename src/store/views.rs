@@ -48,23 +48,66 @@ pub struct RepoSets {
     pub counted: RepoSet,
     /// Repos that an event proves to be public.
     pub evidence: RepoSet,
-    /// Repos of each type among the counted ones.
+    /// Repos that the catalog names, and those of them that it calls public, or private.
+    pub listed: RepoSet,
+    pub listed_public: RepoSet,
+    pub listed_private: RepoSet,
+    /// All repos by type, in the order of `RepoKind::ALL`.
     pub kinds: [RepoSet; RepoKind::ALL.len()],
 }
 
-const SET_KEYS: [&[u8]; 5] = [b"counted", b"evidence", b"kind0", b"kind1", b"kind2"];
+const SET_KEYS: [&[u8]; 8] =
+    [b"counted", b"evidence", b"listed", b"listed_public", b"listed_private", b"models", b"datasets", b"spaces"];
+
+impl RepoSets {
+    fn all(&self) -> impl Iterator<Item = &RepoSet> {
+        [&self.counted, &self.evidence, &self.listed, &self.listed_public, &self.listed_private].into_iter().chain(&self.kinds)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut RepoSet> {
+        let own = [
+            &mut self.counted,
+            &mut self.evidence,
+            &mut self.listed,
+            &mut self.listed_public,
+            &mut self.listed_private,
+        ];
+        own.into_iter().chain(&mut self.kinds)
+    }
+
+    /// Enters what the catalog says of a repo.
+    pub fn set_listing(&mut self, repo: RepoNumber, private: Option<bool>) {
+        self.listed.set(repo, true);
+        self.listed_public.set(repo, private == Some(false));
+        self.listed_private.set(repo, private == Some(true));
+    }
+
+    /// Enters a repo under its type.
+    pub fn set_kind(&mut self, repo: RepoNumber, kind: RepoKind) {
+        if let Some(set) = self.kinds.get_mut(usize::from(kind.code())) {
+            set.set(repo, true);
+        }
+    }
+
+    /// The repos of a type.
+    #[must_use]
+    pub fn of_kind(&self, kind: RepoKind) -> Option<&RepoSet> {
+        self.kinds.get(usize::from(kind.code()))
+    }
+}
 
 /// Reads the sets of repos.
 ///
 /// # Errors
 /// When the store fails or a value is damaged.
 pub fn repo_sets(txn: &(impl Read + ?Sized)) -> Result<RepoSets, StoreError> {
-    let read = |key: &[u8]| match txn.get(Table::ViewMeta, key)? {
-        Some(bytes) => RepoSet::from_bytes(&bytes).map_err(StoreError::of_block(Table::ViewMeta.name(), key)),
-        None => Ok(RepoSet::default()),
-    };
-    let [counted, evidence, models, datasets, spaces] = SET_KEYS;
-    Ok(RepoSets { counted: read(counted)?, evidence: read(evidence)?, kinds: [read(models)?, read(datasets)?, read(spaces)?] })
+    let mut sets = RepoSets::default();
+    for (key, set) in SET_KEYS.iter().zip(sets.all_mut()) {
+        if let Some(bytes) = txn.get(Table::ViewMeta, key)? {
+            *set = RepoSet::from_bytes(&bytes).map_err(StoreError::of_block(Table::ViewMeta.name(), key))?;
+        }
+    }
+    Ok(sets)
 }
 
 /// Writes the sets of repos.
@@ -72,8 +115,7 @@ pub fn repo_sets(txn: &(impl Read + ?Sized)) -> Result<RepoSets, StoreError> {
 /// # Errors
 /// When the store fails.
 pub fn put_repo_sets(txn: &WriteTxn, sets: &RepoSets) -> Result<(), StoreError> {
-    let all = [&sets.counted, &sets.evidence].into_iter().chain(&sets.kinds);
-    SET_KEYS.iter().zip(all).try_for_each(|(key, set)| txn.put(Table::ViewMeta, key, &set.to_bytes()).map(drop))
+    SET_KEYS.iter().zip(sets.all()).try_for_each(|(key, set)| txn.put(Table::ViewMeta, key, &set.to_bytes()).map(drop))
 }
 
 fn day_key(day: Day) -> Key {

@@ -1,0 +1,221 @@
+//! Lines -> rows, with what became of every line.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::classify::{NotADownload, agent_note, download};
+use crate::identify::IdentityKey;
+use crate::model::{
+    Country, PathHash, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Word,
+    Words, stored_number,
+};
+use crate::parse::Request;
+use crate::store::LinesRecord;
+
+/// Regions and path names are cut to this many bytes.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// What became of the lines of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    pub lines: u64,
+    /// Lines that are events, counted or probe.
+    pub events: u64,
+    pub skipped: BTreeMap<SkipReason, u64>,
+    pub rejected: BTreeMap<RejectReason, u64>,
+    pub no_identity: u64,
+    pub samples: Vec<Sample>,
+}
+
+impl Lines {
+    /// Adds the lines of a later batch.
+    pub fn add(&mut self, other: Lines) {
+        self.lines += other.lines;
+        self.events += other.events;
+        self.no_identity += other.no_identity;
+        other.skipped.into_iter().for_each(|(reason, lines)| *self.skipped.entry(reason).or_default() += lines);
+        other.rejected.into_iter().for_each(|(reason, lines)| *self.rejected.entry(reason).or_default() += lines);
+        self.samples.extend(other.samples);
+        self.samples.truncate(Receipt::SAMPLES_MAX);
+    }
+
+    /// Counts a rejected line.
+    pub fn reject(&mut self, line: u64, reason: RejectReason) {
+        self.lines += 1;
+        *self.rejected.entry(reason).or_default() += 1;
+        if self.samples.len() < Receipt::SAMPLES_MAX {
+            self.samples.push(Sample { line, error: reason.sentence().to_owned() });
+        }
+    }
+}
+
+/// Adds lines to a stored record; all events count as accepted until the counting says otherwise.
+pub fn add_to_record(record: &mut LinesRecord, lines: &Lines) {
+    fn add<'a>(sums: &mut Vec<(String, u64)>, more: impl Iterator<Item = (&'a str, u64)>) {
+        for (word, lines) in more {
+            match sums.iter_mut().find(|(known, _)| known == word) {
+                Some((_, sum)) => *sum += lines,
+                None => sums.push((word.to_owned(), lines)),
+            }
+        }
+        sums.sort_unstable();
+    }
+    record.lines += lines.lines;
+    record.accepted += lines.events;
+    record.no_identity += lines.no_identity;
+    add(&mut record.skipped, lines.skipped.iter().map(|(reason, lines)| (reason.word(), *lines)));
+    add(&mut record.rejected, lines.rejected.iter().map(|(reason, lines)| (reason.word(), *lines)));
+    record.samples.extend(lines.samples.iter().map(|sample| (sample.line, sample.error.clone())));
+    record.samples.truncate(Receipt::SAMPLES_MAX);
+}
+
+/// The receipt of a stored record.
+pub fn receipt_of(delivery: &str, record: &LinesRecord) -> Receipt {
+    Receipt {
+        delivery: delivery.to_owned(),
+        lines: record.lines,
+        accepted: record.accepted,
+        repeated: record.repeated,
+        skipped: record.skipped.iter().cloned().collect(),
+        rejected: record.rejected.iter().cloned().collect(),
+        no_identity: record.no_identity,
+        samples: record.samples.iter().map(|(line, error)| Sample { line: *line, error: error.clone() }).collect(),
+        notes: Vec::new(),
+    }
+}
+
+/// Rows of some lines. Their repos are places in `repos` until the catalog numbers them; their source and delivery are
+/// the receiver's to set.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    pub repos: Vec<RepoKey>,
+    pub rows: Vec<Row>,
+    pub words: Words,
+    pub lines: Lines,
+}
+
+/// Builds batches; reuse one per thread.
+pub struct BatchBuilder<'k> {
+    key: &'k IdentityKey,
+    batch: Batch,
+    places: HashMap<u64, Vec<u32>, FixedState>,
+    notes: HashMap<Box<str>, Word, FixedState>,
+}
+
+impl<'k> BatchBuilder<'k> {
+    /// Hashes identities under `key`.
+    pub fn new(key: &'k IdentityKey) -> BatchBuilder<'k> {
+        BatchBuilder { key, batch: Batch::default(), places: HashMap::default(), notes: HashMap::default() }
+    }
+
+    /// Adds a line that was read, or could not be.
+    pub fn add(&mut self, line: u64, request: Result<Request<'_>, RejectReason>) {
+        let request = match request {
+            Ok(request) => request,
+            Err(reason) => return self.batch.lines.reject(line, reason),
+        };
+        let download = match download(&request) {
+            Ok(download) => download,
+            Err(NotADownload::Rejected(reason)) => return self.batch.lines.reject(line, reason),
+            Err(NotADownload::Skipped(reason)) => {
+                self.batch.lines.lines += 1;
+                *self.batch.lines.skipped.entry(reason).or_default() += 1;
+                return;
+            }
+        };
+        let Some(repo) = self.place(download.kind, &download.repo) else {
+            return self.batch.lines.reject(line, RejectReason::BadRepo);
+        };
+        let identity = self.key.identify(&request);
+        let agent_note = request.agent.as_deref().map_or(Word::UNKNOWN, |agent| self.note(agent));
+        let words = &mut self.batch.words;
+        let row = Row {
+            repo,
+            user: identity.user,
+            who: identity.who,
+            agent: identity.agent,
+            time: request.time,
+            method: download.method,
+            status: download.status,
+            path: download.path.as_deref().map_or(PathHash(0), PathHash::of),
+            range: download.range,
+            id: request.id.as_deref().map_or(SenderId(0), SenderId::of),
+            count: 1,
+            bytes: stored_number(request.bytes),
+            duration: stored_number(request.duration_ms),
+            country: request.country.as_deref().map_or(Country(0), Country::parse),
+            region: words.number(cut(request.region.as_deref())),
+            agent_note,
+            path_name: words.number(cut(download.path.as_deref())),
+            ..Row::default()
+        };
+        self.batch.rows.push(row);
+        let lines = &mut self.batch.lines;
+        lines.lines += 1;
+        lines.events += 1;
+        lines.no_identity += u64::from(!identity.known);
+    }
+
+    /// Counts lines that were too long to be read at all.
+    pub fn reject(&mut self, line: u64, reason: RejectReason) {
+        self.batch.lines.reject(line, reason);
+    }
+
+    /// The batch so far; the builder starts anew.
+    pub fn take(&mut self) -> Batch {
+        self.places.clear();
+        self.notes.clear();
+        std::mem::take(&mut self.batch)
+    }
+
+    /// The place of a repo in the batch's list.
+    fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
+        let repos = &mut self.batch.repos;
+        let places = self.places.entry(xxh3_64(name.as_bytes())).or_default();
+        let known = places.iter().find(|place| {
+            repos.get(**place as usize).is_some_and(|repo| repo.kind == kind && repo.name.as_str() == name)
+        });
+        if let Some(place) = known {
+            return Some(RepoNumber(*place));
+        }
+        let place = u32::try_from(repos.len()).ok()?;
+        repos.push(RepoKey { kind, name: RepoName::parse(name)? });
+        places.push(place);
+        Some(RepoNumber(place))
+    }
+
+    fn note(&mut self, agent: &str) -> Word {
+        if let Some(word) = self.notes.get(agent) {
+            return *word;
+        }
+        let word = self.batch.words.number(agent_note(agent).as_bytes());
+        self.notes.insert(agent.into(), word);
+        word
+    }
+}
+
+/// The first bytes of a text, cut at a character.
+fn cut(text: Option<&str>) -> &[u8] {
+    let text = text.unwrap_or("");
+    let end = (0..=TEXT_BYTES_MAX.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    text.as_bytes().get(..end).unwrap_or(&[])
+}
+
+impl Batch {
+    /// Appends this batch's rows to `rows`, their repos numbered by `numbers` (one per place) and their texts by `words`.
+    pub fn append_to(&self, numbers: &[RepoNumber], rows: &mut Vec<Row>, words: &mut Words) {
+        let renumbered: Vec<Word> = self.words.texts().map(|text| words.number(text)).collect();
+        let word = |word: Word| {
+            (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default()
+        };
+        rows.extend(self.rows.iter().map(|row| Row {
+            repo: numbers.get(row.repo.0 as usize).copied().unwrap_or_default(),
+            region: word(row.region),
+            agent_note: word(row.agent_note),
+            path_name: word(row.path_name),
+            ..*row
+        }));
+    }
+}

@@ -1,0 +1,327 @@
+//! The engine: the store, its one writer thread, and what is published.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::EngineError;
+use super::writer::{Command, Writer};
+use crate::identify::IdentityKey;
+use crate::model::{Day, Likes, Millis, RepoKey, Who};
+use crate::rollup::{Counting, Live};
+use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
+
+/// Commands that may wait for the writer.
+const QUEUE_LENGTH: usize = 4_096;
+
+/// Bytes of pushed bodies that may wait for the writer.
+pub(super) const QUEUE_BYTES_MAX: usize = 128 << 20;
+
+/// How to open an engine.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    pub place: Place,
+    /// Whether a repo of which nothing tells is public.
+    pub default_public: bool,
+    /// A clock that stands still, for tests and harnesses.
+    pub frozen_now: Option<Millis>,
+}
+
+/// What all answers come from, beside a snapshot of the store taken under the same lock.
+#[derive(Default)]
+pub struct Published {
+    pub live: Live,
+    pub sets: RepoSets,
+    pub views: ViewStateRecord,
+}
+
+/// What the threads share.
+pub(crate) struct Shared {
+    pub(super) store: Store,
+    pub(super) key: IdentityKey,
+    pub(super) default_public: bool,
+    frozen_now: Option<Millis>,
+    pub(super) published: RwLock<Published>,
+    pub(super) counting: RwLock<Arc<Counting>>,
+    sequence: AtomicU64,
+    pub(super) queue_bytes: AtomicUsize,
+    /// The last failure of the writer, until a commit succeeds.
+    pub(super) trouble: Mutex<Option<String>>,
+}
+
+impl Shared {
+    /// The instant by the clock, or by the frozen one.
+    pub(super) fn now(&self) -> Millis {
+        self.frozen_now.unwrap_or_else(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        })
+    }
+
+    /// Says that answers have changed.
+    pub(super) fn advance(&self) {
+        self.sequence.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn counting(&self) -> Arc<Counting> {
+        Arc::clone(&self.counting.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// hubtally without its network: takes deliveries in and gives consistent views out.
+pub struct Engine {
+    pub(super) shared: Arc<Shared>,
+    queue: SyncSender<Command>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Documents come in one at a time: two imports of the same one could not recognise each other.
+    pub(super) importing: Mutex<()>,
+}
+
+/// Whether the engine can do its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Health {
+    pub ready: bool,
+    pub reasons: Vec<String>,
+    pub damaged: bool,
+}
+
+/// A repo as the hub's catalog lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepoListing {
+    pub repo: RepoKey,
+    pub private: Option<bool>,
+    pub likes: Option<u64>,
+    pub library: Option<String>,
+    pub created_at: Option<Millis>,
+}
+
+/// A delivery as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryInfo {
+    pub delivery: String,
+    /// `document` or `pushes`.
+    pub kind: String,
+    pub source: String,
+    pub name: String,
+    pub arrived: String,
+    pub lines: u64,
+    pub accepted: u64,
+    pub repeated: u64,
+    pub skipped: u64,
+    pub rejected: u64,
+    /// `complete`, `partial` or `retracted`.
+    pub state: String,
+}
+
+impl Engine {
+    /// Opens the store, brings its views up to date and starts the writer.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub fn open(options: &OpenOptions) -> Result<Arc<Engine>, EngineError> {
+        let fingerprint = |secret: &[u8; 32]| IdentityKey::new(secret).fingerprint();
+        let now = options.frozen_now.unwrap_or_default();
+        let store = Store::open(options.place.clone(), fingerprint, now)?;
+        let key = IdentityKey::new(store.secret());
+        let shared = Arc::new(Shared {
+            store,
+            key,
+            default_public: options.default_public,
+            frozen_now: options.frozen_now,
+            published: RwLock::default(),
+            counting: RwLock::default(),
+            sequence: AtomicU64::new(1),
+            queue_bytes: AtomicUsize::new(0),
+            trouble: Mutex::default(),
+        });
+        let mut writer = Writer::new(Arc::clone(&shared))?;
+        writer.start()?;
+        let (queue, commands) = sync_channel(QUEUE_LENGTH);
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run(&commands))
+            .map_err(StoreError::from)?;
+        Ok(Arc::new(Engine { shared, queue, writer: Mutex::new(Some(thread)), importing: Mutex::default() }))
+    }
+
+    /// The instant answers are given for.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.shared.now()
+    }
+
+    /// The UTC day answers are given for.
+    #[must_use]
+    pub fn today(&self) -> Day {
+        self.now().day()
+    }
+
+    /// A number that grows with every publication.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.shared.sequence.load(Ordering::Acquire)
+    }
+
+    /// The folder the store lies in, if it lies in one.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        match self.shared.store.place() {
+            Place::Folder(folder) => Some(folder.clone()),
+            Place::Memory => None,
+        }
+    }
+
+    /// Whether a repo of which nothing tells is public.
+    #[must_use]
+    pub fn default_public(&self) -> bool {
+        self.shared.default_public
+    }
+
+    /// What is published, held still, with a snapshot of the store that belongs to it.
+    ///
+    /// # Errors
+    /// When the store fails, or when a failure left the live figures in doubt.
+    pub fn published(&self) -> Result<(RwLockReadGuard<'_, Published>, store::ReadTxn), EngineError> {
+        let published = self.shared.published.read().map_err(|_| doubtful())?;
+        let txn = self.shared.store.read()?;
+        Ok((published, txn))
+    }
+
+    /// Whether the engine can do its work.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let mut reasons = Vec::new();
+        reasons.extend(self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let damaged = self.shared.published.is_poisoned();
+        if damaged {
+            reasons.push(doubtful().to_string());
+        }
+        Health { ready: reasons.is_empty(), reasons, damaged }
+    }
+
+    /// Runs a piece of work on the writer thread and waits for it.
+    pub(super) fn write<T: Any + Send>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (reply, answer) = channel();
+        let task = Box::new(move |writer: &mut Writer| {
+            // The asker may have gone away; the work is done all the same.
+            drop(reply.send(work(writer)));
+        });
+        self.queue.send(Command::Task(task)).map_err(|_| EngineError::Stopped)?;
+        answer.recv().map_err(|_| EngineError::Stopped)?
+    }
+
+    /// Queues a command without waiting for room.
+    pub(super) fn queue(&self, command: Command) -> Result<(), TrySendError<Command>> {
+        self.queue.try_send(command)
+    }
+
+    /// Commits what is queued and ends the writer. Later calls that write fail.
+    pub fn stop(&self) {
+        drop(self.queue.send(Command::Stop));
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            drop(thread.join());
+        }
+    }
+
+    /// Takes in what the hub's catalog says of some repos; gives their number.
+    ///
+    /// # Errors
+    /// When the store fails; then none of it was taken in.
+    pub fn put_repos(&self, listings: Vec<RepoListing>) -> Result<u64, EngineError> {
+        self.write(move |writer| writer.put_repos(&listings))
+    }
+
+    /// Takes in a like or unlike; gives the new number of likes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn like(&self, repo: &RepoKey, user: &str, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
+        let who: Who = self.shared.key.user(user, false);
+        let repo = repo.clone();
+        self.write(move |writer| writer.like(&repo, who, ts, liked))
+    }
+
+    /// All deliveries.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn deliveries(&self) -> Result<Vec<DeliveryInfo>, EngineError> {
+        let txn = self.shared.store.read()?;
+        let sources = store::read_sources(&txn)?;
+        let deliveries = store::list_deliveries(&txn)?;
+        Ok(deliveries.into_iter().map(|(id, record)| delivery_info(id, &record, &sources)).collect())
+    }
+
+    /// Takes a delivery back: the numbers are as if it had never come.
+    ///
+    /// # Errors
+    /// When there is no such delivery, or the store fails.
+    pub fn retract(&self, serial: u32) -> Result<DeliveryInfo, EngineError> {
+        self.write(move |writer| writer.retract(serial))
+    }
+
+    /// Throws all views away and builds them anew from the events.
+    ///
+    /// # Errors
+    /// When the store fails or an event block is damaged.
+    pub fn rebuild(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<(), EngineError> {
+        progress("rebuilding all views from the events");
+        self.write(Writer::rebuild)?;
+        progress("done");
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn doubtful() -> EngineError {
+    EngineError::Refused("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
+}
+
+/// A delivery as people see it.
+pub(super) fn delivery_info(
+    id: crate::model::DeliveryId,
+    record: &store::DeliveryRecord,
+    sources: &[store::SourceEntry],
+) -> DeliveryInfo {
+    let source = sources.iter().find(|source| source.id.0 == record.source);
+    let kind = match record.content {
+        ContentRecord::Document(_) => "document",
+        ContentRecord::Pushes { .. } => "pushes",
+    };
+    let state = match record.state {
+        DeliveryState::Partial => "partial",
+        DeliveryState::Complete => "complete",
+        DeliveryState::Retracted => "retracted",
+    };
+    DeliveryInfo {
+        delivery: id.serial().to_string(),
+        kind: kind.to_owned(),
+        source: source.map_or_else(String::new, |source| source.record.name.clone()),
+        name: record.name.clone(),
+        arrived: Millis(record.arrived_ms).to_string(),
+        lines: record.lines.lines,
+        accepted: record.lines.accepted,
+        repeated: record.lines.repeated,
+        skipped: record.lines.skipped.iter().map(|(_, lines)| lines).sum(),
+        rejected: record.lines.rejected.iter().map(|(_, lines)| lines).sum(),
+        state: state.to_owned(),
+    }
+}
+
+/// The receiving end of the queue.
+pub(super) type Commands = Receiver<Command>;

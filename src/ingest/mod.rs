@@ -1,0 +1,26 @@
+//! Deliveries into the store and into the answers: parse, classify, identify, commit, publish.
+//!
+//! One thread writes. Pushes queue up for it and are committed in groups, and published before they are acknowledged;
+//! documents are parsed on all cores, committed piece by piece and published at their end.
+
+mod access;
+mod batch;
+mod document;
+mod engine;
+mod error;
+mod import;
+mod overlay;
+mod publish;
+mod push;
+mod segments;
+mod verify;
+mod writer;
+
+pub use access::{Credential, TokenInfo};
+pub use engine::{DeliveryInfo, Engine, Health, OpenOptions, Published, RepoListing};
+pub use error::{EngineError, PushError};
+pub use import::{ImportOptions, Progress};
+pub use push::{Push, PushContent};
+pub use verify::VerifyReport;
+
+pub use crate::store::Place;

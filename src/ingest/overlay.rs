@@ -1,0 +1,99 @@
+//! Brings repos of a day into the live overlay: their stored rows, and who was there before midnight.
+
+use std::collections::BTreeSet;
+
+use crate::block::Merge;
+use crate::model::{DAY_MS, Day, DownloaderHash, RepoNumber, Row};
+use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, TAIL_MS, find_edges};
+use crate::store::{self, BlockIter, Read, StoreError, ViewStateRecord};
+
+/// A repo on a day.
+pub type RepoOnDay = (Day, RepoNumber);
+
+/// What the overlay must hold before some rows can be counted in it.
+pub fn touched_by(rows: &[Row]) -> BTreeSet<RepoOnDay> {
+    let mut touched = BTreeSet::new();
+    for row in rows {
+        let day = row.time.day();
+        touched.insert((day, row.repo));
+        if i64::from(row.time.ms_of_day()) >= DAY_MS - TAIL_MS {
+            touched.insert((day.next(), row.repo));
+        }
+    }
+    touched
+}
+
+/// Stored rows of a repo on a day, ready to be loaded.
+pub struct Loaded {
+    pub day: Day,
+    pub repo: RepoNumber,
+    pub rows: Vec<Row>,
+    pub tails: Vec<Edge>,
+}
+
+/// Reads what is stored of a repo on a day. Rows of documents that are not published yet are not there.
+pub fn read_repo_on_day(txn: &impl Read, (day, repo): RepoOnDay) -> Result<Loaded, StoreError> {
+    let manifest = store::manifest(txn, day)?;
+    let segments = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
+    let mut merge = Merge::new(segments.map(|segment| BlockIter::of_repo(txn, day, segment, repo)))?;
+    let mut rows = Vec::new();
+    while let Some((_, row)) = merge.next_row()? {
+        rows.push(row);
+    }
+    let before = day.previous();
+    let tails = match store::day_view(txn, before)? {
+        Some(view) if view.tail_bytes > 0 => {
+            let bytes = store::read_tail(txn, before, &view)?;
+            find_edges(before, &bytes, repo).map_err(|error| StoreError::Damaged {
+                table: "day_tails",
+                key: before.to_string(),
+                why: error.to_string(),
+            })?
+        }
+        _ => Vec::new(),
+    };
+    Ok(Loaded { day, repo, rows, tails })
+}
+
+/// Looks a downloader up in the dictionary's runs.
+pub fn find_number(
+    txn: &impl Read,
+    views: &ViewStateRecord,
+    downloader: DownloaderHash,
+) -> Result<Option<DownloaderNumber>, StoreError> {
+    for run in &views.runs {
+        let at = run.chunks.partition_point(|(_, last, _)| *last < downloader.0);
+        let Some((first, _, _)) = run.chunks.get(at) else { continue };
+        if *first > downloader.0 {
+            continue;
+        }
+        let bytes = store::read_run_chunk(txn, run, at)?;
+        let chunk = DictionaryChunk::new(&bytes).map_err(|error| StoreError::Damaged {
+            table: "dictionary",
+            key: run.id.to_string(),
+            why: error.to_string(),
+        })?;
+        if let Some(number) = chunk.find(downloader) {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
+}
+
+/// The numbers of downloaders that the overlay does not know yet.
+pub fn find_numbers<'a>(
+    txn: &impl Read,
+    views: &ViewStateRecord,
+    live: &Live,
+    rows: impl Iterator<Item = &'a Row>,
+) -> Result<Vec<(DownloaderHash, Option<DownloaderNumber>)>, StoreError> {
+    let wanted: BTreeSet<DownloaderHash> = rows.map(Row::downloader).filter(|hash| !live.knows(*hash)).collect();
+    wanted.into_iter().map(|hash| Ok((hash, find_number(txn, views, hash)?))).collect()
+}
+
+/// Puts what was read into the overlay. Days before days, so that each finds the one before it.
+pub fn load(live: &mut Live, loaded: &[Loaded], counting: &Counting) {
+    for part in loaded {
+        live.load(part.day, part.repo, &part.rows, &part.tails, counting);
+    }
+}
