@@ -21,3 +21,5 @@
 //! a late event counts; a delivery can be taken back; no damaged value is ever served.
 
 pub mod model;
+
+pub mod generate;
