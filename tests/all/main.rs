@@ -4,3 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
 
 mod generate;
+mod oracle;
+mod oracle_examples;
+mod oracle_worlds;
