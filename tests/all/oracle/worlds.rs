@@ -101,6 +101,9 @@ impl World {
                 let delivery = delivery(&mut random, &world.deliveries[first..], name, source.shape, &facts);
                 world.deliveries.push(delivery);
             }
+            if random.chance(40) {
+                world.deliveries.extend(bridge(&mut random, name, &facts, today));
+            }
         }
         random.shuffle(&mut world.deliveries);
         world
@@ -113,6 +116,18 @@ fn source(random: &mut Random) -> Source {
     let redirects_ignore = random.chance(25);
     let head_redirect_handoff = !redirects_ignore && random.chance(25);
     Source { shape, settings: Settings { redirects_ignore, head_redirect_handoff, knows_users: shape != Shape::Combined } }
+}
+
+/// Two downloads half an hour apart, give or take a second, and in a delivery of its own one between them.
+fn bridge(random: &mut Random, source: &str, facts: &[Fact], today: u64) -> Vec<Delivery> {
+    let is_download = |fact: &&Fact| fact.method == "GET" && fact.status == 200 && fact.range.is_none() && fact.day() <= today;
+    let Some(first) = facts.iter().find(is_download) else { return Vec::new() };
+    let until = random.pick(&[1_799_000, 1_800_000, 1_801_000, 3_598_000]);
+    let document = |pauses: &[u64]| {
+        let later = |&pause: &u64| Line::Fact(Fact { time_ms: first.time_ms + pause, ..first.clone() });
+        Delivery::document(source, pauses.iter().map(later).collect())
+    };
+    vec![document(&[0, until]), document(&[until / 2_000 * 1_000])]
 }
 
 /// A delivery: something new, or something that overlaps with what its source delivered before.
