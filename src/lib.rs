@@ -23,6 +23,8 @@
 // A blank line between each keeps the formatter from sorting the flow by alphabet.
 pub mod model;
 
+pub mod generate;
+
 pub mod parse;
 
 pub mod classify;
@@ -36,3 +38,7 @@ pub mod block;
 pub mod rollup;
 
 pub mod store;
+
+pub mod ingest;
+
+pub mod query;

@@ -254,6 +254,18 @@ pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
     });
 }
 
+/// Sorts rows of several bodies or documents and joins equal ones of one delivery as deliveries of that kind join.
+pub fn sort_and_join(rows: &mut Vec<Row>, words: &Words) {
+    rows.sort_unstable_by(Row::cmp_stored);
+    rows.dedup_by(|next, last| {
+        let same = same_stored(last, next);
+        if same {
+            join_into(last, next, words);
+        }
+        same
+    });
+}
+
 /// Merges inputs and hands out blocks of joined rows, dropping rows that `keep` refuses.
 ///
 /// # Errors

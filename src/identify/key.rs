@@ -121,7 +121,9 @@ impl IdentityKey {
         valid.then(|| u64::from_str_radix(hex, 16).ok().map(Who)).flatten()
     }
 
-    fn user(&self, text: &str, hashed: bool) -> Who {
+    /// The who of a user id, given as it is or as a hash that the source made.
+    #[must_use]
+    pub fn user(&self, text: &str, hashed: bool) -> Who {
         self.who(if hashed { Kind::GivenUserHash } else { Kind::User }, text.as_bytes())
     }
 

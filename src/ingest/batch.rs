@@ -174,9 +174,9 @@ impl<'k> BatchBuilder<'k> {
     fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
         let repos = &mut self.batch.repos;
         let places = self.places.entry(xxh3_64(name.as_bytes())).or_default();
-        let known = places.iter().find(|place| {
-            repos.get(**place as usize).is_some_and(|repo| repo.kind == kind && repo.name.as_str() == name)
-        });
+        let known = places
+            .iter()
+            .find(|place| repos.get(**place as usize).is_some_and(|repo| repo.kind == kind && repo.name.as_str() == name));
         if let Some(place) = known {
             return Some(RepoNumber(*place));
         }
@@ -207,9 +207,8 @@ impl Batch {
     /// Appends this batch's rows to `rows`, their repos numbered by `numbers` (one per place) and their texts by `words`.
     pub fn append_to(&self, numbers: &[RepoNumber], rows: &mut Vec<Row>, words: &mut Words) {
         let renumbered: Vec<Word> = self.words.texts().map(|text| words.number(text)).collect();
-        let word = |word: Word| {
-            (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default()
-        };
+        let word =
+            |word: Word| (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default();
         rows.extend(self.rows.iter().map(|row| Row {
             repo: numbers.get(row.repo.0 as usize).copied().unwrap_or_default(),
             region: word(row.region),

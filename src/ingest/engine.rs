@@ -4,7 +4,7 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -67,6 +67,11 @@ impl Shared {
     /// Says that answers have changed.
     pub(super) fn advance(&self) {
         self.sequence.fetch_add(1, Ordering::Release);
+    }
+
+    /// What is published, to be changed.
+    pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
+        self.published.write().map_err(|_| doubtful())
     }
 
     pub(super) fn counting(&self) -> Arc<Counting> {
@@ -256,10 +261,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn deliveries(&self) -> Result<Vec<DeliveryInfo>, EngineError> {
-        let txn = self.shared.store.read()?;
-        let sources = store::read_sources(&txn)?;
-        let deliveries = store::list_deliveries(&txn)?;
-        Ok(deliveries.into_iter().map(|(id, record)| delivery_info(id, &record, &sources)).collect())
+        self.write(Writer::deliveries)
     }
 
     /// Takes a delivery back: the numbers are as if it had never come.

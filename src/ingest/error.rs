@@ -11,7 +11,10 @@ pub enum EngineError {
     /// What was asked cannot be done; the sentence says why and what to do.
     Refused(String),
     /// A document is known up to some place and differs after it; reading it from the start as a new one will do.
-    Changed { delivery: String, bytes: u64 },
+    Changed {
+        delivery: String,
+        bytes: u64,
+    },
     /// The engine is stopping.
     Stopped,
 }
@@ -42,7 +45,10 @@ impl fmt::Display for EngineError {
             EngineError::Store(error) => error.fmt(f),
             EngineError::Refused(why) => f.write_str(why),
             EngineError::Changed { delivery, bytes } => {
-                write!(f, "the log equals delivery {delivery} in parts of its first {bytes} bytes and then differs: import it with --as-new")
+                write!(
+                    f,
+                    "the log equals delivery {delivery} in parts of its first {bytes} bytes and then differs: import it with --as-new"
+                )
             }
             EngineError::Stopped => f.write_str("hubtally is stopping: try again when it is up"),
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::block::BlockError;
 
 /// An error of the store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum StoreError {
     /// Another process holds the file.
     Held,

@@ -16,7 +16,9 @@ mod segments;
 mod table;
 mod views;
 
-pub use catalog::{Listing, all_repos, RepoEntry, allocate_repo, find_repo, listing, org_repos, put_repo, read_repo, write_listing};
+pub use catalog::{
+    Listing, RepoEntry, all_repos, allocate_repo, find_repo, listing, org_repos, put_repo, read_repo, write_listing,
+};
 pub use catalog::{SourceEntry, put_source, read_sources};
 pub use catalog::{like_count, put_like};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
@@ -25,13 +27,13 @@ pub use error::StoreError;
 pub use ledger::{get_body, get_delivery, list_deliveries, put_body, put_delivery};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
 pub use records::{
-    BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, DayManifest, DayViewRecord,
-    DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord, ListingRecord, RunRecord, SegmentRecord, SourceRecord,
-    ViewStateRecord,
+    BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
+    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord, ListingRecord, RunRecord, SegmentRecord,
+    SourceRecord, ViewStateRecord,
 };
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use table::{Read, ReadTxn, Table, WriteTxn};
 pub use views::{
-    RepoSets, clear_views, day_view, day_views, get_head, get_year, put_day_view, put_head_and_years, put_repo_sets, put_run,
+    RepoSets, RepoYears, clear_views, day_view, day_views, get_head, get_year, put_day_view, put_repo_sets, put_run,
     put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run, repo_sets, view_state,
 };

@@ -10,10 +10,10 @@ use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u16_at};
 use super::pieces::{get_pieces, put_pieces, remove_pieces};
 use super::records::{DayViewRecord, RunRecord, ViewStateRecord};
-use super::table::{Read, Table, WriteTxn};
+use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::block::BlockError;
 use crate::model::{Day, RepoKind, RepoNumber};
-use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear};
+use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear, YearHead};
 
 const STATE_KEY: &[u8] = b"state";
 
@@ -65,13 +65,7 @@ impl RepoSets {
     }
 
     fn all_mut(&mut self) -> impl Iterator<Item = &mut RepoSet> {
-        let own = [
-            &mut self.counted,
-            &mut self.evidence,
-            &mut self.listed,
-            &mut self.listed_public,
-            &mut self.listed_private,
-        ];
+        let own = [&mut self.counted, &mut self.evidence, &mut self.listed, &mut self.listed_public, &mut self.listed_private];
         own.into_iter().chain(&mut self.kinds)
     }
 
@@ -187,8 +181,11 @@ pub fn remove_day_view(txn: &WriteTxn, day: Day) -> Result<(), StoreError> {
 
 /// Reads a value that something names, and refuses it if it is not the one that was named.
 fn named(txn: &(impl Read + ?Sized), table: Table, key: &Key, checksum: u64) -> Result<Vec<u8>, StoreError> {
-    let value =
-        txn.get(table, key.bytes())?.ok_or_else(|| StoreError::damaged(table.name(), key.bytes(), "the value is missing"))?;
+    checked(table, key, checksum, txn.get(table, key.bytes())?)
+}
+
+fn checked(table: Table, key: &Key, checksum: u64, value: Option<Vec<u8>>) -> Result<Vec<u8>, StoreError> {
+    let value = value.ok_or_else(|| StoreError::damaged(table.name(), key.bytes(), "the value is missing"))?;
     if table.checksum(key.bytes(), &value) != checksum {
         return Err(StoreError::damaged(table.name(), key.bytes(), "the value is stale"));
     }
@@ -255,39 +252,67 @@ pub fn get_year(txn: &(impl Read + ?Sized), repo: RepoNumber, year: u16, checksu
     RepoYear::decode(year, &bytes).map_err(of_block)
 }
 
-/// Writes a repo's head and those of its years that changed; an empty year is removed, and so is a head without years.
-///
-/// # Errors
-/// When the store fails.
-pub fn put_head_and_years(
-    txn: &WriteTxn,
-    repo: RepoNumber,
-    head: &mut RepoHead,
-    years: &[(u16, RepoYear)],
-) -> Result<(), StoreError> {
-    let mut table = txn.open(Table::RepoYears)?;
-    for (year, days) in years {
-        let key = Key::default().repo(repo).u16(*year);
-        if days.days.is_empty() {
-            table.remove(key.bytes())?;
-            head.set(*year, None);
-            continue;
+/// The heads and years of repos, open for many changes in a row.
+pub struct RepoYears<'txn> {
+    heads: OpenTable<'txn>,
+    years: OpenTable<'txn>,
+}
+
+impl<'txn> RepoYears<'txn> {
+    /// Opens both tables.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn open(txn: &'txn WriteTxn) -> Result<RepoYears<'txn>, StoreError> {
+        Ok(RepoYears { heads: txn.open(Table::RepoHeads)?, years: txn.open(Table::RepoYears)? })
+    }
+
+    /// The head of a repo, empty if it has none.
+    ///
+    /// # Errors
+    /// When the store fails or the value is damaged.
+    pub fn head(&self, repo: RepoNumber) -> Result<RepoHead, StoreError> {
+        let key = Key::default().repo(repo);
+        let of_block = StoreError::of_block(Table::RepoHeads.name(), key.bytes());
+        self.heads.get(key.bytes())?.map_or_else(|| Ok(RepoHead::default()), |bytes| RepoHead::decode(&bytes).map_err(of_block))
+    }
+
+    /// A year of a repo, empty if its head does not name it.
+    ///
+    /// # Errors
+    /// When the store fails, or the year is missing, stale or damaged.
+    pub fn year(&self, repo: RepoNumber, head: &RepoHead, year: u16) -> Result<RepoYear, StoreError> {
+        let Some(named) = head.years.iter().find(|head| head.year == year) else { return Ok(RepoYear::default()) };
+        let key = Key::default().repo(repo).u16(year);
+        let value = self.years.get(key.bytes())?;
+        let bytes = checked(Table::RepoYears, &key, named.checksum, value)?;
+        RepoYear::decode(year, &bytes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
+    }
+
+    /// Writes years and the head; an empty year is removed, and so is a head without years.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn put(&mut self, repo: RepoNumber, head: &mut RepoHead, years: &[(u16, RepoYear)]) -> Result<(), StoreError> {
+        for (year, days) in years {
+            let key = Key::default().repo(repo).u16(*year);
+            if days.days.is_empty() {
+                self.years.remove(key.bytes())?;
+                head.set(*year, None);
+                continue;
+            }
+            let of_year = YearHead {
+                year: *year,
+                days: u16::try_from(days.days.len()).unwrap_or(u16::MAX),
+                downloads: days.downloads(),
+                checksum: self.years.put(key.bytes(), &days.encode(*year))?,
+                evidence: days.evidence(),
+            };
+            head.set(*year, Some(of_year));
         }
-        let checksum = table.put(key.bytes(), &days.encode(*year))?;
-        let of_year = crate::rollup::YearHead {
-            year: *year,
-            days: u16::try_from(days.days.len()).unwrap_or(u16::MAX),
-            downloads: days.downloads(),
-            checksum,
-            evidence: days.evidence(),
-        };
-        head.set(*year, Some(of_year));
+        let key = Key::default().repo(repo);
+        if head.years.is_empty() { self.heads.remove(key.bytes()) } else { self.heads.put(key.bytes(), &head.encode()).map(drop) }
     }
-    let key = Key::default().repo(repo);
-    if head.years.is_empty() {
-        return txn.remove(Table::RepoHeads, key.bytes());
-    }
-    txn.put(Table::RepoHeads, key.bytes(), &head.encode()).map(drop)
 }
 
 fn run_key(run: u32, chunk: usize) -> Key {

@@ -1,0 +1,20 @@
+//! Synthetic logs: an invented hub whose traffic has the shapes, rhythms and flaws of real ones, from a seed.
+
+mod agent;
+mod alias;
+mod client;
+mod combined;
+mod damage;
+mod events;
+mod file;
+mod hf_export;
+mod hit;
+mod hub;
+mod page;
+mod place;
+mod random;
+mod rhythm;
+mod traffic;
+mod workload;
+
+pub use workload::{Workload, Written};

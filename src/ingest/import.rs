@@ -1,0 +1,681 @@
+//! A document -> the store: read, cut, parsed on all cores, committed piece by piece, published at its end.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, Cursor, Read};
+use std::num::NonZero;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::batch::{Batch, BatchBuilder, Lines, add_to_record, receipt_of};
+use super::document::{Recognised, Trail, recognise};
+use super::engine::Engine;
+use super::error::EngineError;
+use super::publish::Publishing;
+use super::writer::Writer;
+use crate::block::{Encoder, sort_and_add};
+use crate::identify::IdentityKey;
+use crate::model::{
+    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, RepoNumber, Row, SourceId, SourceName,
+    Words,
+};
+use crate::parse::{Chunk, ChunkReader, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, Observed, is_blank};
+use crate::store::{
+    self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, EncodedSegment, LinesRecord,
+    SegmentEncoder, StoreError,
+};
+
+/// Rows that are sorted and committed together.
+const COMMIT_ROWS: usize = 400_000;
+
+/// Rows after which a long import publishes what it has.
+const PUBLISH_ROWS: u64 = 30_000_000;
+
+/// Chunks that wait between two stages.
+const STAGE_QUEUE: usize = 4;
+
+/// How to import a document.
+#[derive(Clone, Debug)]
+pub struct ImportOptions {
+    pub source: SourceName,
+    /// What people call it; plays no part in recognising it.
+    pub name: String,
+    /// `None` recognises the format from the first line.
+    pub format: Option<Format>,
+    pub redirects: Option<Redirects>,
+    pub head_redirect: Option<HeadRedirect>,
+    pub knows_users: Option<bool>,
+    /// Takes the document for a new one without looking whether it is known.
+    pub as_new: bool,
+}
+
+/// How far an import is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub rows: u64,
+    /// Bytes of the input as it is stored, compressed or not.
+    pub bytes_read: u64,
+}
+
+/// Counts the bytes of the input as they are read.
+struct Counted<R> {
+    reader: R,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// A chunk on its way to a parser, with what the ledger must know once it is in.
+struct Cut {
+    chunk: Chunk,
+    checkpoints: Vec<CheckpointRecord>,
+}
+
+/// A chunk that was parsed.
+struct Parsed {
+    batch: Batch,
+    bytes: u64,
+    next_line: u64,
+    terminated: bool,
+    checkpoints: Vec<CheckpointRecord>,
+}
+
+/// A piece of a document that is ready to be committed.
+struct Piece {
+    segments: Vec<EncodedSegment>,
+    lines: Lines,
+    document: DocumentRecord,
+}
+
+impl Engine {
+    /// Imports a document: a file or stream, compressed or not, new, known or grown.
+    ///
+    /// # Errors
+    /// When it cannot be read or stored. What was committed before is kept, and importing it again completes it.
+    pub fn import(
+        &self,
+        input: Box<dyn Read + Send>,
+        options: &ImportOptions,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Receipt, EngineError> {
+        let _one_at_a_time = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let input = Counted { reader: input, bytes: Arc::clone(&bytes_read) };
+        let mut decoded = Decoded::new(input, DecodeLimits::default()).map_err(|error| unreadable(options, &error))?;
+        let (head, first_line) = read_first_line(&mut decoded).map_err(|error| unreadable(options, &error))?;
+        let Some(first_line) = first_line else { return Ok(Receipt::default()) };
+        let parser = parser_for(options, &first_line)?;
+        let (source, recount) = self.register_source(options, parser.format())?;
+        let mut stream = Cursor::new(head).chain(decoded);
+
+        let known = if options.as_new { Vec::new() } else { self.known_documents(source)? };
+        let mut import = Import::new(self, options, source, parser, first_line, bytes_read);
+        let recognised = recognise(&mut stream, known).map_err(|error| unreadable(options, &error))?;
+        let (replay, trail) = match recognised {
+            Recognised::New { read } => (read, Trail::default()),
+            Recognised::Changed { id, bytes } => {
+                return Err(EngineError::Changed { delivery: id.serial().to_string(), bytes });
+            }
+            Recognised::Known { id, document, trail, read } => {
+                import.resume(id, document)?;
+                (read, *trail)
+            }
+        };
+        let outcome = import.run(Cursor::new(replay).chain(stream), trail, progress);
+        import.finish(outcome, recount)
+    }
+
+    fn register_source(&self, options: &ImportOptions, format: Format) -> Result<(SourceId, bool), EngineError> {
+        let options = options.clone();
+        self.write(move |writer| writer.register_document_source(&options, format))
+    }
+
+    /// The documents of a source that came in before.
+    fn known_documents(&self, source: SourceId) -> Result<Vec<(DeliveryId, DocumentRecord)>, EngineError> {
+        let txn = self.shared.store.read()?;
+        let deliveries = store::list_deliveries(&txn)?.into_iter();
+        Ok(deliveries
+            .filter(|(_, record)| record.source == source.0)
+            .filter_map(|(id, record)| match record.content {
+                ContentRecord::Document(document) => Some((id, document)),
+                ContentRecord::Pushes { .. } => None,
+            })
+            .collect())
+    }
+}
+
+fn unreadable(options: &ImportOptions, error: &io::Error) -> EngineError {
+    EngineError::Refused(format!("{} cannot be read: {error}", options.name))
+}
+
+/// Reads until the first line that is not blank has ended; gives all that was read, and that line.
+fn read_first_line(reader: &mut impl Read) -> io::Result<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut head = Vec::new();
+    let mut buffer = [0; 8192];
+    loop {
+        let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+        let first: Option<&[u8]> = lines.find(|line: &&[u8]| !is_blank(line));
+        if let Some(first) = first
+            && (first.ends_with(b"\n") || first.len() > LINE_BYTES_MAX)
+        {
+            let line = first.strip_suffix(b"\n").unwrap_or(first).to_vec();
+            return Ok((head, Some(line)));
+        }
+        match reader.read(&mut buffer) {
+            Ok(0) => {
+                let line = first.map(<[u8]>::to_vec);
+                return Ok((head, line));
+            }
+            Ok(read) => head.extend_from_slice(buffer.get(..read).unwrap_or(&[])),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn parser_for(options: &ImportOptions, first_line: &[u8]) -> Result<LineParser, EngineError> {
+    match options.format {
+        Some(format) => LineParser::for_format(format, first_line).map_err(EngineError::Refused),
+        None => LineParser::detect(first_line).ok_or_else(|| {
+            let formats: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
+            EngineError::Refused(format!(
+                "the format of {} cannot be told from its first line: name it with --format {}",
+                options.name,
+                formats.join(", --format ")
+            ))
+        }),
+    }
+}
+
+/// One import under way.
+struct Import<'e> {
+    engine: &'e Engine,
+    options: &'e ImportOptions,
+    source: SourceId,
+    parser: LineParser,
+    bytes_read: Arc<AtomicU64>,
+    delivery: Option<DeliveryId>,
+    document: DocumentRecord,
+    /// What the ledger knew of the document before: all of it is repeated now.
+    before: LinesRecord,
+    /// What this import read.
+    lines: Lines,
+    accepted: u64,
+    /// Days with rows that are committed and not published, and how many rows.
+    unpublished: BTreeSet<Day>,
+    unpublished_rows: u64,
+    names: HashMap<RepoKey, RepoNumber>,
+}
+
+impl<'e> Import<'e> {
+    fn new(
+        engine: &'e Engine,
+        options: &'e ImportOptions,
+        source: SourceId,
+        parser: LineParser,
+        first_line: Vec<u8>,
+        bytes_read: Arc<AtomicU64>,
+    ) -> Import<'e> {
+        let format = Format::ALL.iter().position(|format| *format == parser.format()).unwrap_or(0);
+        let document = DocumentRecord {
+            format: u8::try_from(format).unwrap_or(0),
+            first_line,
+            terminated: true,
+            ..DocumentRecord::default()
+        };
+        Import {
+            engine,
+            options,
+            source,
+            parser,
+            bytes_read,
+            delivery: None,
+            document,
+            before: LinesRecord::default(),
+            lines: Lines::default(),
+            accepted: 0,
+            unpublished: BTreeSet::new(),
+            unpublished_rows: 0,
+            names: HashMap::new(),
+        }
+    }
+
+    /// Goes on with a document that is in up to some place.
+    fn resume(&mut self, id: DeliveryId, document: DocumentRecord) -> Result<(), EngineError> {
+        let txn = self.engine.shared.store.read()?;
+        let record = store::get_delivery(&txn, id)?;
+        let record = record.ok_or_else(|| EngineError::Refused(format!("delivery {} is gone", id.serial())))?;
+        if record.state == DeliveryState::Retracted {
+            return Err(EngineError::Refused(format!(
+                "{} is delivery {}, which was retracted: to count it again import it with --as-new",
+                self.options.name,
+                id.serial()
+            )));
+        }
+        self.delivery = Some(id);
+        self.document = document;
+        self.before = record.lines;
+        Ok(())
+    }
+
+    /// Reads the rest of the document.
+    fn run(&mut self, reader: impl Read + Send, trail: Trail, progress: &(dyn Fn(Progress) + Sync)) -> Result<(), EngineError> {
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let (cuts, cut) = sync_channel::<(u64, io::Result<Cut>)>(STAGE_QUEUE);
+        let (parsed, batches) = sync_channel::<(u64, io::Result<Parsed>)>(STAGE_QUEUE);
+        let cut = Mutex::new(cut);
+        let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
+        let start = (self.document.bytes, self.document.lines + 1);
+        std::thread::scope(|scope| {
+            scope.spawn(move || cut_all(reader, trail, start, &cuts));
+            for _ in 0..workers {
+                let (parsed, parser, cut) = (parsed.clone(), &parser, &cut);
+                scope.spawn(move || parse_all(cut, parser, key, &parsed));
+            }
+            drop(parsed);
+            let outcome = self.collect(&batches, progress);
+            // Unblocks the stages if collecting ended early: their sends fail once this end is gone.
+            drop(batches);
+            outcome
+        })
+    }
+
+    /// Puts parsed chunks in order and commits them.
+    fn collect(
+        &mut self,
+        batches: &Receiver<(u64, io::Result<Parsed>)>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), EngineError> {
+        let mut early: BTreeMap<u64, io::Result<Parsed>> = BTreeMap::new();
+        let mut waiting: Vec<Batch> = Vec::new();
+        let mut rows = 0;
+        let mut next = 0;
+        let mut outcome = Ok(());
+        for (number, parsed) in batches {
+            early.insert(number, parsed);
+            while let Some(parsed) = early.remove(&next) {
+                next += 1;
+                let parsed = match parsed {
+                    Ok(parsed) => parsed,
+                    Err(error) => {
+                        outcome = Err(unreadable(self.options, &error));
+                        continue;
+                    }
+                };
+                self.document.bytes = parsed.bytes;
+                self.document.lines = parsed.next_line - 1;
+                self.document.terminated = parsed.terminated;
+                self.document.checkpoints = parsed.checkpoints;
+                rows += parsed.batch.rows.len();
+                waiting.push(parsed.batch);
+                if rows >= COMMIT_ROWS {
+                    self.commit(&mut waiting)?;
+                    rows = 0;
+                    if self.unpublished_rows >= PUBLISH_ROWS {
+                        self.publish()?;
+                    }
+                }
+                let rows = self.lines.lines + rows as u64;
+                progress(Progress { rows, bytes_read: self.bytes_read.load(Ordering::Relaxed) });
+            }
+        }
+        if !waiting.is_empty() {
+            self.commit(&mut waiting)?;
+        }
+        outcome
+    }
+
+    /// Sorts, encodes and commits batches, with the place in the document they reach to.
+    fn commit(&mut self, batches: &mut Vec<Batch>) -> Result<(), EngineError> {
+        let delivery = self.delivery()?;
+        self.number_repos(batches)?;
+        let mut words = Words::default();
+        let mut rows = Vec::new();
+        let mut lines = Lines::default();
+        for mut batch in batches.drain(..) {
+            let number = |repo| self.names.get(repo).copied().unwrap_or_default();
+            let numbers: Vec<RepoNumber> = batch.repos.iter().map(number).collect();
+            batch.append_to(&numbers, &mut rows, &mut words);
+            lines.add(std::mem::take(&mut batch.lines));
+        }
+        let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
+        for mut row in rows {
+            (row.source, row.delivery) = (self.source, delivery);
+            days.entry(row.time.day()).or_default().push(row);
+        }
+        self.unpublished.extend(days.keys());
+        self.unpublished_rows += lines.events;
+        self.lines.add(lines.clone());
+        let piece = Piece { segments: encode_days(days, &words, delivery)?, lines, document: self.document.clone() };
+        let arrival = (self.source, self.options.name.clone());
+        self.engine.write(move |writer| writer.commit_piece(delivery, arrival, piece))
+    }
+
+    /// The document's number, given when its first piece is committed.
+    fn delivery(&mut self) -> Result<DeliveryId, EngineError> {
+        if let Some(delivery) = self.delivery {
+            return Ok(delivery);
+        }
+        let delivery = self.engine.write(|writer| writer.number_document())?;
+        self.delivery = Some(delivery);
+        Ok(delivery)
+    }
+
+    /// Learns the numbers of repos that this import has not met before.
+    fn number_repos(&mut self, batches: &[Batch]) -> Result<(), EngineError> {
+        let unknown = batches.iter().flat_map(|batch| &batch.repos).filter(|repo| !self.names.contains_key(repo));
+        let unknown: BTreeSet<RepoKey> = unknown.cloned().collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let unknown: Vec<RepoKey> = unknown.into_iter().collect();
+        let asked = unknown.clone();
+        let numbers = self.engine.write(move |writer| writer.enter_repos(&asked))?;
+        self.names.extend(unknown.into_iter().zip(numbers));
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Result<(), EngineError> {
+        let Some(delivery) = self.delivery else { return Ok(()) };
+        let days = std::mem::take(&mut self.unpublished);
+        let events = std::mem::take(&mut self.unpublished_rows);
+        self.accepted += self.engine.write(move |writer| writer.publish_document(delivery, days, events))?;
+        Ok(())
+    }
+
+    /// Publishes what was read, also after a failure, and gives the receipt.
+    fn finish(mut self, outcome: Result<(), EngineError>, recount: bool) -> Result<Receipt, EngineError> {
+        if let Err(error @ (EngineError::Store(_) | EngineError::Stopped)) = outcome {
+            return Err(error);
+        }
+        if !self.unpublished.is_empty() {
+            self.publish()?;
+        }
+        if recount {
+            self.engine.write(Writer::rebuild)?;
+        }
+        if let Err(error) = outcome {
+            return Err(EngineError::Refused(format!(
+                "{error}. The {} lines before that are in; import the whole log again to complete it",
+                self.lines.lines
+            )));
+        }
+        if let Some(delivery) = self.delivery {
+            self.engine.write(move |writer| writer.complete_document(delivery))?;
+        }
+        let mut record = self.before.clone();
+        record.repeated += record.accepted;
+        record.accepted = 0;
+        add_to_record(&mut record, &self.lines);
+        record.repeated += record.accepted - self.accepted.min(record.accepted);
+        record.accepted = self.accepted.min(record.accepted);
+        let delivery = self.delivery.map_or_else(String::new, |delivery| delivery.serial().to_string());
+        Ok(receipt_of(&delivery, &record))
+    }
+}
+
+/// Cuts a stream into chunks and hands them to the parsers.
+fn cut_all(reader: impl Read, trail: Trail, (offset, line): (u64, u64), cuts: &SyncSender<(u64, io::Result<Cut>)>) {
+    let trail = Rc::new(RefCell::new(trail));
+    let observer = Rc::clone(&trail);
+    let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
+    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line)) {
+        let failed = chunk.is_err();
+        let cut = chunk.map(|chunk| {
+            let checkpoints = trail.borrow_mut().checkpoints_at(chunk.end_offset);
+            Cut { chunk, checkpoints }
+        });
+        if cuts.send((number, cut)).is_err() || failed {
+            break;
+        }
+    }
+}
+
+/// Parses chunks until there are none.
+fn parse_all(
+    cuts: &Mutex<Receiver<(u64, io::Result<Cut>)>>,
+    parser: &LineParser,
+    key: &IdentityKey,
+    parsed: &SyncSender<(u64, io::Result<Parsed>)>,
+) {
+    let mut builder = BatchBuilder::new(key);
+    loop {
+        let next = cuts.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((number, cut)) = next else { break };
+        let result = cut.map(|cut| parse_chunk(&cut, parser, &mut builder));
+        if parsed.send((number, result)).is_err() {
+            break;
+        }
+    }
+}
+
+fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -> Parsed {
+    let chunk = &cut.chunk;
+    chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
+    let mut lines = chunk.lines().peekable();
+    while let Some((number, line)) = lines.next() {
+        if is_blank(line) || parser.is_header(line) {
+            continue;
+        }
+        let last = !chunk.terminated && lines.peek().is_none();
+        builder.add(number, if last { parser.parse_unterminated(line) } else { parser.parse(line) });
+    }
+    Parsed {
+        batch: builder.take(),
+        bytes: chunk.end_offset,
+        next_line: chunk.next_line,
+        terminated: chunk.terminated,
+        checkpoints: cut.checkpoints.clone(),
+    }
+}
+
+/// Sorts and encodes the rows of some days, on all cores.
+fn encode_days(days: BTreeMap<Day, Vec<Row>>, words: &Words, delivery: DeliveryId) -> Result<Vec<EncodedSegment>, EngineError> {
+    let queue = Mutex::new(days.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<Vec<EncodedSegment>, StoreError> {
+        let mut encoder = Encoder::new()?;
+        let mut segments = Vec::new();
+        while let Some((day, mut rows)) = next() {
+            sort_and_add(&mut rows, words);
+            let mut segment = SegmentEncoder::new(day, &mut encoder);
+            segment.add(&rows, words)?;
+            segments.extend(segment.finish().map(|mut segment| {
+                segment.record.unpublished = Some(delivery.0);
+                segment
+            }));
+        }
+        Ok(segments)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+    });
+    let mut segments = Vec::new();
+    for result in results {
+        segments.extend(result.map_err(|_| EngineError::Refused("encoding ended in a panic".to_owned()))??);
+    }
+    segments.sort_unstable_by_key(|segment| segment.day);
+    Ok(segments)
+}
+
+impl Writer {
+    fn register_document_source(&mut self, options: &ImportOptions, format: Format) -> Result<(SourceId, bool), EngineError> {
+        let outcome = (|| {
+            let txn = self.shared.store.write()?;
+            let registered = self.register(&txn, &options.source, Some(format), |record| {
+                if let Some(redirects) = options.redirects {
+                    record.redirects_ignored = Some(redirects == Redirects::Ignore);
+                }
+                if let Some(head_redirect) = options.head_redirect {
+                    record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
+                }
+                record.knows_users = options.knows_users.or(record.knows_users);
+            })?;
+            txn.commit()?;
+            Ok(registered)
+        })();
+        self.noted(outcome)
+    }
+
+    fn number_document(&mut self) -> Result<DeliveryId, EngineError> {
+        let outcome = (|| {
+            let txn = self.shared.store.write()?;
+            let mut counters = store::counters(&txn)?;
+            counters.delivery += 1;
+            store::put_counters(&txn, &counters)?;
+            txn.commit()?;
+            Ok(DeliveryId::document(counters.delivery))
+        })();
+        self.noted(outcome)
+    }
+
+    fn enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
+        let outcome = self.try_enter_repos(repos);
+        self.noted(outcome)
+    }
+
+    fn try_enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let mut new = Vec::new();
+        let numbers = self.number_repos(&txn, &mut counters, repos, &mut new)?;
+        if new.is_empty() {
+            return Ok(numbers);
+        }
+        store::put_counters(&txn, &counters)?;
+        let sets = self.with_new_repos(&txn, &new)?;
+        let mut published = self.lock()?;
+        txn.commit()?;
+        if let Some(sets) = sets {
+            published.sets = sets;
+        }
+        Ok(numbers)
+    }
+
+    /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction.
+    fn commit_piece(&mut self, id: DeliveryId, arrival: (SourceId, String), piece: Piece) -> Result<(), EngineError> {
+        let outcome = self.try_commit_piece(id, arrival, piece);
+        self.noted(outcome)
+    }
+
+    fn try_commit_piece(&mut self, id: DeliveryId, (source, name): (SourceId, String), piece: Piece) -> Result<(), EngineError> {
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        for segment in piece.segments {
+            let mut manifest = store::manifest(&txn, segment.day)?;
+            let day = segment.day;
+            store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
+            store::put_manifest(&txn, day, &manifest)?;
+            counters.segment += 1;
+        }
+        let mut record = store::get_delivery(&txn, id)?.unwrap_or_else(|| DeliveryRecord {
+            source: source.0,
+            name,
+            arrived_ms: self.shared.now().0,
+            state: DeliveryState::Partial,
+            lines: LinesRecord::default(),
+            content: ContentRecord::Document(DocumentRecord::default()),
+        });
+        add_to_record(&mut record.lines, &piece.lines);
+        record.state = DeliveryState::Partial;
+        record.content = ContentRecord::Document(piece.document);
+        store::put_delivery(&txn, id, &record)?;
+        store::put_counters(&txn, &counters)?;
+        Ok(txn.commit()?)
+    }
+
+    /// Publishes the committed pieces of a document; gives how many of their events are new.
+    fn publish_document(&mut self, id: DeliveryId, days: BTreeSet<Day>, events: u64) -> Result<u64, EngineError> {
+        let outcome = self.publish_days(days, Publishing::Document(id), |_, txn, applied| {
+            if let Some(mut record) = store::get_delivery(txn, id)? {
+                let repeated = events.saturating_sub(applied.accepted).min(record.lines.accepted);
+                record.lines.accepted -= repeated;
+                record.lines.repeated += repeated;
+                store::put_delivery(txn, id, &record)?;
+            }
+            Ok(())
+        });
+        Ok(self.noted(outcome)?.accepted)
+    }
+
+    fn complete_document(&mut self, id: DeliveryId) -> Result<(), EngineError> {
+        let outcome = (|| {
+            let txn = self.shared.store.write()?;
+            if let Some(mut record) = store::get_delivery(&txn, id)?
+                && record.state == DeliveryState::Partial
+            {
+                record.state = DeliveryState::Complete;
+                store::put_delivery(&txn, id, &record)?;
+                txn.commit()?;
+            }
+            Ok(())
+        })();
+        self.noted(outcome)
+    }
+
+    /// Takes a delivery back.
+    pub(super) fn retract(&mut self, serial: u32) -> Result<super::DeliveryInfo, EngineError> {
+        let outcome = self.try_retract(serial);
+        self.noted(outcome)
+    }
+
+    fn try_retract(&mut self, serial: u32) -> Result<super::DeliveryInfo, EngineError> {
+        self.note_repeats()?;
+        let txn = self.shared.store.write()?;
+        let ids = [DeliveryId::document(serial), DeliveryId::pushes(serial)];
+        let mut found = None;
+        for id in ids {
+            if let Some(record) = store::get_delivery(&txn, id)? {
+                found = Some((id, record));
+            }
+        }
+        let Some((id, mut record)) = found else {
+            return Err(EngineError::Refused(format!("there is no delivery {serial}: 'hubtally deliveries' lists them")));
+        };
+        let days = self.remove_rows(&txn, id)?;
+        record.state = DeliveryState::Retracted;
+        store::put_delivery(&txn, id, &record)?;
+        if let ContentRecord::Pushes { .. } = record.content {
+            self.forget_pushes(id);
+        }
+        txn.commit()?;
+        self.publish_days(days, Publishing::Pushes, |_, _, _| Ok(()))?;
+        Ok(super::engine::delivery_info(id, &record, &self.sources))
+    }
+
+    /// Removes a delivery's rows from all segments; gives the days that had some.
+    fn remove_rows(&mut self, txn: &store::WriteTxn, id: DeliveryId) -> Result<BTreeSet<Day>, EngineError> {
+        let mut counters = store::counters(txn)?;
+        let mut days = BTreeSet::new();
+        for (day, mut manifest) in store::manifests(txn)? {
+            let touched: Vec<_> =
+                manifest.segments.iter().filter(|segment| segment.deliveries.contains(&id.0)).cloned().collect();
+            if touched.is_empty() {
+                continue;
+            }
+            for segment in &touched {
+                let members = std::slice::from_ref(segment);
+                let rest = super::segments::merge(txn, &mut self.encoder, day, members, |row| row.delivery != id)?;
+                let rest = rest.map(|mut rest| {
+                    rest.record.unpublished = segment.unpublished;
+                    rest
+                });
+                super::segments::replace(txn, &mut manifest, day, members, rest, &mut counters.segment)?;
+            }
+            store::put_manifest(txn, day, &manifest)?;
+            days.insert(day);
+        }
+        store::put_counters(txn, &counters)?;
+        Ok(days)
+    }
+}

@@ -1,0 +1,479 @@
+//! Folds days into views: the events of dirty days merged, counted, numbered and written in one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::error::EngineError;
+use super::segments;
+use super::writer::Writer;
+use crate::block::{Merge, Wanted};
+use crate::model::{Day, DeliveryId, DownloaderHash, RepoNumber, SourceSettings};
+use crate::rollup::{
+    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Live,
+    Numbering, RUN_CHUNK_ENTRIES, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
+    encode_run_chunk,
+};
+use crate::store::{
+    self, BlockIter, DayManifest, DayViewRecord, ReadTxn, RepoSets, RepoYears, RunRecord, SegmentRecord, StoreError, Table,
+    ViewStateRecord, WriteTxn,
+};
+
+/// Rows that are folded before their views are written, which bounds memory.
+const WAVE_ROWS_MAX: u64 = 6_000_000;
+
+/// So many dictionary runs of one tier become one.
+const RUN_FAN_IN: usize = 8;
+
+/// Which segments that were not published before are counted now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publishing {
+    /// None: pushes publish themselves.
+    Pushes,
+    /// Those of a document; its lines are counted for its receipt.
+    Document(DeliveryId),
+    /// All, as after a crash.
+    All,
+}
+
+impl Publishing {
+    fn includes(self, segment: &SegmentRecord) -> bool {
+        match (self, segment.unpublished) {
+            (_, None) | (Publishing::All, _) => true,
+            (Publishing::Document(document), Some(of)) => document.0 == of,
+            (Publishing::Pushes, Some(_)) => false,
+        }
+    }
+}
+
+/// One publication in the making.
+struct Publication<'a> {
+    txn: &'a WriteTxn,
+    counting: Arc<Counting>,
+    publishing: Publishing,
+    views: ViewStateRecord,
+    sets: RepoSets,
+    applied: Applied,
+    /// The last day that was folded, with its tail.
+    last: Option<(Day, Vec<Edge>)>,
+    next_segment: u64,
+}
+
+/// What a day's counts are to a repo's history; `None` takes the day out.
+type HistoryChange = (RepoNumber, Day, Option<RepoDay>);
+
+impl Writer {
+    /// Applies changed settings of sources to all later counting.
+    pub(super) fn refresh_settings(&self) {
+        let settings = self.sources.iter().map(store::SourceEntry::settings).collect();
+        *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(settings));
+    }
+
+    fn settings_checksum(&self) -> u64 {
+        let bytes: Vec<u8> = self.sources.iter().flat_map(|source| settings_bytes(source.settings())).collect();
+        xxh3_64(&bytes)
+    }
+
+    /// Brings the views up to what the events say: after a start, and after a failure.
+    pub(super) fn catch_up(&mut self) -> Result<(), EngineError> {
+        let txn = self.shared.store.read()?;
+        let views = store::view_state(&txn)?;
+        if views.version != VIEW_VERSION || views.settings_checksum != self.settings_checksum() {
+            drop(txn);
+            return self.rebuild();
+        }
+        let mut dirty = BTreeSet::new();
+        let known: BTreeMap<Day, DayViewRecord> = store::day_views(&txn)?.into_iter().collect();
+        let manifests: BTreeMap<Day, DayManifest> = store::manifests(&txn)?.into_iter().collect();
+        for (day, manifest) in &manifests {
+            let unpublished = manifest.segments.iter().any(|segment| segment.unpublished.is_some());
+            if unpublished || known.get(day).is_none_or(|view| view.covers != covers(manifest)) {
+                dirty.insert(*day);
+            }
+        }
+        dirty.extend(known.keys().filter(|day| !manifests.contains_key(day)));
+        let sets = store::repo_sets(&txn)?;
+        drop(txn);
+        {
+            let mut published = self.lock()?;
+            published.live = Live::over(DownloaderNumber(views.next_number));
+            published.views = views;
+            published.sets = sets;
+        }
+        if !dirty.is_empty() {
+            self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
+        }
+        self.shared.advance();
+        Ok(())
+    }
+
+    /// Folds the overlay, and more days if need be, into the views.
+    pub(super) fn publish(&mut self, days: BTreeSet<Day>) -> Result<Applied, EngineError> {
+        self.publish_days(days, Publishing::Pushes, |_, _, _| Ok(()))
+    }
+
+    /// Folds days and those of the overlay; `finish` writes what belongs into the same transaction.
+    pub(super) fn publish_days(
+        &mut self,
+        mut days: BTreeSet<Day>,
+        publishing: Publishing,
+        finish: impl FnOnce(&mut Writer, &WriteTxn, Applied) -> Result<(), EngineError>,
+    ) -> Result<Applied, EngineError> {
+        let (views, sets) = {
+            let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+            days.extend(published.live.days().map(|(day, _)| day));
+            (published.views.clone(), published.sets.clone())
+        };
+        let txn = self.shared.store.write()?;
+        self.publish_in(txn, views, sets, days, publishing, finish)
+    }
+
+    /// Throws all views away and builds them anew.
+    pub(super) fn rebuild(&mut self) -> Result<(), EngineError> {
+        let txn = self.shared.store.write()?;
+        store::clear_views(&txn)?;
+        let mut sets = RepoSets::default();
+        for (number, entry) in store::all_repos(&txn)? {
+            sets.set_kind(number, entry.key.kind);
+            if let Some(listing) = entry.listing {
+                sets.set_listing(number, listing.private);
+            }
+        }
+        let days = store::manifests(&txn)?.into_iter().map(|(day, _)| day).collect();
+        let views = ViewStateRecord { version: VIEW_VERSION, ..ViewStateRecord::default() };
+        self.publish_in(txn, views, sets, days, Publishing::Pushes, |_, _, _| Ok(())).map(drop)
+    }
+
+    fn publish_in(
+        &mut self,
+        txn: WriteTxn,
+        mut views: ViewStateRecord,
+        sets: RepoSets,
+        days: BTreeSet<Day>,
+        publishing: Publishing,
+        finish: impl FnOnce(&mut Writer, &WriteTxn, Applied) -> Result<(), EngineError>,
+    ) -> Result<Applied, EngineError> {
+        views.version = VIEW_VERSION;
+        views.settings_checksum = self.settings_checksum();
+        let mut counters = store::counters(&txn)?;
+        let mut publication = Publication {
+            txn: &txn,
+            counting: self.shared.counting(),
+            publishing,
+            views,
+            sets,
+            applied: Applied::default(),
+            last: None,
+            next_segment: counters.segment,
+        };
+        self.fold_all(&mut publication, days)?;
+        publication.tidy_runs()?;
+        let Publication { views, sets, applied, next_segment, .. } = publication;
+        store::put_view_state(&txn, &views)?;
+        store::put_repo_sets(&txn, &sets)?;
+        counters.segment = next_segment;
+        store::put_counters(&txn, &counters)?;
+        finish(self, &txn, applied)?;
+
+        let mut published = self.lock()?;
+        txn.commit()?;
+        published.live = Live::over(DownloaderNumber(views.next_number));
+        published.views = views;
+        published.sets = sets;
+        drop(published);
+        self.shared.advance();
+        Ok(applied)
+    }
+
+    /// Folds all days in waves that fit into memory.
+    fn fold_all(&mut self, publication: &mut Publication<'_>, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
+        while !days.is_empty() {
+            let mut wave = Vec::new();
+            let mut rows = 0;
+            while let Some(day) = days.pop_first() {
+                let manifest = store::manifest(publication.txn, day)?;
+                rows += manifest.segments.iter().map(|segment| segment.rows).sum::<u64>();
+                wave.push((day, manifest));
+                if rows >= WAVE_ROWS_MAX {
+                    break;
+                }
+            }
+            let mut folds = self.fold_wave(&wave, publication)?;
+            for fold in &mut folds {
+                if publication.join_to_day_before(fold)? && !wave.iter().any(|(day, _)| *day == fold.day.next()) {
+                    let next = fold.day.next();
+                    if !store::manifest(publication.txn, next)?.segments.is_empty() {
+                        days.insert(next);
+                    }
+                }
+            }
+            for (day, manifest) in wave {
+                self.publish_segments(publication, day, manifest)?;
+            }
+            publication.write(&folds)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the days of a wave, on all cores.
+    fn fold_wave(&self, wave: &[(Day, DayManifest)], publication: &Publication<'_>) -> Result<Vec<DayFold>, EngineError> {
+        let (counting, publishing) = (&*publication.counting, publication.publishing);
+        let next = AtomicUsize::new(0);
+        let store = &self.shared.store;
+        let work = || -> Result<Vec<(usize, DayFold)>, StoreError> {
+            let txn = store.read()?;
+            let mut folds = Vec::new();
+            while let Some((at, (day, manifest))) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                wave.get(at).map(|day| (at, day))
+            } {
+                folds.push((at, fold_day(&txn, *day, manifest, counting, publishing)?));
+            }
+            Ok(folds)
+        };
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(wave.len());
+        let mut folds = if threads <= 1 {
+            work()?
+        } else {
+            let results: Vec<_> = std::thread::scope(|scope| {
+                let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+                handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+            });
+            let mut folds = Vec::new();
+            for result in results {
+                let of_thread = result.map_err(|_| EngineError::Refused("counting a day ended in a panic".to_owned()))?;
+                folds.extend(of_thread?);
+            }
+            folds
+        };
+        folds.sort_unstable_by_key(|(at, _)| *at);
+        Ok(folds.into_iter().map(|(_, fold)| fold).collect())
+    }
+
+    /// Marks the segments of a day as published and merges small ones.
+    fn publish_segments(
+        &mut self,
+        publication: &mut Publication<'_>,
+        day: Day,
+        mut manifest: DayManifest,
+    ) -> Result<(), EngineError> {
+        for segment in &mut manifest.segments {
+            if publication.publishing.includes(segment) {
+                segment.unpublished = None;
+            }
+        }
+        segments::tidy(publication.txn, &mut self.encoder, day, &mut manifest, &mut publication.next_segment)?;
+        Ok(store::put_manifest(publication.txn, day, &manifest)?)
+    }
+}
+
+fn settings_bytes(settings: SourceSettings) -> [u8; 3] {
+    [settings.redirects as u8, settings.head_redirect as u8, u8::from(settings.knows_users)]
+}
+
+/// Checksum of the published segments of a day.
+fn covers(manifest: &DayManifest) -> u64 {
+    let published = manifest.segments.iter().filter(|segment| segment.unpublished.is_none());
+    let bytes: Vec<u8> = published.flat_map(|segment| segment.id.to_le_bytes()).collect();
+    xxh3_64(&bytes)
+}
+
+/// Merges and counts the events of one day.
+pub(super) fn fold_day(
+    txn: &ReadTxn,
+    day: Day,
+    manifest: &DayManifest,
+    counting: &Counting,
+    publishing: Publishing,
+) -> Result<DayFold, StoreError> {
+    let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
+    let counted_now = matches!(publishing, Publishing::Document(_));
+    let fresh: Vec<bool> = included.iter().map(|segment| counted_now && segment.unpublished.is_some()).collect();
+    let inputs = included.iter().map(|segment| BlockIter::all(txn, day, (*segment).clone(), Wanted::Identity));
+    let mut events = Merge::new(inputs)?.joined()?;
+    let mut folder = DayFolder::new(day, counting);
+    while let Some(event) = events.next_event(|input| fresh.get(input).copied().unwrap_or(false))? {
+        folder.add(&event);
+    }
+    Ok(folder.finish())
+}
+
+impl Publication<'_> {
+    /// Joins a day to the one before it; says whether its own tail differs from the stored one.
+    fn join_to_day_before(&mut self, fold: &mut DayFold) -> Result<bool, StoreError> {
+        self.applied.accepted += fold.accepted;
+        self.applied.repeated += fold.repeated;
+        let before = fold.day.previous();
+        match &self.last {
+            Some((day, tails)) if *day == before => fold.continue_sessions(tails),
+            _ => fold.continue_sessions(&self.stored_tail(before)?),
+        }
+        let changed = encode_edges(&fold.tails) != encode_edges(&self.stored_tail(fold.day)?);
+        self.last = Some((fold.day, fold.tails.clone()));
+        Ok(changed)
+    }
+
+    fn stored_tail(&self, day: Day) -> Result<Vec<Edge>, StoreError> {
+        let Some(view) = store::day_view(self.txn, day)? else { return Ok(Vec::new()) };
+        let bytes = store::read_tail(self.txn, day, &view)?;
+        decode_edges(day, &bytes).map_err(|error| damaged("day_tails", day, error))
+    }
+
+    /// Numbers the downloaders of folded days and writes the days' views.
+    fn write(&mut self, folds: &[DayFold]) -> Result<(), StoreError> {
+        let numbering = self.number(folds)?;
+        let mut changes: Vec<HistoryChange> = Vec::new();
+        for fold in folds {
+            self.list_vanished(fold, &mut changes)?;
+            self.write_day(fold, &numbering, &mut changes)?;
+        }
+        changes.sort_unstable_by_key(|(repo, day, _)| (*repo, *day));
+        self.write_histories(&changes)
+    }
+
+    fn number(&mut self, folds: &[DayFold]) -> Result<Numbering, StoreError> {
+        let mut wanted: Vec<DownloaderHash> = Vec::new();
+        for fold in folds {
+            wanted.extend_from_slice(&fold.downloaders);
+            if wanted.len() > 1 << 20 {
+                wanted.sort_unstable();
+                wanted.dedup();
+            }
+        }
+        let mut numbering = Numbering::wanting(wanted);
+        for run in &self.views.runs {
+            for (at, (first, last, _)) in run.chunks.iter().enumerate() {
+                if numbering.wants_within(DownloaderHash(*first), DownloaderHash(*last)) {
+                    let bytes = store::read_run_chunk(self.txn, run, at)?;
+                    numbering.join(DictionaryChunk::new(&bytes).map_err(|error| damaged("dictionary", run.id, error))?);
+                }
+            }
+        }
+        let new = numbering.number_rest(DownloaderNumber(self.views.next_number));
+        self.views.next_number += u32::try_from(new.len()).unwrap_or(u32::MAX);
+        if !new.is_empty() {
+            let run = put_run(self.txn, self.views.next_run, &new)?;
+            self.views.next_run += 1;
+            self.views.runs.push(run);
+        }
+        Ok(numbering)
+    }
+
+    /// Lists repos that the stored view of a day has and the new one has not.
+    fn list_vanished(&self, fold: &DayFold, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
+        let Some(view) = store::day_view(self.txn, fold.day)? else { return Ok(()) };
+        for chunk in &view.chunks {
+            let bytes = store::read_chunk(self.txn, fold.day, *chunk)?;
+            let of_block = |error| damaged("day_chunks", fold.day, error);
+            for entry in DayChunk::new(&bytes).map_err(of_block)?.entries() {
+                let repo = entry.map_err(of_block)?.repo;
+                if fold.repos.binary_search_by_key(&repo, |fold| fold.repo).is_err() {
+                    changes.push((repo, fold.day, None));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_day(&mut self, fold: &DayFold, numbering: &Numbering, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
+        let mut writer = ChunkWriter::default();
+        let mut chunks = Vec::new();
+        let mut sets = Vec::new();
+        let manifest = store::manifest(self.txn, fold.day)?;
+        let mut record = DayViewRecord { covers: covers(&manifest), ..DayViewRecord::default() };
+        for (of_repo, downloaders) in fold.repos_with_downloaders() {
+            let mut numbers: Vec<DownloaderNumber> =
+                downloaders.iter().filter_map(|downloader| numbering.number(*downloader)).collect();
+            numbers.sort_unstable();
+            let day = repo_day(of_repo, downloaders);
+            if writer.is_full() {
+                chunks.extend(writer.take());
+            }
+            writer.add(of_repo.repo, &day, &numbers);
+            if numbers.len() > SET_INLINE_MAX {
+                let mut set = DownloaderSet::default();
+                set.add(numbers);
+                sets.push((of_repo.repo, set));
+            }
+            record.authenticated += day.counts.authenticated.0;
+            record.anonymous += day.counts.anonymous.0;
+            record.files += day.counts.files.0;
+            record.repos += 1;
+            changes.push((of_repo.repo, fold.day, Some(day)));
+        }
+        chunks.extend(writer.take());
+        if manifest.segments.is_empty() {
+            return store::remove_day_view(self.txn, fold.day);
+        }
+        store::put_day_view(self.txn, fold.day, record, &chunks, &sets, &encode_edges(&fold.tails))
+    }
+
+    /// Writes the years and heads of the repos that changed, and enters them in the sets.
+    fn write_histories(&mut self, changes: &[HistoryChange]) -> Result<(), StoreError> {
+        let mut histories = RepoYears::open(self.txn)?;
+        for of_repo in changes.chunk_by(|a, b| a.0 == b.0) {
+            let Some((repo, ..)) = of_repo.first() else { continue };
+            let mut head = histories.head(*repo)?;
+            let mut years: Vec<(u16, RepoYear)> = Vec::new();
+            for (_, day, of_day) in of_repo {
+                let year = day.year();
+                if years.last().is_none_or(|(last, _)| *last != year) {
+                    years.push((year, histories.year(*repo, &head, year)?));
+                }
+                if let Some((_, days)) = years.last_mut() {
+                    days.set(*day, *of_day);
+                }
+            }
+            histories.put(*repo, &mut head, &years)?;
+            self.sets.counted.set(*repo, !head.years.is_empty());
+            self.sets.evidence.set(*repo, head.years.iter().any(|year| year.evidence));
+        }
+        Ok(())
+    }
+
+    /// Merges dictionary runs of one size, so that a look-up stays short.
+    fn tidy_runs(&mut self) -> Result<(), StoreError> {
+        for tier in 0..22 {
+            let of_tier = |run: &&RunRecord| run.entries.max(1).ilog2() / 3 == tier;
+            let members: Vec<RunRecord> = self.views.runs.iter().filter(of_tier).cloned().collect();
+            if members.len() < RUN_FAN_IN {
+                continue;
+            }
+            let mut entries = Vec::new();
+            for run in &members {
+                for at in 0..run.chunks.len() {
+                    let bytes = store::read_run_chunk(self.txn, run, at)?;
+                    let chunk = DictionaryChunk::new(&bytes).map_err(|error| damaged("dictionary", run.id, error))?;
+                    entries.extend(chunk.entries());
+                }
+                store::remove_run(self.txn, run)?;
+            }
+            entries.sort_unstable();
+            self.views.runs.retain(|run| !members.iter().any(|member| member.id == run.id));
+            let merged = put_run(self.txn, self.views.next_run, &entries)?;
+            self.views.next_run += 1;
+            self.views.runs.push(merged);
+        }
+        Ok(())
+    }
+}
+
+fn repo_day(fold: &RepoFold, downloaders: &[DownloaderHash]) -> RepoDay {
+    RepoDay { counts: fold.counts, uniques: crate::model::Uniques(downloaders.len() as u64), evidence: fold.evidence }
+}
+
+fn put_run(txn: &WriteTxn, id: u32, entries: &[(DownloaderHash, DownloaderNumber)]) -> Result<RunRecord, StoreError> {
+    let chunks = entries.chunks(RUN_CHUNK_ENTRIES).filter_map(|entries| {
+        let (first, last) = (entries.first()?.0, entries.last()?.0);
+        Some((first.0, last.0, encode_run_chunk(entries)))
+    });
+    store::put_run(txn, id, entries.len() as u64, chunks)
+}
+
+fn damaged(table: &'static str, key: impl std::fmt::Display, why: impl std::fmt::Display) -> StoreError {
+    debug_assert!(Table::ALL.iter().any(|known| known.name() == table));
+    StoreError::Damaged { table, key: key.to_string(), why: why.to_string() }
+}

@@ -1,0 +1,106 @@
+//! A pushed body -> rows -> the writer's queue -> its receipt.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{TrySendError, channel};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::batch::{Batch, BatchBuilder};
+use super::engine::{Engine, QUEUE_BYTES_MAX};
+use super::error::{EngineError, PushError};
+use super::writer::{Command, PushJob};
+use crate::model::{Format, Receipt, RejectReason, SourceName};
+use crate::parse::{ChunkReader, JsonItems, LineParser, is_blank};
+
+/// The layout of a pushed body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushContent {
+    /// NDJSON, an array, or one object.
+    Json,
+    /// Our events as CSV with a header.
+    Csv,
+}
+
+/// A pushed body, decompressed.
+#[derive(Clone, Debug)]
+pub struct Push {
+    pub source: SourceName,
+    pub body: Vec<u8>,
+    pub content: PushContent,
+    pub idempotency_key: Option<String>,
+}
+
+/// Seconds after which a sender should try again when the queue is full.
+const RETRY_AFTER_S: u64 = 1;
+
+impl Engine {
+    /// Takes a pushed body in; returns when its events are on disk and in every answer.
+    ///
+    /// # Errors
+    /// When nothing of the body was kept, with the reason. A broken line in it is no error.
+    pub fn push(&self, push: Push) -> Result<Receipt, PushError> {
+        let batch = self.read_body(&push)?;
+        let bytes = push.body.len();
+        let waiting = self.shared.queue_bytes.fetch_add(bytes, Ordering::AcqRel);
+        let release = || self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        if waiting > 0 && waiting + bytes > QUEUE_BYTES_MAX {
+            release();
+            return Err(PushError::QueueFull { retry_after_s: RETRY_AFTER_S });
+        }
+        let (reply, answer) = channel();
+        let job = PushJob {
+            source: push.source,
+            batch,
+            body_hash: xxh3_128(&push.body),
+            idempotency_key: push.idempotency_key,
+            bytes,
+            reply,
+        };
+        match self.queue(Command::Push(Box::new(job))) {
+            Ok(()) => answer.recv().map_err(|_| PushError::Engine(EngineError::Stopped))?,
+            Err(TrySendError::Full(_)) => {
+                release();
+                Err(PushError::QueueFull { retry_after_s: RETRY_AFTER_S })
+            }
+            Err(TrySendError::Disconnected(_)) => Err(PushError::Engine(EngineError::Stopped)),
+        }
+    }
+
+    fn read_body(&self, push: &Push) -> Result<Batch, PushError> {
+        let mut builder = BatchBuilder::new(&self.shared.key);
+        match push.content {
+            PushContent::Json => read_json(&push.body, &mut builder)?,
+            PushContent::Csv => read_csv(&push.body, &mut builder)?,
+        }
+        Ok(builder.take())
+    }
+}
+
+fn read_json(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<(), PushError> {
+    let items = JsonItems::new(body).map_err(|error| PushError::Malformed(error.to_string()))?;
+    let parser = LineParser::events();
+    for (number, item) in items {
+        builder.add(number, parser.parse(item));
+    }
+    Ok(())
+}
+
+fn read_csv(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<(), PushError> {
+    let first = body.split(|byte| *byte == b'\n').find(|line| !is_blank(line)).unwrap_or(&[]);
+    let parser = LineParser::for_format(Format::Events, first).map_err(PushError::Malformed)?;
+    if !parser.header() && !is_blank(first) {
+        let why = "a CSV body starts with a header that names at least ts and repo (or url): put it in the first line";
+        return Err(PushError::Malformed(why.to_owned()));
+    }
+    for chunk in ChunkReader::new(body) {
+        // Reading from memory cannot fail.
+        let Ok(chunk) = chunk else { break };
+        chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
+        for (number, line) in chunk.lines() {
+            if !is_blank(line) && !parser.is_header(line) {
+                builder.add(number, parser.parse(line));
+            }
+        }
+    }
+    Ok(())
+}

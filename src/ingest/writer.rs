@@ -1,0 +1,595 @@
+//! The one writer: takes commands in order, commits pushes in groups, publishes before it acknowledges.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
+use std::time::Duration;
+
+use super::batch::{Batch, add_to_record, receipt_of};
+use super::engine::{Commands, Published, RepoListing, Shared, delivery_info};
+use super::error::{EngineError, PushError};
+use super::overlay::{self, Loaded};
+use super::{DeliveryInfo, segments};
+use crate::block::{Encoder, sort_and_add, sort_and_join};
+use crate::model::{Day, DeliveryId, Format, Likes, Millis, Receipt, RepoKey, RepoNumber, Row, SourceId, SourceName, Who, Words};
+use crate::rollup::Applied;
+use crate::store::{
+    self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
+    SourceEntry, StoreError, WriteTxn,
+};
+
+/// Rows and bodies of one group commit at most.
+const GROUP_ROWS_MAX: usize = 1 << 16;
+const GROUP_JOBS_MAX: usize = 1_024;
+
+/// Rows the overlay may hold before they are folded into the views.
+const LIVE_ROWS_MAX: usize = 250_000;
+
+/// Repo names that are remembered.
+const NAMES_MAX: usize = 1 << 18;
+
+/// Wait after a failed reopening of the store.
+const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+
+/// What the writer is asked to do.
+pub enum Command {
+    Push(Box<PushJob>),
+    Task(Box<dyn FnOnce(&mut Writer) + Send>),
+    Stop,
+}
+
+/// A pushed body that was read and waits to be committed.
+pub struct PushJob {
+    pub source: SourceName,
+    pub batch: Batch,
+    pub body_hash: u128,
+    pub idempotency_key: Option<String>,
+    pub bytes: usize,
+    pub reply: Sender<Result<Receipt, PushError>>,
+}
+
+/// The writer's state; all of it can be read from the store again.
+pub struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) encoder: Encoder,
+    pub(super) sources: Vec<SourceEntry>,
+    names: HashMap<RepoKey, RepoNumber>,
+    pushes: HashMap<(SourceId, Day), DeliveryId>,
+    /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
+    repeats: BTreeMap<DeliveryId, u64>,
+    /// Whether the store failed and must be opened anew.
+    broken: bool,
+}
+
+/// What a group of pushes comes to before it is committed.
+struct Group {
+    words: Words,
+    jobs: Vec<Planned>,
+    deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
+    new_repos: Vec<(RepoNumber, RepoKey)>,
+    recount: bool,
+}
+
+/// What becomes of one body of a group.
+enum Planned {
+    Answered(Result<Receipt, PushError>),
+    Rows { delivery: DeliveryId, rows: Vec<Row>, receipt: Receipt },
+}
+
+impl Writer {
+    pub fn new(shared: Arc<Shared>) -> Result<Writer, StoreError> {
+        Ok(Writer {
+            shared,
+            encoder: Encoder::new()?,
+            sources: Vec::new(),
+            names: HashMap::new(),
+            pushes: HashMap::new(),
+            repeats: BTreeMap::new(),
+            broken: false,
+        })
+    }
+
+    /// Reads the writer's state from the store and brings the views up to date.
+    pub fn start(&mut self) -> Result<(), EngineError> {
+        let txn = self.shared.store.read()?;
+        self.sources = store::read_sources(&txn)?;
+        self.names.clear();
+        self.repeats.clear();
+        self.pushes = store::list_deliveries(&txn)?
+            .into_iter()
+            .filter_map(|(id, record)| match record.content {
+                ContentRecord::Pushes { day } if record.state != DeliveryState::Retracted => {
+                    Some(((SourceId(record.source), Day(day)), id))
+                }
+                _ => None,
+            })
+            .collect();
+        drop(txn);
+        self.refresh_settings();
+        self.catch_up()
+    }
+
+    /// Takes commands until it is told to stop.
+    pub fn run(&mut self, commands: &Commands) {
+        let mut waiting = None;
+        loop {
+            let command = match waiting.take() {
+                Some(command) => command,
+                None => match commands.recv() {
+                    Ok(command) => command,
+                    Err(_) => break,
+                },
+            };
+            match command {
+                Command::Stop => break,
+                Command::Task(task) => self.guarded(|writer| task(writer)),
+                Command::Push(first) => {
+                    let mut jobs = vec![*first];
+                    let mut rows = jobs.iter().map(|job| job.batch.rows.len()).sum::<usize>();
+                    while rows < GROUP_ROWS_MAX && jobs.len() < GROUP_JOBS_MAX {
+                        match commands.try_recv() {
+                            Ok(Command::Push(job)) => {
+                                rows += job.batch.rows.len();
+                                jobs.push(*job);
+                            }
+                            Ok(other) => {
+                                waiting = Some(other);
+                                break;
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    self.guarded(|writer| writer.push_all(jobs));
+                }
+            }
+        }
+        self.guarded(|writer| drop(writer.note_repeats()));
+    }
+
+    /// Runs one command; a panic in it ends that command, not the writer.
+    fn guarded(&mut self, command: impl FnOnce(&mut Writer)) {
+        if self.broken {
+            self.recover();
+        }
+        if catch_unwind(AssertUnwindSafe(|| command(self))).is_err() {
+            self.set_trouble(Some("a command of the writer ended in a panic".to_owned()));
+            self.broken = true;
+        }
+    }
+
+    /// Opens the store anew and counts the overlay anew: redb refuses writes after a failure until then.
+    fn recover(&mut self) {
+        let recovered = self.shared.store.reopen().map_err(EngineError::from).and_then(|()| self.start());
+        match recovered {
+            Ok(()) => {
+                self.broken = false;
+                self.set_trouble(None);
+            }
+            Err(error) => {
+                self.set_trouble(Some(error.to_string()));
+                std::thread::sleep(REOPEN_PAUSE);
+            }
+        }
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Notes that the store failed, so that the next command finds it open again.
+    pub(super) fn noted<T>(&mut self, outcome: Result<T, EngineError>) -> Result<T, EngineError> {
+        if let Err(EngineError::Store(error)) = &outcome
+            && !matches!(error, StoreError::Unusable(_))
+        {
+            self.broken = true;
+            self.set_trouble(Some(error.to_string()));
+        }
+        outcome
+    }
+
+    pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
+        self.shared.lock()
+    }
+
+    /// Commits and publishes a group of pushed bodies, and answers each.
+    fn push_all(&mut self, jobs: Vec<PushJob>) {
+        let outcome = self.commit_group(&jobs);
+        let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
+        self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        let outcome = self.noted(outcome);
+        match outcome {
+            Ok(answers) => {
+                for (job, answer) in jobs.iter().zip(answers) {
+                    // A sender that hung up gets its answer when it retries.
+                    drop(job.reply.send(answer));
+                }
+            }
+            Err(error) => {
+                for job in &jobs {
+                    let error = match &error {
+                        EngineError::Store(error) => EngineError::Store(error.clone()),
+                        other => EngineError::Refused(other.to_string()),
+                    };
+                    drop(job.reply.send(Err(error.into())));
+                }
+            }
+        }
+        let full = self.shared.published.read().is_ok_and(|published| published.live.rows() > LIVE_ROWS_MAX);
+        if full {
+            let outcome = self.publish(BTreeSet::new());
+            drop(self.noted(outcome));
+        }
+    }
+
+    fn commit_group(&mut self, jobs: &[PushJob]) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
+        let before = self.shared.store.read()?;
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let mut group = self.plan(&txn, &mut counters, jobs)?;
+        let loaded = self.read_missing(&before, &group)?;
+        self.put_rows(&txn, &mut counters, &group)?;
+        for (id, record) in &mut group.deliveries {
+            self.settle_repeats(*id, record);
+            store::put_delivery(&txn, *id, record)?;
+        }
+        store::put_counters(&txn, &counters)?;
+        let sets = self.with_new_repos(&txn, &group.new_repos)?;
+        txn.commit()?;
+
+        let answers = self.publish_group(&before, group, &loaded, sets)?;
+        self.shared.advance();
+        self.set_trouble(None);
+        Ok(answers)
+    }
+
+    /// Reads every body as rows of its delivery, or answers it from what is known.
+    fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &[PushJob]) -> Result<Group, EngineError> {
+        let mut group = Group {
+            words: Words::default(),
+            jobs: Vec::new(),
+            deliveries: BTreeMap::new(),
+            new_repos: Vec::new(),
+            recount: false,
+        };
+        for job in jobs {
+            let (source, changed) = self.register(txn, &job.source, Some(Format::Events), |_| {})?;
+            group.recount |= changed;
+            if let Some(answer) = known_body(txn, source, job)? {
+                group.jobs.push(Planned::Answered(answer));
+                continue;
+            }
+            let delivery = self.pushes_of_today(txn, counters, source, &mut group.deliveries)?;
+            let mut lines = LinesRecord::default();
+            add_to_record(&mut lines, &job.batch.lines);
+            if let Some(record) = group.deliveries.get_mut(&delivery) {
+                add_to_record(&mut record.lines, &job.batch.lines);
+            }
+            if let Some(key) = &job.idempotency_key {
+                let record = BodyRecord { body_hash: job.body_hash, delivery: delivery.0, lines: lines.clone() };
+                store::put_body(txn, source, key, &record)?;
+            }
+            let numbers = self.number_repos(txn, counters, &job.batch.repos, &mut group.new_repos)?;
+            let mut rows = Vec::with_capacity(job.batch.rows.len());
+            job.batch.append_to(&numbers, &mut rows, &mut group.words);
+            for row in &mut rows {
+                (row.source, row.delivery) = (source, delivery);
+            }
+            sort_and_add(&mut rows, &group.words);
+            let receipt = receipt_of(&delivery.serial().to_string(), &lines);
+            group.jobs.push(Planned::Rows { delivery, rows, receipt });
+        }
+        Ok(group)
+    }
+
+    /// Reads what the overlay must hold before the group's rows can be counted in it.
+    fn read_missing(&self, before: &store::ReadTxn, group: &Group) -> Result<Vec<Loaded>, EngineError> {
+        let mut touched = BTreeSet::new();
+        for job in &group.jobs {
+            if let Planned::Rows { rows, .. } = job {
+                touched.append(&mut overlay::touched_by(rows));
+            }
+        }
+        let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+        let missing = touched.into_iter().filter(|(day, repo)| published.live.repo(*day, *repo).is_none());
+        Ok(missing.map(|repo_on_day| overlay::read_repo_on_day(before, repo_on_day)).collect::<Result<_, _>>()?)
+    }
+
+    /// Writes the group's rows as one segment per day.
+    fn put_rows(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, group: &Group) -> Result<(), EngineError> {
+        let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
+        for job in &group.jobs {
+            if let Planned::Rows { rows, .. } = job {
+                rows.iter().for_each(|row| days.entry(row.time.day()).or_default().push(*row));
+            }
+        }
+        for (day, mut rows) in days {
+            sort_and_join(&mut rows, &group.words);
+            let mut segment = SegmentEncoder::new(day, &mut self.encoder);
+            segment.add(&rows, &group.words)?;
+            let Some(segment) = segment.finish() else { continue };
+            let mut manifest = store::manifest(txn, day)?;
+            store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
+            counters.segment += 1;
+            segments::tidy(txn, &mut self.encoder, day, &mut manifest, &mut counters.segment)?;
+            store::put_manifest(txn, day, &manifest)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the committed rows in the overlay and gives the receipts.
+    fn publish_group(
+        &mut self,
+        before: &store::ReadTxn,
+        group: Group,
+        loaded: &[Loaded],
+        sets: Option<RepoSets>,
+    ) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
+        let counting = self.shared.counting();
+        let mut answers = Vec::with_capacity(group.jobs.len());
+        {
+            let shared = Arc::clone(&self.shared);
+            let mut guard = shared.lock()?;
+            let published = &mut *guard;
+            let rows = group.jobs.iter().flat_map(|job| match job {
+                Planned::Rows { rows, .. } => rows.as_slice(),
+                Planned::Answered(_) => &[],
+            });
+            let base = loaded.iter().flat_map(|part| &part.rows);
+            let numbers = overlay::find_numbers(before, &published.views, &published.live, rows.chain(base))?;
+            numbers.into_iter().for_each(|(hash, number)| published.live.learn(hash, number));
+            overlay::load(&mut published.live, loaded, &counting);
+            if let Some(sets) = sets {
+                published.sets = sets;
+            }
+            for job in group.jobs {
+                answers.push(match job {
+                    Planned::Answered(answer) => answer,
+                    Planned::Rows { delivery, rows, mut receipt } => {
+                        let mut applied = Applied::default();
+                        for rows in rows_by_day(rows) {
+                            let Some(first) = rows.first() else { continue };
+                            let of_day = published.live.apply(first.time.day(), &rows, &counting);
+                            applied.accepted += of_day.accepted;
+                            applied.repeated += of_day.repeated;
+                        }
+                        (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
+                        *self.repeats.entry(delivery).or_default() += applied.repeated;
+                        Ok(receipt)
+                    }
+                });
+            }
+        }
+        if group.recount {
+            self.rebuild()?;
+        }
+        Ok(answers)
+    }
+
+    /// The sets of repos with new ones entered, written if there are any.
+    pub(super) fn with_new_repos(&self, txn: &WriteTxn, new: &[(RepoNumber, RepoKey)]) -> Result<Option<RepoSets>, EngineError> {
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let mut sets = self.sets()?;
+        new.iter().for_each(|(number, key)| sets.set_kind(*number, key.kind));
+        store::put_repo_sets(txn, &sets)?;
+        Ok(Some(sets))
+    }
+
+    /// A copy of the published sets of repos.
+    pub(super) fn sets(&self) -> Result<RepoSets, EngineError> {
+        Ok(self.shared.published.read().map_err(|_| EngineError::Stopped)?.sets.clone())
+    }
+
+    /// The numbers of some repos; new ones are entered and listed in `new`.
+    pub(super) fn number_repos(
+        &mut self,
+        txn: &WriteTxn,
+        counters: &mut CountersRecord,
+        repos: &[RepoKey],
+        new: &mut Vec<(RepoNumber, RepoKey)>,
+    ) -> Result<Vec<RepoNumber>, StoreError> {
+        let mut numbers = Vec::with_capacity(repos.len());
+        for repo in repos {
+            let number = match self.names.get(repo) {
+                Some(number) => *number,
+                None => {
+                    let next = counters.repo;
+                    let number = store::allocate_repo(txn, counters, repo)?;
+                    if counters.repo == next {
+                        self.remember(repo, number);
+                    } else {
+                        new.push((number, repo.clone()));
+                    }
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        Ok(numbers)
+    }
+
+    /// Remembers the number of a repo that is committed.
+    fn remember(&mut self, repo: &RepoKey, number: RepoNumber) {
+        if self.names.len() >= NAMES_MAX {
+            self.names.clear();
+        }
+        self.names.insert(repo.clone(), number);
+    }
+
+    /// The source of a name, entered if it is new, with a format that arrived and settings that were given. Says whether
+    /// settings that were in force have changed.
+    pub(super) fn register(
+        &mut self,
+        txn: &WriteTxn,
+        name: &SourceName,
+        format: Option<Format>,
+        change: impl FnOnce(&mut store::SourceRecord),
+    ) -> Result<(SourceId, bool), StoreError> {
+        let known = self.sources.iter().position(|source| source.record.name == name.as_str());
+        let mut entry = known.and_then(|at| self.sources.get(at).cloned()).unwrap_or_else(|| SourceEntry {
+            id: SourceId(u16::try_from(self.sources.len()).unwrap_or(u16::MAX)),
+            record: store::SourceRecord { name: name.as_str().to_owned(), ..store::SourceRecord::default() },
+        });
+        let before = entry.clone();
+        if let Some(bit) = format.and_then(|format| Format::ALL.iter().position(|known| *known == format)) {
+            entry.record.formats |= 1 << bit;
+        }
+        change(&mut entry.record);
+        if known.is_some() && entry == before {
+            return Ok((entry.id, false));
+        }
+        store::put_source(txn, &entry)?;
+        let (id, recount) = (entry.id, known.is_some() && before.record.formats != 0 && entry.settings() != before.settings());
+        match known.and_then(|at| self.sources.get_mut(at)) {
+            Some(place) => *place = entry,
+            None => self.sources.push(entry),
+        }
+        self.refresh_settings();
+        Ok((id, recount))
+    }
+
+    /// The delivery that a source's pushes of today belong to.
+    fn pushes_of_today(
+        &mut self,
+        txn: &WriteTxn,
+        counters: &mut CountersRecord,
+        source: SourceId,
+        open: &mut BTreeMap<DeliveryId, DeliveryRecord>,
+    ) -> Result<DeliveryId, StoreError> {
+        let now = self.shared.now();
+        let id = *self.pushes.entry((source, now.day())).or_insert_with(|| {
+            counters.delivery += 1;
+            DeliveryId::pushes(counters.delivery)
+        });
+        if let std::collections::btree_map::Entry::Vacant(place) = open.entry(id) {
+            let record = store::get_delivery(txn, id)?.unwrap_or_else(|| DeliveryRecord {
+                source: source.0,
+                name: format!("pushes of {}", now.day()),
+                arrived_ms: now.0,
+                state: DeliveryState::Complete,
+                lines: LinesRecord::default(),
+                content: ContentRecord::Pushes { day: now.day().0 },
+            });
+            place.insert(record);
+        }
+        Ok(id)
+    }
+
+    /// Moves events that turned out to be repeated from accepted to repeated.
+    fn settle_repeats(&mut self, id: DeliveryId, record: &mut DeliveryRecord) {
+        let repeats = self.repeats.remove(&id).unwrap_or(0).min(record.lines.accepted);
+        record.lines.accepted -= repeats;
+        record.lines.repeated += repeats;
+    }
+
+    /// Writes down the repeats that no later commit has noted.
+    pub(super) fn note_repeats(&mut self) -> Result<(), EngineError> {
+        if self.repeats.values().all(|repeats| *repeats == 0) {
+            return Ok(());
+        }
+        let txn = self.shared.store.write()?;
+        let ids: Vec<DeliveryId> = self.repeats.keys().copied().collect();
+        for id in ids {
+            if let Some(mut record) = store::get_delivery(&txn, id)? {
+                self.settle_repeats(id, &mut record);
+                store::put_delivery(&txn, id, &record)?;
+            }
+        }
+        Ok(txn.commit()?)
+    }
+
+    /// Lets the next push of that day begin a new delivery.
+    pub(super) fn forget_pushes(&mut self, id: DeliveryId) {
+        self.pushes.retain(|_, of_day| *of_day != id);
+        self.repeats.remove(&id);
+    }
+
+    /// Lists all deliveries.
+    pub(super) fn deliveries(&mut self) -> Result<Vec<DeliveryInfo>, EngineError> {
+        self.note_repeats()?;
+        let txn = self.shared.store.read()?;
+        let deliveries = store::list_deliveries(&txn)?;
+        Ok(deliveries.into_iter().map(|(id, record)| delivery_info(id, &record, &self.sources)).collect())
+    }
+
+    /// Takes in what the hub's catalog says.
+    pub(super) fn put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
+        let outcome = self.try_put_repos(listings);
+        self.noted(outcome)
+    }
+
+    fn try_put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let mut sets = self.sets()?;
+        for listing in listings {
+            let number = store::allocate_repo(&txn, &mut counters, &listing.repo)?;
+            let record = store::ListingRecord {
+                private: listing.private,
+                likes: listing.likes,
+                library: listing.library.clone(),
+                created_ms: listing.created_at.map(|at| at.0),
+            };
+            store::write_listing(&txn, number, record)?;
+            sets.set_kind(number, listing.repo.kind);
+            sets.set_listing(number, listing.private);
+        }
+        store::put_counters(&txn, &counters)?;
+        store::put_repo_sets(&txn, &sets)?;
+        let mut published = self.lock()?;
+        txn.commit()?;
+        published.sets = sets;
+        drop(published);
+        self.shared.advance();
+        Ok(listings.len() as u64)
+    }
+
+    /// Takes in a like or unlike.
+    pub(super) fn like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
+        let outcome = self.try_like(repo, who, ts, liked);
+        self.noted(outcome)
+    }
+
+    fn try_like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let mut new = Vec::new();
+        let numbers = self.number_repos(&txn, &mut counters, std::slice::from_ref(repo), &mut new)?;
+        let number = numbers.first().copied().unwrap_or_default();
+        let likes = store::put_like(&txn, number, who, ts, liked)?;
+        store::put_counters(&txn, &counters)?;
+        let sets = self.with_new_repos(&txn, &new)?;
+        let mut published = self.lock()?;
+        txn.commit()?;
+        if let Some(sets) = sets {
+            published.sets = sets;
+        }
+        drop(published);
+        self.shared.advance();
+        Ok(likes)
+    }
+}
+
+/// The answer to a body whose idempotency key came before.
+fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<Result<Receipt, PushError>>, StoreError> {
+    let Some(key) = &job.idempotency_key else { return Ok(None) };
+    let Some(known) = store::get_body(txn, source, key)? else { return Ok(None) };
+    if known.body_hash != job.body_hash {
+        return Ok(Some(Err(PushError::KeyReused)));
+    }
+    let mut receipt = receipt_of(&DeliveryId(known.delivery).serial().to_string(), &known.lines);
+    receipt.repeated += std::mem::take(&mut receipt.accepted);
+    Ok(Some(Ok(receipt)))
+}
+
+/// Sorted rows, apart by day and still sorted.
+fn rows_by_day(rows: Vec<Row>) -> impl Iterator<Item = Vec<Row>> {
+    let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        days.entry(row.time.day()).or_default().push(row);
+    }
+    days.into_values()
+}

@@ -1,0 +1,117 @@
+//! Questions about one repo: totals, days, and its whole history.
+
+use std::collections::BTreeMap;
+
+use super::answers::{DayRow, RepoHistory, RepoTotals};
+use super::{QueryError, View};
+use crate::model::{Day, DayRange, Downloads, Likes, RepoKey, RepoNumber};
+use crate::rollup::RepoDay;
+use crate::store;
+
+impl View<'_> {
+    /// All-time downloads, today included, and likes.
+    ///
+    /// # Errors
+    /// When the store fails or a value is damaged.
+    pub fn totals(&self, repo: RepoNumber) -> Result<RepoTotals, QueryError> {
+        Ok(RepoTotals { downloads: self.downloads(repo)?, likes: self.likes(repo)? })
+    }
+
+    /// How many like a repo: what the catalog says until the first like event.
+    pub(super) fn likes(&self, repo: RepoNumber) -> Result<Likes, QueryError> {
+        if let Some(likes) = store::like_count(&self.txn, repo)? {
+            return Ok(likes);
+        }
+        if !self.published.sets.listed.contains(repo) {
+            return Ok(Likes(0));
+        }
+        let listing = store::listing(&self.txn, repo)?;
+        Ok(Likes(listing.and_then(|listing| listing.likes).unwrap_or(0)))
+    }
+
+    /// All-time downloads, today included.
+    pub(super) fn downloads(&self, repo: RepoNumber) -> Result<Downloads, QueryError> {
+        let head = store::get_head(&self.txn, repo)?;
+        let this_year = self.today.year();
+        let live: Vec<Day> = self.published.live.days_of(repo).map(|(day, _)| day).collect();
+        let mut sum = Downloads(0);
+        for year in head.iter().flat_map(|head| &head.years) {
+            // A year's sum is right unless the overlay replaces some of its days, or days of it are still to come.
+            let whole = year.year < this_year && live.iter().all(|day| day.year() != year.year);
+            if whole {
+                sum += year.downloads;
+            } else if year.year <= this_year {
+                let days = store::get_year(&self.txn, repo, year.year, year.checksum)?.days;
+                let counted = days.iter().filter(|day| day.day <= self.today && !live.contains(&day.day));
+                sum += counted.map(|day| day.of_day.counts.downloads()).sum();
+            }
+        }
+        let of_live = self.published.live.days_of(repo).filter(|(day, _)| *day <= self.today);
+        sum += of_live.map(|(_, live)| live.day().counts.downloads()).sum();
+        Ok(sum)
+    }
+
+    /// The days of a repo that have counted events, until today.
+    pub(super) fn days(&self, repo: RepoNumber, range: DayRange) -> Result<BTreeMap<Day, RepoDay>, QueryError> {
+        let range = range.until(self.today);
+        let mut days = BTreeMap::new();
+        if let Some(head) = store::get_head(&self.txn, repo)? {
+            let wanted = range.first.year()..=range.last.year();
+            for year in head.years.iter().filter(|year| wanted.contains(&year.year)) {
+                let of_year = store::get_year(&self.txn, repo, year.year, year.checksum)?;
+                days.extend(of_year.days.iter().filter(|day| range.contains(day.day)).map(|day| (day.day, day.of_day)));
+            }
+        }
+        for (day, live) in self.published.live.days_of(repo).filter(|(day, _)| range.contains(*day)) {
+            let of_day = live.day();
+            if of_day.uniques.0 == 0 {
+                days.remove(&day);
+            } else {
+                days.insert(day, of_day);
+            }
+        }
+        Ok(days)
+    }
+
+    /// The first day on which anything of the repo was counted.
+    fn first_day(&self, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
+        let head = store::get_head(&self.txn, repo)?;
+        let stored = match head.as_ref().and_then(|head| head.years.first()) {
+            Some(year) => store::get_year(&self.txn, repo, year.year, year.checksum)?.days.first().map(|day| day.day),
+            None => None,
+        };
+        let live = self.published.live.days_of(repo).find(|(_, live)| live.day().uniques.0 > 0).map(|(day, _)| day);
+        Ok(stored.into_iter().chain(live).min().filter(|day| *day <= self.today))
+    }
+
+    /// The days of a range from the repo's first known day on: all of them, or those with downloads or files.
+    ///
+    /// # Errors
+    /// When the store fails or a value is damaged.
+    pub fn recent(&self, repo: RepoNumber, range: DayRange, zero_days: bool, uniques: bool) -> Result<Vec<DayRow>, QueryError> {
+        let days = self.days(repo, range)?;
+        let row = |day: Day, of_day: RepoDay| DayRow { day, counts: of_day.counts, uniques: uniques.then_some(of_day.uniques) };
+        if !zero_days {
+            let filled = days.into_iter().filter(|(_, of_day)| !of_day.counts.is_zero());
+            return Ok(filled.map(|(day, of_day)| row(day, of_day)).collect());
+        }
+        let Some(first) = self.first_day(repo)? else { return Ok(Vec::new()) };
+        let range = DayRange { first: range.first.max(first), last: range.last.min(self.today) };
+        Ok(range.days().map(|day| row(day, days.get(&day).copied().unwrap_or_default())).collect())
+    }
+
+    /// Everything the breakdown export says of a repo.
+    ///
+    /// # Errors
+    /// When the store fails or a value is damaged.
+    pub fn history(&self, repo: RepoNumber, key: &RepoKey) -> Result<RepoHistory, QueryError> {
+        let all = DayRange { first: Day(0), last: self.today };
+        let days = self.days(repo, all)?;
+        let days: Vec<(Day, Downloads)> = days
+            .into_iter()
+            .map(|(day, of_day)| (day, of_day.counts.downloads()))
+            .filter(|(_, downloads)| downloads.0 > 0)
+            .collect();
+        Ok(RepoHistory { repo: key.clone(), total: days.iter().map(|(_, downloads)| *downloads).sum(), days })
+    }
+}

@@ -1,0 +1,14 @@
+//! Published state -> answers as values.
+//!
+//! A [`View`] holds one consistent state still: what is published, and the snapshot of the store that belongs to it. It is
+//! short-lived and never crosses a wait for a client.
+
+mod answers;
+mod history;
+mod scope;
+mod trending;
+mod view;
+mod visible;
+
+pub use answers::{DayRow, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use view::{QueryError, View};

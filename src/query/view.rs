@@ -1,0 +1,101 @@
+//! One consistent state, with the look-ups that all questions share.
+
+use std::fmt;
+use std::sync::RwLockReadGuard;
+
+use crate::ingest::{Engine, EngineError, Published};
+use crate::model::{Day, RepoNumber};
+use crate::rollup::{DayChunk, RepoDay};
+use crate::store::{self, DayViewRecord, ReadTxn, StoreError};
+
+/// A question could not be answered. A wrong number is never given instead.
+#[derive(Debug)]
+pub enum QueryError {
+    /// A stored value is damaged, missing or stale.
+    Damaged(String),
+    Engine(EngineError),
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            QueryError::Damaged(why) => f.write_str(why),
+            QueryError::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for QueryError {}
+
+impl From<EngineError> for QueryError {
+    fn from(error: EngineError) -> QueryError {
+        match error {
+            EngineError::Store(error) => error.into(),
+            other => QueryError::Engine(other),
+        }
+    }
+}
+
+impl From<StoreError> for QueryError {
+    fn from(error: StoreError) -> QueryError {
+        match error {
+            StoreError::Damaged { .. } => QueryError::Damaged(error.to_string()),
+            other => QueryError::Engine(EngineError::Store(other)),
+        }
+    }
+}
+
+/// What all answers of one request come from.
+pub struct View<'e> {
+    pub(super) published: RwLockReadGuard<'e, Published>,
+    pub(super) txn: ReadTxn,
+    pub(super) today: Day,
+    pub(super) default_public: bool,
+}
+
+impl<'e> View<'e> {
+    /// Holds the published state still.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn of(engine: &'e Engine) -> Result<View<'e>, QueryError> {
+        let (published, txn) = engine.published()?;
+        Ok(View { published, txn, today: engine.today(), default_public: engine.default_public() })
+    }
+
+    /// The UTC day answers are given for; later days count for nothing yet.
+    #[must_use]
+    pub fn today(&self) -> Day {
+        self.today
+    }
+
+    /// Calls `each` with the counts of every repo on one day.
+    pub(super) fn for_repos_on(&self, day: Day, mut each: impl FnMut(RepoNumber, RepoDay)) -> Result<(), QueryError> {
+        let live = &self.published.live;
+        if let Some(record) = store::day_view(&self.txn, day)? {
+            for chunk in &record.chunks {
+                let bytes = store::read_chunk(&self.txn, day, *chunk)?;
+                let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
+                for entry in chunk.entries() {
+                    let entry = entry.map_err(|error| damaged(day, error))?;
+                    if live.repo(day, entry.repo).is_none() {
+                        each(entry.repo, entry.day);
+                    }
+                }
+            }
+        }
+        live.repos_on(day).for_each(|(repo, live)| each(repo, live.day()));
+        Ok(())
+    }
+
+    /// The chunk of a day that may hold a repo.
+    pub(super) fn chunk_of(&self, day: Day, record: &DayViewRecord, repo: RepoNumber) -> Result<Option<Vec<u8>>, QueryError> {
+        let at = record.chunks.partition_point(|(first, _)| *first <= repo.0);
+        let Some(chunk) = at.checked_sub(1).and_then(|at| record.chunks.get(at)) else { return Ok(None) };
+        Ok(Some(store::read_chunk(&self.txn, day, *chunk)?))
+    }
+}
+
+pub(super) fn damaged(day: Day, error: impl fmt::Display) -> QueryError {
+    QueryError::Damaged(format!("the counts of {day} are damaged: {error}; run 'hubtally verify'"))
+}

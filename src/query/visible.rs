@@ -1,0 +1,62 @@
+//! What exists for whom. A hidden repo answers exactly like a missing one.
+
+use super::{QueryError, View};
+use crate::model::{Caller, OrgName, RepoKey, RepoNumber};
+use crate::store;
+
+impl View<'_> {
+    /// The number of a repo, if it exists and the caller may see it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn repo(&self, repo: &RepoKey, caller: &Caller) -> Result<Option<RepoNumber>, QueryError> {
+        let Some(number) = store::find_repo(&self.txn, repo)? else { return Ok(None) };
+        let visible = self.exists(number) && (self.is_public(number) || caller.sees_private(repo.name.org()));
+        Ok(visible.then_some(number))
+    }
+
+    /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.
+    pub(super) fn exists(&self, repo: RepoNumber) -> bool {
+        let sets = &self.published.sets;
+        sets.listed.contains(repo)
+            || sets.counted.contains(repo)
+            || self.published.live.days_of(repo).any(|(_, live)| live.day().uniques.0 > 0)
+    }
+
+    /// Whether everybody may see the repo: the catalog's word, else evidence, else the default.
+    pub(super) fn is_public(&self, repo: RepoNumber) -> bool {
+        let sets = &self.published.sets;
+        if sets.listed_public.contains(repo) {
+            return true;
+        }
+        if sets.listed_private.contains(repo) {
+            return false;
+        }
+        self.default_public
+            || sets.evidence.contains(repo)
+            || self.published.live.days_of(repo).any(|(_, live)| live.day().evidence)
+    }
+
+    /// Whether the caller may see an existing repo.
+    pub(super) fn sees(&self, repo: RepoNumber, caller: &Caller) -> Result<bool, QueryError> {
+        if self.is_public(repo) || caller.is_admin() {
+            return Ok(true);
+        }
+        if caller.role.is_none() {
+            return Ok(false);
+        }
+        let entry = store::read_repo(&self.txn, repo)?;
+        Ok(caller.sees_private(entry.key.name.org()))
+    }
+
+    /// The existing repos of an organisation that the caller may see: models, then datasets, then spaces, by name.
+    /// `None` if there is none, since an organisation shows itself only through its repos.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn org_repos(&self, org: &OrgName, caller: &Caller) -> Result<Option<Vec<(RepoKey, RepoNumber)>>, QueryError> {
+        let mut repos = store::org_repos(&self.txn, org)?;
+        repos.retain(|(_, repo)| self.exists(*repo) && (self.is_public(*repo) || caller.sees_private(Some(org.as_str()))));
+        Ok((!repos.is_empty()).then_some(repos))
+    }
+}

@@ -1,0 +1,198 @@
+//! The counting itself: events, sessions, files and downloaders by their definitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fact::{Fact, Line, Repo};
+use super::world::{Settings, World};
+
+/// Two counted events this far apart, or farther, belong to two sessions.
+const SESSION_GAP_MS: u64 = 1_800_000;
+
+/// What makes two events the same request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Identity {
+    source: String,
+    repo: Repo,
+    is_user: bool,
+    /// The user, else the address; nobody at all is one shared somebody.
+    who: Option<String>,
+    agent: Option<String>,
+    time_ms: u64,
+    method: String,
+    status: u64,
+    path: Option<String>,
+    range: RangeClass,
+    id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum RangeClass {
+    None,
+    FirstByte,
+    Part,
+}
+
+/// A user, whatever the agent; or an address, or nobody, with the agent's identity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Downloader {
+    is_user: bool,
+    who: Option<String>,
+    agent: Option<String>,
+}
+
+impl Identity {
+    fn of(source: &str, fact: &Fact) -> Identity {
+        Identity {
+            source: source.to_string(),
+            repo: fact.repo(),
+            is_user: fact.user.is_some(),
+            who: fact.user.clone().or(fact.address.clone()),
+            agent: fact.agent_identity.clone(),
+            time_ms: fact.time_ms,
+            method: fact.method.clone(),
+            status: fact.status,
+            path: fact.path.clone(),
+            range: match fact.range.as_deref() {
+                None => RangeClass::None,
+                Some("bytes=0-0") => RangeClass::FirstByte,
+                Some(_) => RangeClass::Part,
+            },
+            id: fact.id.clone(),
+        }
+    }
+
+    fn downloader(&self) -> Downloader {
+        let agent = if self.is_user { None } else { self.agent.clone() };
+        Downloader { is_user: self.is_user, who: self.who.clone(), agent }
+    }
+
+    fn day(&self) -> u64 {
+        self.time_ms / 86_400_000
+    }
+
+    /// Whether bytes of the file came with the answer.
+    fn is_body(&self) -> bool {
+        self.method == "GET" && matches!(self.status, 200 | 206) && self.range != RangeClass::FirstByte
+    }
+
+    /// Whether the answer sent the client to where the bytes are.
+    fn is_hand_off(&self, settings: Settings) -> bool {
+        let redirect = matches!(self.status, 302 | 303 | 307) && self.range != RangeClass::FirstByte;
+        let by_get = self.method == "GET" && !settings.redirects_ignore;
+        let by_head = self.method == "HEAD" && settings.head_redirect_handoff;
+        redirect && (by_get || by_head)
+    }
+}
+
+/// What is counted of a repo on a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub authenticated: u64,
+    pub anonymous: u64,
+    pub files: u64,
+    pub unique_downloaders: u64,
+}
+
+impl Counts {
+    pub fn downloads(self) -> u64 {
+        self.authenticated + self.anonymous
+    }
+}
+
+/// The numbers of a world.
+pub struct Oracle {
+    pub today: u64,
+    /// By repo and day, up to today; only where something was counted.
+    pub days: BTreeMap<(Repo, u64), Counts>,
+    /// Who downloaded, by repo and day, up to today.
+    pub downloaders: BTreeMap<(Repo, u64), BTreeSet<Downloader>>,
+    /// Repos that somebody without a user got bytes of, by a source that would have told the user.
+    pub public: BTreeSet<Repo>,
+    /// Repos with a counted event on any day, days to come included.
+    pub named: BTreeSet<Repo>,
+}
+
+/// A counted event and how many equal ones there were.
+type Counted = (Identity, u64);
+
+impl Oracle {
+    pub fn of(world: &World) -> Oracle {
+        let events = events(world);
+        let mut oracle = Oracle {
+            today: world.today,
+            days: BTreeMap::new(),
+            downloaders: BTreeMap::new(),
+            public: BTreeSet::new(),
+            named: BTreeSet::new(),
+        };
+        let mut counted: BTreeMap<(Repo, Downloader), Vec<Counted>> = BTreeMap::new();
+        for (event, multiplicity) in events {
+            let settings = world.sources[&event.source].settings;
+            if event.is_body() || event.is_hand_off(settings) {
+                oracle.named.insert(event.repo.clone());
+                if event.is_body() && !event.is_user && settings.knows_users && event.day() <= world.today {
+                    oracle.public.insert(event.repo.clone());
+                }
+                counted.entry((event.repo.clone(), event.downloader())).or_default().push((event, multiplicity));
+            }
+        }
+        for ((repo, downloader), mut events) in counted {
+            events.sort_by_key(|(event, _)| event.time_ms);
+            for session in sessions(&events) {
+                oracle.count_session(&repo, &downloader, session);
+            }
+        }
+        oracle
+    }
+
+    /// The numbers as if a delivery, and what can only be taken back with it, had never come.
+    pub fn without(world: &World, delivery: usize) -> Oracle {
+        Oracle::of(&world.without(delivery))
+    }
+
+    fn count_session(&mut self, repo: &Repo, downloader: &Downloader, session: &[Counted]) {
+        let first_day = session[0].0.day();
+        if first_day <= self.today {
+            let counts = self.days.entry((repo.clone(), first_day)).or_default();
+            if downloader.is_user {
+                counts.authenticated += 1;
+            } else {
+                counts.anonymous += 1;
+            }
+        }
+        let days: BTreeSet<u64> = session.iter().map(|(event, _)| event.day()).collect();
+        for day in days.into_iter().filter(|&day| day <= self.today) {
+            let of_day: Vec<&Counted> = session.iter().filter(|(event, _)| event.day() == day).collect();
+            let paths: BTreeSet<&String> = of_day.iter().filter_map(|(event, _)| event.path.as_ref()).collect();
+            let pathless = of_day.iter().filter(|(event, _)| event.path.is_none() && event.status != 206);
+            let counts = self.days.entry((repo.clone(), day)).or_default();
+            counts.files += paths.len() as u64 + pathless.map(|(_, multiplicity)| multiplicity).sum::<u64>();
+            let downloaders = self.downloaders.entry((repo.clone(), day)).or_default();
+            downloaders.insert(downloader.clone());
+            counts.unique_downloaders = downloaders.len() as u64;
+        }
+    }
+}
+
+/// Every event with its multiplicity: equal events add up within a delivery, and deliveries join by maximum.
+fn events(world: &World) -> BTreeMap<Identity, u64> {
+    let mut events: BTreeMap<Identity, u64> = BTreeMap::new();
+    for delivery in &world.deliveries {
+        let mut here: BTreeMap<Identity, u64> = BTreeMap::new();
+        for line in &delivery.lines {
+            if let Line::Fact(fact) = line {
+                *here.entry(Identity::of(&delivery.source, fact)).or_default() += 1;
+            }
+        }
+        for (event, count) in here {
+            let multiplicity = events.entry(event).or_default();
+            *multiplicity = count.max(*multiplicity);
+        }
+    }
+    events
+}
+
+/// Cuts the counted events of one downloader on one repo, in order of time, where the pause is long.
+fn sessions(events: &[Counted]) -> impl Iterator<Item = &[Counted]> {
+    events.chunk_by(|(before, _), (after, _)| after.time_ms - before.time_ms < SESSION_GAP_MS)
+}

@@ -1,0 +1,18 @@
+//! The naive oracle: what every number must be, computed the slow and obvious way.
+//!
+//! It shares no code with hubtally: its own types, plain maps, no hashes, no merging, no increments. Whoever doubts a
+//! number reads [`count`] beside the definitions of the design, sentence by sentence.
+
+mod count;
+mod fact;
+mod queries;
+mod random;
+mod render;
+mod table;
+mod world;
+mod worlds;
+
+pub use count::Oracle;
+pub use fact::{Fact, Line, Repo, repo};
+pub use queries::Trend;
+pub use world::{Delivery, Kind, Settings, Shape, Source, World};
