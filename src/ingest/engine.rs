@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -13,12 +13,20 @@ use serde::{Deserialize, Serialize};
 use super::error::EngineError;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
-use crate::model::{Day, Likes, Millis, RepoKey, Who};
+use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, SourceName, Who};
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
 
 /// Commands that may wait for the writer.
 const QUEUE_LENGTH: usize = 4_096;
+
+/// No instant: the clock runs.
+const RUNNING: i64 = i64::MIN;
+
+fn system_now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
 
 /// Bytes of pushed bodies that may wait for the writer.
 pub(super) const QUEUE_BYTES_MAX: usize = 128 << 20;
@@ -39,6 +47,8 @@ pub struct Published {
     pub live: Live,
     pub sets: RepoSets,
     pub views: ViewStateRecord,
+    /// The last day that has a view: it may lie in the future.
+    pub last_day: Day,
 }
 
 /// What the threads share.
@@ -46,7 +56,8 @@ pub(crate) struct Shared {
     pub(super) store: Store,
     pub(super) key: IdentityKey,
     pub(super) default_public: bool,
-    frozen_now: Option<Millis>,
+    /// The frozen clock in ms, or `RUNNING`.
+    frozen_now_ms: AtomicI64,
     pub(super) published: RwLock<Published>,
     pub(super) counting: RwLock<Arc<Counting>>,
     sequence: AtomicU64,
@@ -58,10 +69,10 @@ pub(crate) struct Shared {
 impl Shared {
     /// The instant by the clock, or by the frozen one.
     pub(super) fn now(&self) -> Millis {
-        self.frozen_now.unwrap_or_else(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-        })
+        match self.frozen_now_ms.load(Ordering::Acquire) {
+            RUNNING => system_now(),
+            frozen => Millis(frozen),
+        }
     }
 
     /// Says that answers have changed.
@@ -94,6 +105,14 @@ pub struct Health {
     pub ready: bool,
     pub reasons: Vec<String>,
     pub damaged: bool,
+}
+
+/// Settings of a source that somebody gave; the others follow from the formats that arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenSettings {
+    pub redirects: Option<Redirects>,
+    pub head_redirect: Option<HeadRedirect>,
+    pub knows_users: Option<bool>,
 }
 
 /// A repo as the hub's catalog lists it.
@@ -131,14 +150,14 @@ impl Engine {
     /// When the store cannot be used.
     pub fn open(options: &OpenOptions) -> Result<Arc<Engine>, EngineError> {
         let fingerprint = |secret: &[u8; 32]| IdentityKey::new(secret).fingerprint();
-        let now = options.frozen_now.unwrap_or_default();
+        let now = options.frozen_now.unwrap_or_else(system_now);
         let store = Store::open(options.place.clone(), fingerprint, now)?;
         let key = IdentityKey::new(store.secret());
         let shared = Arc::new(Shared {
             store,
             key,
             default_public: options.default_public,
-            frozen_now: options.frozen_now,
+            frozen_now_ms: AtomicI64::new(options.frozen_now.map_or(RUNNING, |now| now.0)),
             published: RwLock::default(),
             counting: RwLock::default(),
             sequence: AtomicU64::new(1),
@@ -159,6 +178,12 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Millis {
         self.shared.now()
+    }
+
+    /// Sets a clock that stands still: for harnesses that walk through days.
+    pub fn freeze_clock(&self, now: Millis) {
+        self.shared.frozen_now_ms.store(now.0, Ordering::Release);
+        self.shared.advance();
     }
 
     /// The UTC day answers are given for.
@@ -254,6 +279,16 @@ impl Engine {
         let who: Who = self.shared.key.user(user, false);
         let repo = repo.clone();
         self.write(move |writer| writer.like(&repo, who, ts, liked))
+    }
+
+    /// Says how the requests of a source are to be read; what is not given stays as it is. Everything is counted anew if
+    /// a setting changes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn configure_source(&self, name: &SourceName, given: GivenSettings) -> Result<(), EngineError> {
+        let name = name.clone();
+        self.write(move |writer| writer.configure_source(&name, None, given).map(drop))
     }
 
     /// All deliveries.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::batch::{Batch, BatchBuilder, Lines, add_to_record, receipt_of};
 use super::document::{Recognised, Trail, recognise};
-use super::engine::Engine;
+use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::publish::Publishing;
 use super::writer::Writer;
@@ -113,7 +113,7 @@ impl Engine {
         let (head, first_line) = read_first_line(&mut decoded).map_err(|error| unreadable(options, &error))?;
         let Some(first_line) = first_line else { return Ok(Receipt::default()) };
         let parser = parser_for(options, &first_line)?;
-        let (source, recount) = self.register_source(options, parser.format())?;
+        let source = self.register_source(options, parser.format())?;
         let mut stream = Cursor::new(head).chain(decoded);
 
         let known = if options.as_new { Vec::new() } else { self.known_documents(source)? };
@@ -130,12 +130,15 @@ impl Engine {
             }
         };
         let outcome = import.run(Cursor::new(replay).chain(stream), trail, progress);
-        import.finish(outcome, recount)
+        import.finish(outcome)
     }
 
-    fn register_source(&self, options: &ImportOptions, format: Format) -> Result<(SourceId, bool), EngineError> {
-        let options = options.clone();
-        self.write(move |writer| writer.register_document_source(&options, format))
+    /// Enters the source; everything is counted anew right away if its settings change, before the import adds to it.
+    fn register_source(&self, options: &ImportOptions, format: Format) -> Result<SourceId, EngineError> {
+        let name = options.source.clone();
+        let ImportOptions { redirects, head_redirect, knows_users, .. } = *options;
+        let given = GivenSettings { redirects, head_redirect, knows_users };
+        self.write(move |writer| writer.configure_source(&name, Some(format), given))
     }
 
     /// The documents of a source that came in before.
@@ -392,15 +395,12 @@ impl<'e> Import<'e> {
     }
 
     /// Publishes what was read, also after a failure, and gives the receipt.
-    fn finish(mut self, outcome: Result<(), EngineError>, recount: bool) -> Result<Receipt, EngineError> {
+    fn finish(mut self, outcome: Result<(), EngineError>) -> Result<Receipt, EngineError> {
         if let Err(error @ (EngineError::Store(_) | EngineError::Stopped)) = outcome {
             return Err(error);
         }
         if !self.unpublished.is_empty() {
             self.publish()?;
-        }
-        if recount {
-            self.engine.write(Writer::rebuild)?;
         }
         if let Err(error) = outcome {
             return Err(EngineError::Refused(format!(
@@ -509,22 +509,41 @@ fn encode_days(days: BTreeMap<Day, Vec<Row>>, words: &Words, delivery: DeliveryI
 }
 
 impl Writer {
-    fn register_document_source(&mut self, options: &ImportOptions, format: Format) -> Result<(SourceId, bool), EngineError> {
+    /// Enters a source with a format that arrived and settings that were given; says whether all must be counted anew.
+    fn register_document_source(
+        &mut self,
+        name: &SourceName,
+        format: Option<Format>,
+        given: GivenSettings,
+    ) -> Result<(SourceId, bool), EngineError> {
         let outcome = (|| {
             let txn = self.shared.store.write()?;
-            let registered = self.register(&txn, &options.source, Some(format), |record| {
-                if let Some(redirects) = options.redirects {
+            let registered = self.register(&txn, name, format, |record| {
+                if let Some(redirects) = given.redirects {
                     record.redirects_ignored = Some(redirects == Redirects::Ignore);
                 }
-                if let Some(head_redirect) = options.head_redirect {
+                if let Some(head_redirect) = given.head_redirect {
                     record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
                 }
-                record.knows_users = options.knows_users.or(record.knows_users);
+                record.knows_users = given.knows_users.or(record.knows_users);
             })?;
             txn.commit()?;
             Ok(registered)
         })();
         self.noted(outcome)
+    }
+
+    pub(super) fn configure_source(
+        &mut self,
+        name: &SourceName,
+        format: Option<Format>,
+        given: GivenSettings,
+    ) -> Result<SourceId, EngineError> {
+        let (source, recount) = self.register_document_source(name, format, given)?;
+        if recount {
+            self.rebuild()?;
+        }
+        Ok(source)
     }
 
     fn number_document(&mut self) -> Result<DeliveryId, EngineError> {

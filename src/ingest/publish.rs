@@ -96,12 +96,14 @@ impl Writer {
         }
         dirty.extend(known.keys().filter(|day| !manifests.contains_key(day)));
         let sets = store::repo_sets(&txn)?;
+        let last_day = store::last_day_view(&txn)?;
         drop(txn);
         {
             let mut published = self.lock()?;
             published.live = Live::over(DownloaderNumber(views.next_number));
             published.views = views;
             published.sets = sets;
+            published.last_day = last_day;
         }
         if !dirty.is_empty() {
             self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
@@ -177,12 +179,14 @@ impl Writer {
         counters.segment = next_segment;
         store::put_counters(&txn, &counters)?;
         finish(self, &txn, applied)?;
+        let last_day = store::last_day_view(&txn)?;
 
         let mut published = self.lock()?;
         txn.commit()?;
         published.live = Live::over(DownloaderNumber(views.next_number));
         published.views = views;
         published.sets = sets;
+        published.last_day = last_day;
         drop(published);
         self.shared.advance();
         Ok(applied)

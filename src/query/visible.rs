@@ -1,7 +1,7 @@
 //! What exists for whom. A hidden repo answers exactly like a missing one.
 
 use super::{QueryError, View};
-use crate::model::{Caller, OrgName, RepoKey, RepoNumber};
+use crate::model::{Caller, Day, DayRange, OrgName, RepoKey, RepoNumber};
 use crate::store;
 
 impl View<'_> {
@@ -32,9 +32,23 @@ impl View<'_> {
         if sets.listed_private.contains(repo) {
             return false;
         }
-        self.default_public
-            || sets.evidence.contains(repo)
-            || self.published.live.days_of(repo).any(|(_, live)| live.day().evidence)
+        self.default_public || self.has_evidence(repo)
+    }
+
+    /// Whether an event until today proves that the repo is public.
+    fn has_evidence(&self, repo: RepoNumber) -> bool {
+        let live = &self.published.live;
+        if live.days_of(repo).any(|(day, live)| day <= self.today && live.day().evidence) {
+            return true;
+        }
+        if !self.published.sets.evidence.contains(repo) {
+            return false;
+        }
+        // Only a store that holds days to come needs a closer look, and a damaged history proves nothing.
+        self.published.last_day <= self.today
+            || self
+                .days(repo, DayRange { first: Day(0), last: self.today })
+                .is_ok_and(|days| days.values().any(|day| day.evidence))
     }
 
     /// Whether the caller may see an existing repo.

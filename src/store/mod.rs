@@ -34,6 +34,6 @@ pub use records::{
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use table::{Read, ReadTxn, Table, WriteTxn};
 pub use views::{
-    RepoSets, RepoYears, clear_views, day_view, day_views, get_head, get_year, put_day_view, put_repo_sets, put_run,
-    put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run, repo_sets, view_state,
+    RepoSets, RepoYears, clear_views, day_view, day_views, get_head, get_year, last_day_view, put_day_view, put_repo_sets,
+    put_run, put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run, repo_sets, view_state,
 };

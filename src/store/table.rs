@@ -130,6 +130,12 @@ pub trait Read {
         each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError>;
 
+    /// The last key of a table.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn last_key(&self, table: Table) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// All values whose keys begin with `prefix`.
     ///
     /// # Errors
@@ -192,6 +198,10 @@ impl ReadTxn {
 }
 
 impl Read for ReadTxn {
+    fn last_key(&self, table: Table) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.open(table)?.last()?.map(|(key, _)| key.value().to_vec()))
+    }
+
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.open(table)?.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()
     }
@@ -260,6 +270,11 @@ impl WriteTxn {
 }
 
 impl Read for WriteTxn {
+    fn last_key(&self, table: Table) -> Result<Option<Vec<u8>>, StoreError> {
+        let open = self.txn.open_table(table.definition())?;
+        Ok(open.last()?.map(|(key, _)| key.value().to_vec()))
+    }
+
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let open = self.txn.open_table(table.definition())?;
         open.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()

@@ -133,6 +133,14 @@ pub fn day_views(txn: &(impl Read + ?Sized)) -> Result<Vec<(Day, DayViewRecord)>
     values.iter().map(|(key, value)| Ok((Day(u16_at(key, 0)), decode(Table::DayViews, key, value)?))).collect()
 }
 
+/// The last day that has a view, or the first day there is.
+///
+/// # Errors
+/// When the store fails.
+pub fn last_day_view(txn: &(impl Read + ?Sized)) -> Result<Day, StoreError> {
+    Ok(txn.last_key(Table::DayViews)?.map_or(Day(0), |key| Day(u16_at(&key, 0))))
+}
+
 /// Replaces the view of a day. `record` comes with the counts; its lists are filled in here.
 ///
 /// # Errors

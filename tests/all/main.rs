@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
 
 mod generate;
+mod laws;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;

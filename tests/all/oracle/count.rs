@@ -79,7 +79,8 @@ impl Identity {
     fn is_hand_off(&self, settings: Settings) -> bool {
         let redirect = matches!(self.status, 302 | 303 | 307) && self.range != RangeClass::FirstByte;
         let by_get = self.method == "GET" && !settings.redirects_ignore;
-        let by_head = self.method == "HEAD" && settings.head_redirect_handoff;
+        // Only a 302 leads a HEAD to another host: 303 and 307 come from caches of the hub, whose own line follows.
+        let by_head = self.method == "HEAD" && self.status == 302 && settings.head_redirect_handoff;
         redirect && (by_get || by_head)
     }
 }

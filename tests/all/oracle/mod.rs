@@ -12,7 +12,8 @@ mod table;
 mod world;
 mod worlds;
 
-pub use count::Oracle;
-pub use fact::{Fact, Line, Repo, repo};
+pub use count::{Counts, Oracle};
+pub use fact::{Fact, Line, Repo, date, repo};
 pub use queries::Trend;
+pub use random::Random;
 pub use world::{Delivery, Kind, Settings, Shape, Source, World};

@@ -1,0 +1,339 @@
+//! The laws: whatever the order, splitting, repetition, lateness, restarts and retractions, the numbers are the oracle's.
+//!
+//! `HUBTALLY_WORLDS=10000 cargo test laws` tries more worlds; `HUBTALLY_FIRST_WORLD=N` starts at another seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use hubtally::ingest::{Engine, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent};
+use hubtally::model::{
+    Caller, Day, DayRange, Format, HeadRedirect, Millis, OrgName, Receipt, Redirects, RepoKey, RepoKind, RepoName, SourceName,
+};
+use hubtally::query::{Interval, Scope, View};
+use hubtally::store::{Read, ReadTxn, Store, Table};
+
+use crate::oracle::{Delivery, Kind, Oracle, Random, Repo, Shape, World, date};
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Runs a test over many worlds on all cores; a failure names the seed.
+fn for_worlds(what: &str, test: impl Fn(u64) + Sync) {
+    let first = number("HUBTALLY_FIRST_WORLD", 0);
+    let worlds = number("HUBTALLY_WORLDS", 500);
+    println!("{what}: worlds {first} to {}", first + worlds - 1);
+    let next = std::sync::atomic::AtomicU64::new(first);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if seed >= first + worlds {
+                        break;
+                    }
+                    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(seed)));
+                    if let Err(panic) = outcome {
+                        eprintln!("{what}: failed in world {seed}");
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn noon(day: u64) -> Millis {
+    Millis(i64::try_from(day * 86_400_000 + 43_200_000).unwrap())
+}
+
+fn day(day: u64) -> Day {
+    Day(u16::try_from(day).unwrap())
+}
+
+fn open(place: Place, today: u64) -> Arc<Engine> {
+    Engine::open(&OpenOptions { place, default_public: false, frozen_now: Some(noon(today)) }).unwrap()
+}
+
+fn configure(engine: &Engine, world: &World) {
+    for (name, source) in &world.sources {
+        let given = GivenSettings {
+            redirects: Some(if source.settings.redirects_ignore { Redirects::Ignore } else { Redirects::Handoff }),
+            head_redirect: Some(if source.settings.head_redirect_handoff { HeadRedirect::Handoff } else { HeadRedirect::Probe }),
+            knows_users: Some(source.settings.knows_users),
+        };
+        engine.configure_source(&SourceName::parse(name).unwrap(), given).unwrap();
+    }
+}
+
+fn format_of(shape: Shape) -> Format {
+    match shape {
+        Shape::Events => Format::Events,
+        Shape::HfExport => Format::HfExport,
+        Shape::Combined => Format::Combined,
+    }
+}
+
+/// Hands one delivery over and checks its receipt as far as the laws say.
+fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Receipt {
+    let delivery: &Delivery = &world.deliveries[index];
+    let (shape, bytes) = world.render(index);
+    let source = SourceName::parse(&delivery.source).unwrap();
+    let receipt = match delivery.kind {
+        Kind::Document => {
+            let options = ImportOptions {
+                source,
+                name: format!("document {index}"),
+                // Some documents begin with a broken line, which tells no format.
+                format: (seed % 2 == 0 || delivery.broken_lines() > 0).then_some(format_of(shape)),
+                redirects: None,
+                head_redirect: None,
+                knows_users: None,
+                as_new: false,
+            };
+            engine.import(Box::new(Cursor::new(bytes)), &options, &|_| {}).unwrap()
+        }
+        Kind::PushBody { arrival_day } => {
+            engine.freeze_clock(noon(arrival_day));
+            let key = (seed % 3 == 0).then(|| format!("{:?}", bytes.iter().map(|b| u64::from(*b)).sum::<u64>()));
+            let push = Push { source, body: bytes, content: PushContent::Json, idempotency_key: key };
+            let receipt = engine.push(push).unwrap();
+            engine.freeze_clock(noon(world.today));
+            receipt
+        }
+    };
+    assert!(receipt.adds_up(), "world {seed}: {receipt:?}");
+    assert_eq!(receipt.lines, delivery.lines.len() as u64, "world {seed}: {receipt:?}");
+    assert_eq!(receipt.rejected.values().sum::<u64>(), delivery.broken_lines() as u64, "world {seed}: {receipt:?}");
+    receipt
+}
+
+fn key((kind, id): &Repo) -> RepoKey {
+    RepoKey { kind: RepoKind::from_word(kind).unwrap(), name: RepoName::parse(id).unwrap() }
+}
+
+/// The product's numbers in the oracle's table.
+fn table(engine: &Engine, oracle: &Oracle) -> String {
+    let view = View::of(engine).unwrap();
+    let admin = Caller::admin();
+    let range = DayRange { first: Day(0), last: day(oracle.today) };
+    let mut table = format!("today {}\n", date(oracle.today));
+    writeln!(table, "day        type    repo           downloads authenticated anonymous files unique").unwrap();
+    let mut days: BTreeMap<(Repo, u64), String> = BTreeMap::new();
+    for repo in &oracle.named {
+        let (kind, id) = repo;
+        let Some(number) = view.repo(&key(repo), &admin).unwrap() else { continue };
+        for row in view.recent(number, range, true, true).unwrap() {
+            let counts = row.counts;
+            let unique = row.uniques.unwrap().0;
+            if unique == 0 {
+                assert!(counts.is_zero());
+                continue;
+            }
+            let (downloads, authenticated, anonymous) = (counts.downloads().0, counts.authenticated.0, counts.anonymous.0);
+            let (day, files) = (row.day, counts.files.0);
+            let line =
+                format!("{day} {kind:<7} {id:<14} {downloads:>9} {authenticated:>13} {anonymous:>9} {files:>5} {unique:>6}");
+            days.insert((repo.clone(), u64::from(row.day.0)), line);
+        }
+    }
+    days.values().for_each(|line| writeln!(table, "{line}").unwrap());
+    for repo in &oracle.named {
+        let (kind, id) = repo;
+        let number = view.repo(&key(repo), &admin).unwrap();
+        let total = number.map_or(0, |number| view.totals(number).unwrap().downloads.0);
+        let unique = view.uniques(&Scope::Repo(key(repo)), range, &admin).unwrap().map_or(0, |uniques| uniques.0);
+        let public = if view.repo(&key(repo), &Caller::public()).unwrap().is_some() { "public" } else { "" };
+        writeln!(table, "all days   {kind:<7} {id:<14} {total:>9} {public:>29} {unique:>6}").unwrap();
+    }
+    table
+}
+
+/// Compares everything people can ask.
+fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
+    assert_eq!(table(engine, oracle), oracle.table(), "world {seed}, {when}");
+    let view = View::of(engine).unwrap();
+    let admin = Caller::admin();
+    let mut random = Random::new(seed);
+    let known = oracle.days.keys().map(|(_, day)| *day);
+    let (first, last) = (known.clone().min().unwrap_or(oracle.today), known.max().unwrap_or(oracle.today));
+    for _ in 0..6 {
+        let from = first + random.below(last - first + 1);
+        let to = from + random.below(last - from + 2);
+        let range = DayRange { first: day(from), last: day(to) };
+        let to = to.min(oracle.today);
+        let compare_scope = |scope: Scope, repos: &BTreeSet<Repo>| {
+            let expected = oracle.uniques(repos, from, to);
+            let uniques = view.uniques(&scope, range, &admin).unwrap();
+            if repos.is_empty() {
+                assert_eq!(uniques.unwrap_or_default().0, 0, "world {seed}, {when}: {scope:?}");
+                return;
+            }
+            assert_eq!(uniques.unwrap().0, expected, "world {seed}, {when}: uniques of {scope:?} {from}..{to}");
+            let series = view.series(&scope, range, Interval::Day, true, &admin).unwrap().unwrap();
+            for row in &series {
+                let of_day = u64::from(row.day.0);
+                let sum = |count: fn(&crate::oracle::Counts) -> u64| {
+                    repos.iter().map(|repo| count(&oracle.day(repo, of_day))).sum::<u64>()
+                };
+                assert_eq!(row.counts.authenticated.0, sum(|counts| counts.authenticated), "world {seed}, {when}: {scope:?}");
+                assert_eq!(row.counts.anonymous.0, sum(|counts| counts.anonymous), "world {seed}, {when}: {scope:?}");
+                assert_eq!(row.counts.files.0, sum(|counts| counts.files), "world {seed}, {when}: {scope:?}");
+                assert_eq!(row.uniques.unwrap().0, oracle.uniques(repos, of_day, of_day), "world {seed}, {when}: {scope:?}");
+            }
+            let totals = view.scope_totals(&scope, range, &admin).unwrap().unwrap();
+            assert_eq!(totals.downloads().0, series.iter().map(|row| row.counts.downloads().0).sum::<u64>());
+            for interval in [Interval::Week, Interval::Month] {
+                let rows = view.series(&scope, range, interval, false, &admin).unwrap().unwrap();
+                assert_eq!(totals.files.0, rows.iter().map(|row| row.counts.files.0).sum::<u64>());
+            }
+        };
+        let repos = oracle.repos();
+        compare_scope(Scope::Hub, &repos);
+        for kind in RepoKind::ALL {
+            compare_scope(Scope::Kind(kind), &repos.iter().filter(|repo| repo.0 == kind.word()).cloned().collect());
+        }
+        let orgs: BTreeSet<&str> = repos.iter().filter_map(|(_, id)| id.split_once('/')).map(|(org, _)| org).collect();
+        for org in orgs {
+            compare_scope(Scope::Org(OrgName::parse(org).unwrap()), &oracle.repos_of(org));
+        }
+    }
+    for days in [1_u16, 7, 90] {
+        for kind in [None, Some(RepoKind::Model), Some(RepoKind::Dataset), Some(RepoKind::Space)] {
+            let range = DayRange::ending(day(oracle.today), days);
+            let limit = 1 + random.index(4);
+            let trends = view.trending(kind, range, limit, &admin).unwrap();
+            let found: Vec<(Repo, u64, u64)> = trends
+                .iter()
+                .map(|trend| {
+                    let repo = (trend.repo.kind.word().to_owned(), trend.repo.name.as_str().to_owned());
+                    (repo, trend.recent.0, trend.downloads.0)
+                })
+                .collect();
+            let expected: Vec<(Repo, u64, u64)> = oracle
+                .trending(u64::from(days), kind.map(RepoKind::word), limit)
+                .into_iter()
+                .map(|trend| (trend.repo, trend.recent_downloads, trend.downloads))
+                .collect();
+            assert_eq!(found, expected, "world {seed}, {when}: trending {days} {kind:?}");
+        }
+    }
+}
+
+fn verify(engine: &Engine, seed: u64) {
+    let report = engine.verify(&|_| {}).unwrap();
+    assert_eq!(report.findings, Vec::<String>::new(), "world {seed}");
+}
+
+#[test]
+fn any_order_splitting_and_repetition_gives_the_same_numbers() {
+    for_worlds("order, splitting, repetition", |seed| {
+        let world = World::random(seed);
+        let oracle = Oracle::of(&world);
+        let variants = [world.clone(), world.split(seed).permuted(seed + 1)];
+        for (name, variant) in ["as told", "split and shuffled"].into_iter().zip(variants) {
+            let engine = open(Place::Memory, world.today);
+            configure(&engine, &world);
+            let mut random = Random::new(seed);
+            for index in 0..variant.deliveries.len() {
+                deliver(&engine, &variant, index, seed);
+                if random.chance(20) {
+                    let again = deliver(&engine, &variant, random.index(index + 1), seed);
+                    assert_eq!(again.accepted, 0, "world {seed}: a repeated delivery brings nothing new");
+                }
+                if random.chance(10) {
+                    engine.rebuild(&|_| {}).unwrap();
+                }
+            }
+            compare(&engine, &oracle, seed, name);
+            verify(&engine, seed);
+            compare(&engine, &oracle, seed, "folded into views");
+        }
+    });
+}
+
+#[test]
+fn at_every_moment_today_included_the_live_numbers_are_those_of_a_rebuild() {
+    for_worlds("live", |seed| {
+        let world = World::random(seed);
+        let engine = open(Place::Memory, world.today);
+        configure(&engine, &world);
+        for index in 0..world.deliveries.len() {
+            deliver(&engine, &world, index, seed);
+            let so_far = World { deliveries: world.deliveries[..=index].to_vec(), ..world.clone() };
+            let oracle = Oracle::of(&so_far);
+            assert_eq!(table(&engine, &oracle), oracle.table(), "world {seed} after delivery {index}");
+        }
+    });
+}
+
+#[test]
+fn what_is_taken_back_had_never_come() {
+    for_worlds("retraction", |seed| {
+        let world = World::random(seed);
+        let engine = open(Place::Memory, world.today);
+        configure(&engine, &world);
+        let receipts: Vec<Receipt> = (0..world.deliveries.len()).map(|index| deliver(&engine, &world, index, seed)).collect();
+        if receipts.is_empty() {
+            return;
+        }
+        let index = Random::new(seed).index(receipts.len());
+        let taken = world.taken_with(index);
+        let numbers: BTreeSet<&str> = taken.iter().map(|index| receipts[*index].delivery.as_str()).collect();
+        for number in numbers.into_iter().filter(|number| !number.is_empty()) {
+            engine.retract(number.parse().unwrap()).unwrap();
+        }
+        compare(&engine, &Oracle::without(&world, index), seed, "after a retraction");
+        engine.rebuild(&|_| {}).unwrap();
+        compare(&engine, &Oracle::without(&world, index), seed, "after a retraction and a rebuild");
+    });
+}
+
+/// The bytes of all views.
+fn view_bytes(txn: &ReadTxn) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+    let mut all = Vec::new();
+    for table in Table::ALL.iter().filter(|table| !table.is_truth()) {
+        all.extend(txn.with_prefix(*table, &[]).unwrap().into_iter().map(|(key, value)| (*table, key, value)));
+    }
+    all
+}
+
+#[test]
+fn restarts_change_nothing_and_two_rebuilds_give_the_same_bytes() {
+    // Every world costs dozens of durable commits, so there are fewer of them.
+    for_worlds("restarts", |seed| {
+        if seed % 10 != 0 {
+            return;
+        }
+        let world = World::random(seed).permuted(seed);
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::Folder(folder.path().join("data"));
+        let mut random = Random::new(seed);
+        let mut engine = open(place.clone(), world.today);
+        configure(&engine, &world);
+        for index in 0..world.deliveries.len() {
+            deliver(&engine, &world, index, seed);
+            if random.chance(30) {
+                engine.stop();
+                drop(engine);
+                engine = open(place.clone(), world.today);
+            }
+        }
+        compare(&engine, &Oracle::of(&world), seed, "after restarts");
+        let mut dumps = Vec::new();
+        for _ in 0..2 {
+            engine.rebuild(&|_| {}).unwrap();
+            engine.stop();
+            drop(engine);
+            let fingerprint = |secret: &[u8; 32]| hubtally::identify::IdentityKey::new(secret).fingerprint();
+            let store = Store::open(place.clone(), fingerprint, Millis(0)).unwrap();
+            dumps.push(view_bytes(&store.read().unwrap()));
+            drop(store);
+            engine = open(place.clone(), world.today);
+        }
+        assert!(dumps[0] == dumps[1], "world {seed}: two rebuilds differ");
+        compare(&engine, &Oracle::of(&world), seed, "after rebuilds");
+    });
+}
