@@ -23,8 +23,19 @@ const RUNTIMES: [&str; 10] =
     ["hf_hub", "hf-hub", "python", "torch", "jax", "flax", "tensorflow", "pyarrow", "onnxruntime", "rust"];
 
 /// Names that tell nothing, or something about this one session. Their values never leave here.
-const NOISE: [&str; 10] =
-    ["unknown", "unkown", "session_id", "file_type", "from_auto_class", "is_ci", "agent", "origin", "telemetry", "framework"];
+const NOISE: [&str; 11] = [
+    "unknown",
+    "unkown",
+    "session_id",
+    "file_type",
+    "from_auto_class",
+    "is_ci",
+    "agent",
+    "origin",
+    "telemetry",
+    "framework",
+    "Mozilla",
+];
 
 /// A short ASCII text on the stack, since there is one per line. What does not fit is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +192,7 @@ fn browser(agent: &str) -> &'static str {
         ("Safari", &["Safari/"]),
     ];
     let has = |mark: &&str| memchr::memmem::find(agent.as_bytes(), mark.as_bytes()).is_some();
-    families.into_iter().find(|(_, marks)| marks.iter().any(has)).map_or("Mozilla", |(family, _)| family)
+    families.into_iter().find(|(_, marks)| marks.iter().any(has)).map_or("browser", |(family, _)| family)
 }
 
 /// Name and version of `name/version (comment)`; either may be empty.
