@@ -55,7 +55,7 @@ impl Table {
         let mut start = 0;
         for end in memchr::memchr_iter(self.separator, line.as_bytes()).chain([line.len()]) {
             let &field = columns.next().ok_or(RejectReason::Columns)?;
-            fields.set(field, line.get(start..end).unwrap_or_default(), false);
+            fields.set_plain(field, line.get(start..end).unwrap_or_default());
             start = end + 1;
         }
         columns.next().map_or(Ok(()), |_| Err(RejectReason::Columns))
