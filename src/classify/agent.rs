@@ -164,9 +164,14 @@ impl<'a> Tokens<'a> {
         let is_browser = agent.starts_with("Mozilla/");
         let mut start = 0;
         for end in memchr::memchr_iter(b';', agent.as_bytes()).chain([agent.len()]) {
-            let (name, version) = token(agent.get(start..end).unwrap_or_default());
+            let token = agent.get(start..end).unwrap_or_default().trim_start();
             start = end + 1;
-            let helper_version = || Some(safe(version, HELPER_VERSION_BYTES_MAX)).filter(|version| !version.is_empty());
+            let name = safe(token, PRODUCT_BYTES_MAX);
+            let version = |bytes_max| {
+                let behind = token.get(name.len()..).and_then(|rest| rest.strip_prefix('/'));
+                safe(behind.unwrap_or_default(), bytes_max)
+            };
+            let helper_version = || Some(version(HELPER_VERSION_BYTES_MAX)).filter(|version| !version.is_empty());
             match name {
                 "hf_hub" => tokens.hf_hub = tokens.hf_hub.or_else(helper_version),
                 "python" => tokens.python = tokens.python.or_else(helper_version),
@@ -176,7 +181,7 @@ impl<'a> Tokens<'a> {
                 continue;
             }
             let first = if is_runtime(name) { &mut tokens.runtime } else { &mut tokens.library };
-            *first = first.or(Some((name, version)));
+            *first = first.or_else(|| Some((name, version(VERSION_BYTES_MAX))));
         }
         tokens
     }
@@ -200,14 +205,6 @@ fn browser(agent: &str) -> &'static str {
     ];
     let has = |mark: &&str| memchr::memmem::find(agent.as_bytes(), mark.as_bytes()).is_some();
     families.into_iter().find(|(_, marks)| marks.iter().any(has)).map_or("browser", |(family, _)| family)
-}
-
-/// Name and version of `name/version (comment)`; either may be empty.
-fn token(text: &str) -> (&str, &str) {
-    let text = text.trim_start();
-    let name = safe(text, PRODUCT_BYTES_MAX);
-    let version = text.get(name.len()..).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
-    (name, safe(version, VERSION_BYTES_MAX))
 }
 
 /// The leading safe characters of a text, at most `bytes_max`.

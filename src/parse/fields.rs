@@ -128,7 +128,6 @@ impl<'a> Fields<'a> {
     }
 
     /// Sets a field of a line without any escapes.
-    #[inline]
     pub(super) fn set_plain(&mut self, field: Field, text: &'a str) {
         if let Some(slot) = self.texts.get_mut(field as usize) {
             *slot = text;
@@ -142,7 +141,6 @@ impl<'a> Fields<'a> {
         self.escaped = if escaped { self.escaped | field.bit() } else { self.escaped & !field.bit() };
     }
 
-    #[inline]
     fn raw(&self, field: Field) -> &'a str {
         self.texts.get(field as usize).copied().unwrap_or_default()
     }
