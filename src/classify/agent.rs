@@ -18,13 +18,28 @@ const HELPER_VERSION_BYTES_MAX: usize = 16;
 /// The agent of which nothing can be kept.
 const OTHER: &str = "other";
 
-/// Names that come along with a library and tell something about the machine.
-const RUNTIMES: [&str; 10] =
-    ["hf_hub", "hf-hub", "python", "torch", "jax", "flax", "tensorflow", "pyarrow", "onnxruntime", "rust"];
+/// Whether a name comes along with a library and tells something about the machine.
+fn is_runtime(name: &str) -> bool {
+    matches!(name, "hf_hub" | "hf-hub" | "python" | "torch" | "jax" | "flax" | "tensorflow" | "pyarrow" | "onnxruntime" | "rust")
+}
 
-/// Names that tell nothing, or something about this one session. Their values never leave here.
-const NOISE: [&str; 10] =
-    ["unknown", "unkown", "session_id", "file_type", "from_auto_class", "is_ci", "agent", "origin", "telemetry", "framework"];
+/// Whether a name tells nothing, or something about this one session. Its value never leaves here.
+fn is_noise(name: &str) -> bool {
+    matches!(
+        name,
+        "" | "unknown"
+            | "unkown"
+            | "session_id"
+            | "file_type"
+            | "from_auto_class"
+            | "is_ci"
+            | "agent"
+            | "origin"
+            | "telemetry"
+            | "framework"
+            | "Mozilla"
+    )
+}
 
 /// A short ASCII text on the stack, since there is one per line. What does not fit is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +55,10 @@ impl<const N: usize> AgentText<N> {
 
     fn push(&mut self, text: &str) {
         let free = self.bytes.get_mut(self.length..).unwrap_or_default();
-        for (slot, byte) in free.iter_mut().zip(text.bytes()) {
-            *slot = byte;
-            self.length += 1;
+        let length = text.len().min(free.len());
+        if let (Some(to), Some(from)) = (free.get_mut(..length), text.as_bytes().get(..length)) {
+            to.copy_from_slice(from);
+            self.length += length;
         }
     }
 
@@ -79,15 +95,15 @@ impl<const N: usize> AgentText<N> {
 #[must_use]
 pub fn identity_agent(agent: &str) -> AgentText<IDENTITY_BYTES_MAX> {
     let mut text = AgentText::new();
-    let helpers = Helpers::find(agent);
-    if let Some(hf_hub) = helpers.hf_hub {
+    let tokens = Tokens::find(agent);
+    if let Some(hf_hub) = tokens.hf_hub {
         text.push_token("hf_hub", hf_hub);
-        if let Some(python) = helpers.python {
+        if let Some(python) = tokens.python {
             text.push_token("python", python);
         }
         return text;
     }
-    let (name, version) = product(agent);
+    let (name, version) = tokens.product(agent);
     match name {
         "git" | "git-lfs" => text.push_token("git", ""),
         "ollama" => text.push_token(name, ""),
@@ -103,19 +119,18 @@ pub fn identity_agent(agent: &str) -> AgentText<IDENTITY_BYTES_MAX> {
 #[must_use]
 pub fn agent_note(agent: &str) -> AgentText<NOTE_BYTES_MAX> {
     let mut text = AgentText::new();
-    let helpers = Helpers::find(agent);
-    let library = library(agent);
-    if library.is_some() || helpers.hf_hub.is_none() {
-        let (name, version) = library.unwrap_or_else(|| product(agent));
+    let tokens = Tokens::find(agent);
+    if tokens.library.is_some() || tokens.hf_hub.is_none() {
+        let (name, version) = tokens.product(agent);
         text.push_token(name, version);
         if name == "python" {
             return text;
         }
     }
-    if let Some(hf_hub) = helpers.hf_hub {
+    if let Some(hf_hub) = tokens.hf_hub {
         text.push_token("hf_hub", hf_hub);
     }
-    if let Some(python) = helpers.python {
+    if let Some(python) = tokens.python {
         text.push_token("python", python);
     }
     text
@@ -131,45 +146,53 @@ pub fn note_library(note: &str) -> (&str, &str) {
     }
 }
 
-/// The tokens that every library built on `huggingface_hub` sends along.
-struct Helpers<'a> {
+/// What the tokens of an agent tell, found in one pass.
+#[derive(Default)]
+struct Tokens<'a> {
+    /// Versions of what every library built on `huggingface_hub` sends along.
     hf_hub: Option<&'a str>,
     python: Option<&'a str>,
+    /// Name and version of the first token that names a library.
+    library: Option<(&'a str, &'a str)>,
+    /// Name and version of the first token that names a runtime.
+    runtime: Option<(&'a str, &'a str)>,
 }
 
-impl<'a> Helpers<'a> {
-    fn find(agent: &'a str) -> Helpers<'a> {
-        let mut helpers = Helpers { hf_hub: None, python: None };
-        for token in agent.split(';') {
-            let token = token.trim_start();
-            let version = |name| {
-                let version = safe(token.strip_prefix(name)?, HELPER_VERSION_BYTES_MAX);
-                (!version.is_empty()).then_some(version)
+impl<'a> Tokens<'a> {
+    fn find(agent: &'a str) -> Tokens<'a> {
+        let mut tokens = Tokens::default();
+        let is_browser = agent.starts_with("Mozilla/");
+        let mut start = 0;
+        for end in memchr::memchr_iter(b';', agent.as_bytes()).chain([agent.len()]) {
+            let token = agent.get(start..end).unwrap_or_default().trim_start();
+            start = end + 1;
+            let name = safe(token, PRODUCT_BYTES_MAX);
+            let version = |bytes_max| {
+                let behind = token.get(name.len()..).and_then(|rest| rest.strip_prefix('/'));
+                safe(behind.unwrap_or_default(), bytes_max)
             };
-            helpers.hf_hub = helpers.hf_hub.or_else(|| version("hf_hub/"));
-            helpers.python = helpers.python.or_else(|| version("python/"));
+            let helper_version = || Some(version(HELPER_VERSION_BYTES_MAX)).filter(|version| !version.is_empty());
+            match name {
+                "hf_hub" => tokens.hf_hub = tokens.hf_hub.or_else(helper_version),
+                "python" => tokens.python = tokens.python.or_else(helper_version),
+                _ => {}
+            }
+            if is_browser || is_noise(name) {
+                continue;
+            }
+            let first = if is_runtime(name) { &mut tokens.runtime } else { &mut tokens.library };
+            *first = first.or_else(|| Some((name, version(VERSION_BYTES_MAX))));
         }
-        helpers
+        tokens
     }
-}
 
-/// The first token that names a library; browsers name none.
-fn library(agent: &str) -> Option<(&str, &str)> {
-    first_token(agent, |name| !RUNTIMES.contains(&name) && !NOISE.contains(&name))
-}
-
-/// What asks: a browser's family, the library, or else the first runtime.
-fn product(agent: &str) -> (&str, &str) {
-    if agent.starts_with("Mozilla/") {
-        return (browser(agent), "");
+    /// What asks: a browser's family, the library, or else the first runtime.
+    fn product(&self, agent: &str) -> (&'a str, &'a str) {
+        if agent.starts_with("Mozilla/") {
+            return (browser(agent), "");
+        }
+        self.library.or(self.runtime).unwrap_or((OTHER, ""))
     }
-    library(agent).or_else(|| first_token(agent, |name| !NOISE.contains(&name))).unwrap_or((OTHER, ""))
-}
-
-/// The first token with a name that will do. Browsers have no tokens.
-fn first_token(agent: &str, will_do: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
-    let mut tokens = agent.split(';').map(token).filter(|_| !agent.starts_with("Mozilla/"));
-    tokens.find(|(name, _)| !name.is_empty() && will_do(name))
 }
 
 /// The family of a browser. Order matters: each one claims to be those that follow.
@@ -181,15 +204,7 @@ fn browser(agent: &str) -> &'static str {
         ("Safari", &["Safari/"]),
     ];
     let has = |mark: &&str| memchr::memmem::find(agent.as_bytes(), mark.as_bytes()).is_some();
-    families.into_iter().find(|(_, marks)| marks.iter().any(has)).map_or("Mozilla", |(family, _)| family)
-}
-
-/// Name and version of `name/version (comment)`; either may be empty.
-fn token(text: &str) -> (&str, &str) {
-    let text = text.trim_start();
-    let name = safe(text, PRODUCT_BYTES_MAX);
-    let version = text.get(name.len()..).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
-    (name, safe(version, VERSION_BYTES_MAX))
+    families.into_iter().find(|(_, marks)| marks.iter().any(has)).map_or("browser", |(family, _)| family)
 }
 
 /// The leading safe characters of a text, at most `bytes_max`.

@@ -67,11 +67,16 @@ pub(super) fn host(url: &str) -> Option<&str> {
 
 /// The raw path and query of a target. `//x` at the start of a request target is a path with a slash too many.
 fn split_url(url: &str) -> (&str, &str) {
-    let url = url.split('#').next().unwrap_or_default();
-    let (before_query, query) = url.split_once('?').unwrap_or((url, ""));
-    let path = match before_query.split_once("://") {
+    let before = |text: &'_ str, mark| memchr::memchr(mark, text.as_bytes()).unwrap_or(text.len());
+    let (url, _fragment) = url.split_at_checked(before(url, b'#')).unwrap_or_default();
+    let (path, query) = url.split_at_checked(before(url, b'?')).unwrap_or_default();
+    let query = query.get(1..).unwrap_or_default();
+    if path.starts_with('/') {
+        return (path, query);
+    }
+    let path = match path.split_once("://") {
         Some(("http" | "https" | "HTTP" | "HTTPS", rest)) => rest.split_once('/').map_or("", |(_, path)| path),
-        _ => before_query,
+        _ => path,
     };
     (path, query)
 }
@@ -110,15 +115,15 @@ impl<'a> Parts<'a> {
     fn split(path: &'a str) -> Parts<'a> {
         let mut parts = Parts { path, names: [""; PARTS_MAX], starts: [0; PARTS_MAX], count: 0 };
         let mut start = 0;
-        let slots = parts.names.iter_mut().zip(&mut parts.starts);
-        let named = path.split('/').filter_map(|name| {
-            let at = start;
-            start += name.len() + 1;
-            (!name.is_empty()).then_some((name, at))
-        });
-        for ((name, start), part) in slots.zip(named) {
-            (*name, *start) = part;
-            parts.count += 1;
+        for end in memchr::memchr_iter(b'/', path.as_bytes()).chain([path.len()]) {
+            let (Some(name), Some(at)) = (parts.names.get_mut(parts.count), parts.starts.get_mut(parts.count)) else {
+                break;
+            };
+            if start < end {
+                (*name, *at) = (path.get(start..end).unwrap_or_default(), start);
+                parts.count += 1;
+            }
+            start = end + 1;
         }
         parts
     }
@@ -200,7 +205,7 @@ impl<'a> Parts<'a> {
         let start = self.starts.get(part).copied().unwrap_or_default();
         let raw = self.path.get(start..).unwrap_or_default();
         let raw = raw.trim_end_matches('/');
-        let merged = match raw.contains("//") {
+        let merged = match raw.as_bytes().windows(2).any(|pair| pair == b"//") {
             true => Cow::Owned(raw.split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/")),
             false => Cow::Borrowed(raw),
         };

@@ -20,8 +20,8 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
     let time = parse_log_time(head.time)?;
     let (request, rest) = quoted(head.rest)?;
     let (status, rest) = rest.strip_prefix(' ').and_then(|rest| rest.split_once(' ')).ok_or(RejectReason::BadSyntax)?;
-    let (bytes, rest) = rest.split_once(" \"").ok_or(RejectReason::BadSyntax)?;
-    let (_, rest) = quoted(rest)?;
+    let (bytes, rest) = rest.split_once(' ').ok_or(RejectReason::BadSyntax)?;
+    let (_, rest) = quoted(rest.strip_prefix('"').ok_or(RejectReason::BadSyntax)?)?;
     let (agent, rest) = quoted(rest.strip_prefix(" \"").ok_or(RejectReason::BadSyntax)?)?;
     if !(rest.is_empty() || rest.starts_with(' ')) {
         return Err(RejectReason::BadSyntax);
@@ -60,9 +60,11 @@ fn head(line: &str) -> Result<Head<'_>, RejectReason> {
     let split = || {
         let (address, rest) = line.split_once(' ')?;
         let (_identd, rest) = rest.split_once(' ')?;
-        let (user, rest) = rest.split_once(" [")?;
-        let (time, rest) = rest.split_once("] \"")?;
-        Some(Head { address, user, time, rest })
+        let bracket =
+            memchr::memchr_iter(b'[', rest.as_bytes()).find(|&at| rest.get(..at).is_some_and(|user| user.ends_with(' ')))?;
+        let (user, rest) = (rest.get(..bracket - 1)?, rest.get(bracket + 1..)?);
+        let (time, rest) = rest.split_once(']')?;
+        Some(Head { address, user, time, rest: rest.strip_prefix(" \"")? })
     };
     split().ok_or(RejectReason::BadSyntax)
 }

@@ -127,12 +127,17 @@ impl<'a> Fields<'a> {
         Fields { texts: [""; Field::COUNT], present: 0, escaped: 0, escaping }
     }
 
-    /// Sets a field; a field that comes twice has its last value.
-    pub(super) fn set(&mut self, field: Field, text: &'a str, escaped: bool) {
+    /// Sets a field of a line without any escapes.
+    pub(super) fn set_plain(&mut self, field: Field, text: &'a str) {
         if let Some(slot) = self.texts.get_mut(field as usize) {
             *slot = text;
         }
         self.present |= field.bit();
+    }
+
+    /// Sets a field; a field that comes twice has its last value.
+    pub(super) fn set(&mut self, field: Field, text: &'a str, escaped: bool) {
+        self.set_plain(field, text);
         self.escaped = if escaped { self.escaped | field.bit() } else { self.escaped & !field.bit() };
     }
 
@@ -140,14 +145,17 @@ impl<'a> Fields<'a> {
         self.texts.get(field as usize).copied().unwrap_or_default()
     }
 
+    #[inline(always)]
     fn text(&self, field: Field) -> Result<Option<Cow<'a, str>>, RejectReason> {
         let raw = self.raw(field);
-        if raw.is_empty() {
-            return Ok(None);
-        }
         if self.escaped & field.bit() == 0 {
-            return Ok(Some(Cow::Borrowed(raw)));
+            return Ok((!raw.is_empty()).then_some(Cow::Borrowed(raw)));
         }
+        self.unescaped(raw)
+    }
+
+    #[cold]
+    fn unescaped(&self, raw: &str) -> Result<Option<Cow<'a, str>>, RejectReason> {
         let text = match self.escaping {
             Escaping::DoubledQuotes => raw.replace("\"\"", "\""),
             Escaping::Json => serde_json::from_str::<String>(raw).map_err(|_| RejectReason::BadSyntax)?,

@@ -8,3 +8,4 @@ mod laws;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
+mod reading;
