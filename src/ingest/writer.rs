@@ -348,6 +348,7 @@ impl Writer {
                     Planned::Answered(answer) => answer,
                     Planned::Rows { delivery, rows, mut receipt } => {
                         let mut applied = Applied::default();
+                        let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
                         for rows in rows_by_day(rows) {
                             let Some(first) = rows.first() else { continue };
                             let of_day = published.live.apply(first.time.day(), &rows, &counting);
@@ -356,6 +357,9 @@ impl Writer {
                         }
                         (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
                         *self.repeats.entry(delivery).or_default() += applied.repeated;
+                        if !shared.default_public {
+                            receipt.notes.extend(published.note_of_private(repos.into_iter()));
+                        }
                         Ok(receipt)
                     }
                 });

@@ -58,6 +58,8 @@ tables! {
     Likes => "likes", true;
     /// digest of a credential -> CredentialRecord.
     Credentials => "credentials", true;
+    /// number of the entry u64 -> RestatementRecord.
+    Restatements => "restatements", true;
     /// name of the record -> record about the views.
     ViewMeta => "view_meta", false;
     /// day u16 -> DayViewRecord.
