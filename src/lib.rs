@@ -24,3 +24,8 @@ pub mod model;
 pub mod block;
 pub mod sessionize;
 pub mod classify;
+pub mod ingest;
+pub mod query;
+pub mod render;
+pub mod serve;
+pub mod cli;

@@ -1,0 +1,119 @@
+//! The server: hyper behind limits, a table of routes, and an orderly stop.
+//!
+//! ```text
+//! listener ─> connection ─> handle ─> router (routes) ─> auth ─> tag ─> endpoints ─> Answer ─> compression
+//! ```
+
+mod answer;
+mod app;
+mod auth;
+mod body;
+mod call;
+mod client;
+mod compression;
+mod connection;
+mod decoding;
+mod endpoints;
+mod gate;
+mod handle;
+mod intake;
+mod limits;
+mod listener;
+mod query_string;
+mod router;
+mod routes;
+mod socket;
+mod stall;
+mod tag;
+mod validation;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+
+use crate::ingest::Engine;
+use app::App;
+pub use client::{Ask, Client, ClientError, Reply, Upload};
+pub use limits::CONNECTIONS_MAX;
+pub use routes::{Access, ROUTES, Route};
+pub use socket::exists as socket_exists;
+
+/// How a server listens.
+pub struct ServeOptions {
+    /// `HOST:PORT`; port 0 takes a free one.
+    pub listen: String,
+    pub connections_max: usize,
+    /// Where the owner's socket goes; without a folder there is none.
+    pub folder: Option<PathBuf>,
+}
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    engine: Arc<Engine>,
+    options: ServeOptions,
+}
+
+impl Server {
+    /// Takes the port.
+    pub async fn bind(engine: Arc<Engine>, options: ServeOptions) -> io::Result<Server> {
+        let listener = TcpListener::bind(&options.listen).await?;
+        let address = listener.local_addr()?;
+        Ok(Server { listener, address, engine, options })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// An address a browser on this machine can open: the unspecified address is none.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let host = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(host, self.address.port()))
+    }
+
+    /// Answers until SIGTERM or SIGINT, then finishes what is in flight and commits the queue.
+    pub async fn run(self) -> io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin()));
+        let (stopper, stop) = watch::channel(false);
+        let turns_all = self.options.connections_max;
+        let turns = Arc::new(Semaphore::new(turns_all));
+        let mut loops = vec![tokio::spawn(listener::network(self.listener, Arc::clone(&app), Arc::clone(&turns), stop.clone()))];
+        if let Some(folder) = &self.options.folder {
+            let owner = socket::listen(folder)?;
+            loops.push(tokio::spawn(listener::owner(owner, Arc::clone(&app), stop.clone())));
+        }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopper.send_replace(true);
+        for accepting in loops {
+            let _ = accepting.await;
+        }
+        if let Some(folder) = &self.options.folder {
+            socket::remove(folder);
+        }
+        // All turns are free when the last connection is done.
+        let all = u32::try_from(turns_all).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, turns.acquire_many(all)).await;
+        let engine = Arc::clone(&self.engine);
+        let _ = tokio::task::spawn_blocking(move || engine.stop()).await;
+        Ok(())
+    }
+}
