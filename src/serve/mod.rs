@@ -32,8 +32,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
 use crate::ingest::Engine;
@@ -56,16 +56,22 @@ pub struct ServeOptions {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    owner: Option<UnixListener>,
+    terminate: Signal,
+    interrupt: Signal,
     engine: Arc<Engine>,
     options: ServeOptions,
 }
 
 impl Server {
-    /// Takes the port.
+    /// Takes the port, the owner's socket and the signals: from here on commands find the server, and a signal stops it
+    /// in order.
     pub async fn bind(engine: Arc<Engine>, options: ServeOptions) -> io::Result<Server> {
         let listener = TcpListener::bind(&options.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Server { listener, address, engine, options })
+        let owner = options.folder.as_deref().map(socket::listen).transpose()?;
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Server { listener, address, owner, terminate, interrupt, engine, options })
     }
 
     /// Where it listens.
@@ -86,21 +92,18 @@ impl Server {
     }
 
     /// Answers until SIGTERM or SIGINT, then finishes what is in flight and commits the queue.
-    pub async fn run(self) -> io::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    pub async fn run(mut self) {
         let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin()));
         let (stopper, stop) = watch::channel(false);
         let turns_all = self.options.connections_max;
         let turns = Arc::new(Semaphore::new(turns_all));
         let mut loops = vec![tokio::spawn(listener::network(self.listener, Arc::clone(&app), Arc::clone(&turns), stop.clone()))];
-        if let Some(folder) = &self.options.folder {
-            let owner = socket::listen(folder)?;
+        if let Some(owner) = self.owner.take() {
             loops.push(tokio::spawn(listener::owner(owner, Arc::clone(&app), stop.clone())));
         }
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
         stopper.send_replace(true);
         for accepting in loops {
@@ -114,6 +117,5 @@ impl Server {
         let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, turns.acquire_many(all)).await;
         let engine = Arc::clone(&self.engine);
         let _ = tokio::task::spawn_blocking(move || engine.stop()).await;
-        Ok(())
     }
 }
