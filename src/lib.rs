@@ -20,12 +20,12 @@
 //! numbers; what was acknowledged is on disk; events are the truth and everything else can be rebuilt from them;
 //! a late event counts; a delivery can be taken back; no damaged value is ever served.
 
-pub mod model;
 pub mod block;
-pub mod sessionize;
 pub mod classify;
+pub mod cli;
 pub mod ingest;
+pub mod model;
 pub mod query;
 pub mod render;
 pub mod serve;
-pub mod cli;
+pub mod sessionize;

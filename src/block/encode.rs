@@ -136,11 +136,9 @@ impl<'a> BlockWords<'a> {
 
 /// Lengths of the runs of rows of one downloader on one repo.
 fn group_lengths(rows: &[Row]) -> Vec<usize> {
-    rows.chunk_by(|a, b| {
-        (a.repo, a.user, a.who, a.downloader_agent()) == (b.repo, b.user, b.who, b.downloader_agent())
-    })
-    .map(<[Row]>::len)
-    .collect()
+    rows.chunk_by(|a, b| (a.repo, a.user, a.who, a.downloader_agent()) == (b.repo, b.user, b.who, b.downloader_agent()))
+        .map(<[Row]>::len)
+        .collect()
 }
 
 /// Calls `each` with the rows of every group.

@@ -73,10 +73,8 @@ where
     /// # Errors
     /// When an input fails.
     pub fn new(inputs: impl IntoIterator<Item = I>) -> Result<Merge<I>, E> {
-        let inputs = inputs
-            .into_iter()
-            .map(|blocks| Input { blocks, rows: Vec::new().into_iter(), renumbered: Vec::new() })
-            .collect();
+        let inputs =
+            inputs.into_iter().map(|blocks| Input { blocks, rows: Vec::new().into_iter(), renumbered: Vec::new() }).collect();
         let mut merge = Merge { inputs, heap: BinaryHeap::new(), words: Words::default() };
         for input in 0..merge.inputs.len() {
             if let Some(row) = pull(&mut merge.inputs, &mut merge.words, input)? {
@@ -192,7 +190,7 @@ struct Tally {
 impl Tally {
     fn add(&mut self, row: &Row, fresh: bool) {
         if self.delivery != Some(row.delivery) {
-                (self.delivery, self.of_delivery, self.of_delivery_before) = (Some(row.delivery), 0, 0);
+            (self.delivery, self.of_delivery, self.of_delivery_before) = (Some(row.delivery), 0, 0);
         }
         let count = u64::from(row.count);
         let join = |so_far: u64| if row.delivery.is_pushes() { so_far.max(count) } else { so_far + count };
@@ -208,12 +206,7 @@ impl Tally {
 
     fn joined(&self, row: Row) -> Joined {
         let accepted = (self.largest - self.largest_before).min(self.fresh);
-        Joined {
-            row,
-            count: u32::try_from(self.largest).unwrap_or(u32::MAX),
-            accepted,
-            repeated: self.fresh - accepted,
-        }
+        Joined { row, count: u32::try_from(self.largest).unwrap_or(u32::MAX), accepted, repeated: self.fresh - accepted }
     }
 }
 

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::output;
 use super::progress::{ImportProgress, Watched};
 use crate::ingest::{Engine, ImportOptions};
-use crate::model::{Format, HeadRedirect, Receipt, RejectReason, Redirects, SkipReason, SourceName};
+use crate::model::{Format, HeadRedirect, Receipt, Redirects, RejectReason, SkipReason, SourceName};
 use crate::render::html::grouped;
 use crate::serve::Upload;
 
@@ -91,8 +91,11 @@ fn through_server(
 ) -> Result<Receipt, Failure> {
     let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
     let mut path = format!("/api/v1/import?format={}&source={}&name={name}", arguments.format, arguments.source);
-    let switches =
-        [("redirects", &arguments.redirects), ("head_redirect", &arguments.head_redirect), ("knows_users", &arguments.knows_users)];
+    let switches = [
+        ("redirects", &arguments.redirects),
+        ("head_redirect", &arguments.head_redirect),
+        ("knows_users", &arguments.knows_users),
+    ];
     for (key, value) in switches {
         if let Some(value) = value {
             path.push_str(&format!("&{key}={value}"));
@@ -120,7 +123,8 @@ fn options(arguments: &ImportArguments, name: String) -> Result<ImportOptions, F
 
 fn show(arguments: &ImportArguments, file: &Path, receipt: &Receipt) -> Result<(), Failure> {
     if arguments.json {
-        let value = serde_json::to_value(receipt).map_err(|error| Failure::failed(format!("the receipt cannot be shown: {error}")))?;
+        let value =
+            serde_json::to_value(receipt).map_err(|error| Failure::failed(format!("the receipt cannot be shown: {error}")))?;
         return output::json(&value);
     }
     output::text(&human(file, receipt))
@@ -138,11 +142,13 @@ fn human(file: &Path, receipt: &Receipt) -> String {
     figure("accepted", receipt.accepted, "new events");
     figure("repeated", receipt.repeated, "already held");
     for (word, count) in &receipt.skipped {
-        let sentence = SkipReason::ALL.iter().find(|reason| reason.word() == word).map_or(word.as_str(), |reason| reason.sentence());
+        let sentence =
+            SkipReason::ALL.iter().find(|reason| reason.word() == word).map_or(word.as_str(), |reason| reason.sentence());
         figure("skipped", *count, sentence);
     }
     for (word, count) in &receipt.rejected {
-        let sentence = RejectReason::ALL.iter().find(|reason| reason.word() == word).map_or(word.as_str(), |reason| reason.sentence());
+        let sentence =
+            RejectReason::ALL.iter().find(|reason| reason.word() == word).map_or(word.as_str(), |reason| reason.sentence());
         figure("rejected", *count, sentence);
     }
     figure("no identity", receipt.no_identity, "events that name neither a user nor an address");

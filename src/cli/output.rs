@@ -45,9 +45,11 @@ pub fn table(columns: &[Column], rows: &[Value]) -> Result<(), Failure> {
     };
     let layout: Vec<(usize, bool)> = columns.iter().map(|column| (width(column), is_number(column))).collect();
     let join = |cells: Vec<String>| {
-        let padded = cells.iter().zip(&layout).map(|(cell, &(width, right))| {
-            if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
+        let padded = cells.iter().zip(&layout).map(
+            |(cell, &(width, right))| {
+                if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            },
+        );
         let row: Vec<String> = padded.collect();
         format!("{}\n", row.join("  ").trim_end())
     };

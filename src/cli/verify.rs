@@ -22,6 +22,8 @@ pub fn run(arguments: &ListArguments, configuration: &Configuration) -> Result<(
     }
     match findings.len() {
         0 => Ok(()),
-        _ => Err(Failure::failed("stored data is damaged: `hubtally rebuild` repairs views, a backup or another import the rest")),
+        _ => {
+            Err(Failure::failed("stored data is damaged: `hubtally rebuild` repairs views, a backup or another import the rest"))
+        }
     }
 }

@@ -61,13 +61,7 @@ impl View<'_> {
         Ok(range.days().map(row).filter(|row| zero_days || !row.counts.is_zero()).collect())
     }
 
-    pub fn trending(
-        &self,
-        kind: Option<RepoKind>,
-        _: DayRange,
-        limit: usize,
-        caller: &Caller,
-    ) -> Result<Vec<Trend>, QueryError> {
+    pub fn trending(&self, kind: Option<RepoKind>, _: DayRange, limit: usize, caller: &Caller) -> Result<Vec<Trend>, QueryError> {
         let seen = (0..REPOS.len()).filter(|&index| visible(index, caller));
         let trend = |index: usize| {
             let private = REPOS.get(index).is_some_and(|repo| repo.2);

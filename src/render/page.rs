@@ -63,7 +63,9 @@ pub fn sentence(title: &'static str, sentence: &str) -> String {
 fn open(html: &mut Html, title: &'static str) {
     html.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">");
     html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>").raw(title);
-    html.raw("</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/style.css\"></head><body><main><h1>");
+    html.raw(
+        "</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/style.css\"></head><body><main><h1>",
+    );
     html.raw(title).raw("</h1>");
 }
 

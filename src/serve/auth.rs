@@ -31,7 +31,9 @@ pub fn caller(engine: &Engine, head: &Parts, trust: Trust) -> Result<Caller, Ans
     if let Some(token) = bearer(head) {
         match engine.authenticate(token)? {
             Credential::Role(role) => return Ok(Caller { role: Some(role) }),
-            Credential::Wrong => return Err(unauthorized("this token is wrong, revoked or expired; make a new one with `hubtally token create`")),
+            Credential::Wrong => {
+                return Err(unauthorized("this token is wrong, revoked or expired; make a new one with `hubtally token create`"));
+            }
             Credential::NotOurs => {}
         }
     }
@@ -54,7 +56,9 @@ pub fn admit(access: Access, caller: &Caller) -> Result<(), Answer> {
              `--scope publisher:ORG` one that reads an organization's exports",
         )),
         Access::Admin if caller.is_admin() => Ok(()),
-        Access::Admin if caller.role.is_some() => Err(forbidden("this needs an admin token: `hubtally token create --scope admin`")),
+        Access::Admin if caller.role.is_some() => {
+            Err(forbidden("this needs an admin token: `hubtally token create --scope admin`"))
+        }
         Access::Admin => Err(unauthorized("this needs an admin token: `hubtally token create --scope admin`")),
     }
 }

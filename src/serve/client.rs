@@ -85,7 +85,8 @@ impl Client {
     /// A client of the server at a URL such as `http://127.0.0.1:8642`.
     pub fn network(url: &str, token: Option<String>) -> Result<Client, ClientError> {
         let Some(rest) = url.strip_prefix("http://") else {
-            let sentence = format!("the URL {url} does not start with http://; hubtally speaks plain HTTP and leaves TLS to a proxy");
+            let sentence =
+                format!("the URL {url} does not start with http://; hubtally speaks plain HTTP and leaves TLS to a proxy");
             return Err(ClientError(sentence));
         };
         let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));

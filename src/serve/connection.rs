@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -64,4 +63,3 @@ pub async fn linger<I: AsyncRead + AsyncWrite + Unpin>(mut io: I) {
     };
     let _ = tokio::time::timeout(limits::LINGER, drain).await;
 }
-

@@ -67,9 +67,10 @@ fn path_of(head: &Parts) -> &str {
 }
 
 fn request_id(app: &App, head: &Parts) -> HeaderValue {
-    let given = head.headers.get(X_REQUEST_ID).filter(|id| {
-        (1..=REQUEST_ID_MAX).contains(&id.len()) && id.as_bytes().iter().all(|byte| (0x21..0x7f).contains(byte))
-    });
+    let given = head
+        .headers
+        .get(X_REQUEST_ID)
+        .filter(|id| (1..=REQUEST_ID_MAX).contains(&id.len()) && id.as_bytes().iter().all(|byte| (0x21..0x7f).contains(byte)));
     let made = || HeaderValue::from_str(&app.request_id()).unwrap_or(HeaderValue::from_static("-"));
     given.cloned().unwrap_or_else(made)
 }
@@ -146,7 +147,6 @@ fn without_slash(head: &Parts) -> Answer {
         Err(_) => Answer::unknown_route(),
     }
 }
-
 
 #[cfg(test)]
 mod tests {

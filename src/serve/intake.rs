@@ -84,7 +84,8 @@ impl Held {
             }
             raw.extend_from_slice(&chunk);
         }
-        let coding = Coding::of(header_text(&call.head, header::CONTENT_ENCODING), &raw).map_err(|refusal| refused(refusal, bytes_max))?;
+        let coding =
+            Coding::of(header_text(&call.head, header::CONTENT_ENCODING), &raw).map_err(|refusal| refused(refusal, bytes_max))?;
         Ok(Held { raw, coding, bytes_max, share })
     }
 

@@ -15,7 +15,7 @@ use super::{connection, limits};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Said to connections beyond the cap.
-const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 66\r\n\
+const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 68\r\n\
 Retry-After: 5\r\nConnection: close\r\n\r\n{\"error\":\"too many connections are open; come back in some seconds\"}";
 
 /// Accepts clients of the network until `stop` turns true.

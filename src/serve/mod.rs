@@ -69,7 +69,11 @@ impl Server {
     pub async fn bind(engine: Arc<Engine>, options: ServeOptions) -> io::Result<Server> {
         let listener = TcpListener::bind(&options.listen).await?;
         let address = listener.local_addr()?;
-        let owner = options.folder.as_deref().map(socket::listen).transpose()?;
+        let owner = options.folder.as_deref().map(|folder| {
+            let at = |error| io::Error::other(format!("the socket in {} failed: {error}", folder.display()));
+            socket::listen(folder).map_err(at)
+        });
+        let owner = owner.transpose()?;
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         Ok(Server { listener, address, owner, terminate, interrupt, engine, options })
     }

@@ -56,7 +56,9 @@ pub fn find(method: &Method, path: &str) -> Match {
         return Match::OtherMethods(others);
     }
     match path.strip_suffix('/') {
-        Some(shorter) if !shorter.is_empty() && !matches!(find(method, shorter), Match::Unknown) => Match::TrailingSlash,
+        Some(shorter) if !shorter.ends_with('/') && !shorter.is_empty() && !matches!(find(method, shorter), Match::Unknown) => {
+            Match::TrailingSlash
+        }
         _ => Match::Unknown,
     }
 }
@@ -122,7 +124,7 @@ mod tests {
         assert!(matches!(find(&Method::POST, "/api/trending"), Match::OtherMethods(routes) if allow(&routes) == "GET"));
         assert!(matches!(find(&Method::PUT, "/api/v1/tokens"), Match::OtherMethods(routes) if allow(&routes) == "GET, POST"));
         assert!(matches!(find(&Method::GET, "/api/trending/"), Match::TrailingSlash));
-        for path in ["/nothing", "/nothing/", "//", "/api//stats", "/s/a/b/stats", "", "//models/a/b/stats"] {
+        for path in ["/nothing", "/nothing/", "//", "/api//stats", "/s/a/b/stats", "*", "//models/a/b/stats"] {
             assert!(matches!(find(&Method::GET, path), Match::Unknown), "{path}");
         }
     }

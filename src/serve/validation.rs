@@ -180,9 +180,10 @@ impl Integer {
         if whole.len() > DIGITS_MAX {
             return Integer::TooLong;
         }
-        let value = whole.bytes().filter(u8::is_ascii_digit).fold(0i64, |value, digit| {
-            value.saturating_mul(10).saturating_add(i64::from(digit - b'0'))
-        });
+        let value = whole
+            .bytes()
+            .filter(u8::is_ascii_digit)
+            .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
         Integer::Value(if negative { -value } else { value })
     }
 }

@@ -5,8 +5,8 @@ use hyper::StatusCode;
 use crate::ingest::Engine;
 use crate::model::{Caller, Day, DayRange, Millis, OrgName, RepoKind};
 use crate::query::{Interval, QueryError, Scope, View};
-use crate::render::json::{Series, Totals, UniquesIn};
 use crate::render::csv;
+use crate::render::json::{Series, Totals, UniquesIn};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
 use crate::serve::validation::Validation;
@@ -86,9 +86,10 @@ fn scope(call: &Call) -> Result<Scope, Answer> {
     }
     match (kind, call.params.get("name")) {
         ("", _) => Ok(Scope::Hub),
-        (kind, "") => RepoKind::from_word(kind).or_else(|| RepoKind::from_plural(kind)).map(Scope::Kind).ok_or_else(|| {
-            Answer::error(StatusCode::NOT_FOUND, "the types are model, dataset and space")
-        }),
+        (kind, "") => RepoKind::from_word(kind)
+            .or_else(|| RepoKind::from_plural(kind))
+            .map(Scope::Kind)
+            .ok_or_else(|| Answer::error(StatusCode::NOT_FOUND, "the types are model, dataset and space")),
         _ => call.repo().map(Scope::Repo),
     }
 }

@@ -16,7 +16,8 @@ pub async fn list(call: Call) -> Outcome {
 /// Takes a delivery back: the numbers are then as if it had never come.
 pub async fn retract(call: Call) -> Outcome {
     let asked = call.params.get("serial").to_owned();
-    let missing = move || Answer::error(StatusCode::NOT_FOUND, &format!("there is no delivery {asked}; `hubtally deliveries` lists them"));
+    let missing =
+        move || Answer::error(StatusCode::NOT_FOUND, &format!("there is no delivery {asked}; `hubtally deliveries` lists them"));
     let Ok(serial) = call.params.get("serial").parse::<u32>() else { return Err(missing()) };
     let work = move |engine: &Engine| {
         if !engine.deliveries()?.iter().any(|known| known.delivery == serial.to_string()) {

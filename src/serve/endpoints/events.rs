@@ -35,12 +35,13 @@ pub async fn push(mut call: Call) -> Outcome {
 
 /// The source events go to: the token's own, else the one asked for, else the default.
 pub fn source(call: &Call) -> Result<SourceName, Answer> {
-    let asked = match call.query.last("source") {
-        None => None,
-        Some(name) => Some(SourceName::parse(name).ok_or_else(|| {
-            Answer::bad_request("source is a name of letters, digits, '.', '_' and '-', at most 64 of them")
-        })?),
-    };
+    let asked =
+        match call.query.last("source") {
+            None => None,
+            Some(name) => Some(SourceName::parse(name).ok_or_else(|| {
+                Answer::bad_request("source is a name of letters, digits, '.', '_' and '-', at most 64 of them")
+            })?),
+        };
     let source = match &call.caller.role {
         Some(Role::Ingest(own)) => asked.unwrap_or_else(|| own.clone()),
         _ => asked.unwrap_or_else(SourceName::default_source),
@@ -48,7 +49,8 @@ pub fn source(call: &Call) -> Result<SourceName, Answer> {
     if call.caller.pushes_to(&source) {
         return Ok(source);
     }
-    let sentence = format!("this token may not push to the source {source}: `hubtally token create --scope ingest:{source}` makes one");
+    let sentence =
+        format!("this token may not push to the source {source}: `hubtally token create --scope ingest:{source}` makes one");
     Err(auth::forbidden(&sentence))
 }
 

@@ -15,7 +15,8 @@ const MILLISECONDS_FROM: i64 = 100_000_000_000;
 /// The body as a value.
 pub async fn read<T: DeserializeOwned>(call: &mut Call) -> Result<T, Answer> {
     let (body, _share) = Held::read(call, limits::JSON_BYTES_MAX).await?.decoded()?;
-    serde_json::from_slice(&body).map_err(|error| Answer::bad_request(&format!("the body is not the JSON expected here: {error}")))
+    serde_json::from_slice(&body)
+        .map_err(|error| Answer::bad_request(&format!("the body is not the JSON expected here: {error}")))
 }
 
 /// An instant: RFC 3339, or epoch seconds or milliseconds.
