@@ -23,6 +23,12 @@ pub enum Folder {
     MustExist,
 }
 
+/// A successful answer: as it came, and as a value.
+pub struct Answered {
+    pub text: String,
+    pub value: Value,
+}
+
 /// A router to ask, and the engine behind it if this process holds the folder.
 pub struct Backend {
     pub client: Client,
@@ -69,12 +75,12 @@ impl Backend {
     }
 
     /// Asks, and takes anything but a success for a failure.
-    pub fn ask(&self, method: &str, path: &str, upload: Upload) -> Result<Value, Failure> {
+    pub fn ask(&self, method: &str, path: &str, upload: Upload) -> Result<Answered, Failure> {
         ask(&self.client, method, path, upload)
     }
 
     /// Asks with GET.
-    pub fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub fn get(&self, path: &str) -> Result<Answered, Failure> {
         self.ask("GET", path, Upload::Nothing)
     }
 }
@@ -87,13 +93,13 @@ impl Drop for Backend {
     }
 }
 
-fn ask(client: &Client, method: &str, path: &str, upload: Upload) -> Result<Value, Failure> {
+fn ask(client: &Client, method: &str, path: &str, upload: Upload) -> Result<Answered, Failure> {
     let reply = client.ask(Ask { method, path, upload, timeout: None })?;
     if !(200..300).contains(&reply.status) {
         return Err(Failure::of_reply(&reply));
     }
-    if reply.body.is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(&reply.body).map_err(|_| Failure::failed("the answer is not from hubtally; is the URL right?"))
+    let foreign = || Failure::failed("the answer is not from hubtally; is the URL right?");
+    let text = String::from_utf8(reply.body).map_err(|_| foreign())?;
+    let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).map_err(|_| foreign())? };
+    Ok(Answered { text, value })
 }

@@ -23,5 +23,5 @@ const COLUMNS: [Column; 11] = [
 /// Lists the deliveries.
 pub fn run(arguments: &ListArguments, configuration: &Configuration) -> Result<(), Failure> {
     let answer = Backend::open(configuration, Folder::MustExist)?.get("/api/v1/deliveries")?;
-    if arguments.json { output::json(&answer) } else { output::table(&COLUMNS, output::rows(&answer, "deliveries")) }
+    if arguments.json { output::line(&answer.text) } else { output::table(&COLUMNS, output::rows(&answer.value, "deliveries")) }
 }

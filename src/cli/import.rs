@@ -65,7 +65,7 @@ fn import_file(arguments: &ImportArguments, backend: &Backend, file: &Path) -> R
     let name = arguments.name.clone().unwrap_or_else(|| if is_stdin(file) { "stdin".to_owned() } else { file_name.into_owned() });
     let progress = Arc::new(ImportProgress::new(&name, bytes_all));
     let receipt = match &backend.engine {
-        Some(engine) => directly(engine, input, options(arguments, name)?, &progress),
+        Some(engine) => directly(engine, input, &options(arguments, name)?, &progress),
         None => through_server(arguments, backend, input, &name, &progress),
     };
     progress.finish();
@@ -76,10 +76,10 @@ fn import_file(arguments: &ImportArguments, backend: &Backend, file: &Path) -> R
 fn directly(
     engine: &Engine,
     input: Box<dyn Read + Send>,
-    options: ImportOptions,
+    options: &ImportOptions,
     progress: &ImportProgress,
 ) -> Result<Receipt, Failure> {
-    Ok(engine.import(input, &options, &|seen| progress.show(Some(seen.rows), seen.bytes_read))?)
+    Ok(engine.import(input, options, &|seen| progress.show(Some(seen.rows), seen.bytes_read))?)
 }
 
 fn through_server(
@@ -103,7 +103,7 @@ fn through_server(
     }
     let input = Box::new(Watched::new(input, Arc::clone(progress)));
     let answer = backend.ask("POST", &path, Upload::Stream(input))?;
-    serde_json::from_value(answer).map_err(|_| Failure::failed("the server's answer is no receipt"))
+    serde_json::from_value(answer.value).map_err(|_| Failure::failed("the server's answer is no receipt"))
 }
 
 /// What was typed, in the engine's words. The parser has let only known words through.
@@ -123,9 +123,8 @@ fn options(arguments: &ImportArguments, name: String) -> Result<ImportOptions, F
 
 fn show(arguments: &ImportArguments, file: &Path, receipt: &Receipt) -> Result<(), Failure> {
     if arguments.json {
-        let value =
-            serde_json::to_value(receipt).map_err(|error| Failure::failed(format!("the receipt cannot be shown: {error}")))?;
-        return output::json(&value);
+        let shown = serde_json::to_string(receipt);
+        return output::line(&shown.map_err(|error| Failure::failed(format!("the receipt cannot be shown: {error}")))?);
     }
     output::text(&human(file, receipt))
 }

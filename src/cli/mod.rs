@@ -71,7 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
 
 fn command(command: Command, configuration: &Configuration) -> Result<(), Failure> {
     match command {
-        Command::Serve(arguments) => serve::run(arguments, configuration),
+        Command::Serve(arguments) => serve::run(&arguments, configuration),
         Command::Import(arguments) => import::run(&arguments, configuration),
         Command::Deliveries(arguments) => deliveries::run(&arguments, configuration),
         Command::Retract(arguments) => retract::run(&arguments, configuration),

@@ -18,11 +18,6 @@ pub fn text(text: &str) -> Result<(), Failure> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::of_output(&error))
 }
 
-/// Writes a value as one line of JSON.
-pub fn json(value: &Value) -> Result<(), Failure> {
-    line(&value.to_string())
-}
-
 /// One column of a table.
 pub struct Column {
     pub title: &'static str,

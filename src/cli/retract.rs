@@ -12,7 +12,7 @@ pub fn run(arguments: &RetractArguments, configuration: &Configuration) -> Resul
     let path = format!("/api/v1/deliveries/{}", arguments.delivery);
     let answer = Backend::open(configuration, Folder::MustExist)?.ask("DELETE", &path, Upload::Nothing)?;
     if arguments.json {
-        return output::json(&answer);
+        return output::line(&answer.text);
     }
     output::line(&format!("delivery {} is taken back; the numbers are as if it had never come", arguments.delivery))
 }

@@ -10,7 +10,7 @@ use crate::ingest::{Engine, EngineError};
 use crate::serve::{ServeOptions, Server};
 
 /// Serves until a signal comes.
-pub fn run(arguments: ServeArguments, configuration: &Configuration) -> Result<(), Failure> {
+pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<(), Failure> {
     if configuration.server.is_some() {
         return Err(Failure::Usage("serve works on a data folder: leave out --url and HUBTALLY_URL".to_owned()));
     }

@@ -28,18 +28,18 @@ pub fn run(command: &StatsCommand, configuration: &Configuration) -> Result<(), 
         StatsCommand::Get { repo, json } => {
             let answer = backend.get(&path(repo, "stats"))?;
             if *json {
-                return output::json(&answer);
+                return output::line(&answer.text);
             }
-            let (downloads, likes) = (output::count(&answer, "downloads"), output::count(&answer, "likes"));
+            let (downloads, likes) = (output::count(&answer.value, "downloads"), output::count(&answer.value, "likes"));
             output::text(&format!("downloads  {}\nlikes      {}\n", grouped(downloads), grouped(likes)))
         }
         StatsCommand::Recent { repo, days, json } => {
             let answer = backend.get(&path(repo, &format!("stats/recent?days={days}")))?;
-            if *json { output::json(&answer) } else { output::table(&COLUMNS, output::rows(&answer, "stats")) }
+            if *json { output::line(&answer.text) } else { output::table(&COLUMNS, output::rows(&answer.value, "stats")) }
         }
         StatsCommand::Export { repo, days, output } => {
             let answer = backend.get(&path(repo, &format!("stats/recent?days={days}")))?;
-            let csv = csv(output::rows(&answer, "stats"));
+            let csv = csv(output::rows(&answer.value, "stats"));
             match output {
                 None => output::text(&csv),
                 Some(file) => {

@@ -28,12 +28,12 @@ pub fn run(command: &TokenCommand, configuration: &Configuration) -> Result<(), 
             let new = json!({ "scope": scope, "note": note, "expires": expires });
             // A token may be made before the first start of a server.
             let answer = Backend::open(configuration, Folder::MayBeNew)?.ask("POST", PATH, Upload::Json(new))?;
-            let token = answer.get("token").and_then(Value::as_str);
+            let token = answer.value.get("token").and_then(Value::as_str);
             output::line(token.ok_or_else(|| Failure::failed("the answer holds no token"))?)
         }
         TokenCommand::List { json } => {
             let answer = Backend::open(configuration, Folder::MustExist)?.get(PATH)?;
-            if *json { output::json(&answer) } else { output::table(&COLUMNS, output::rows(&answer, "tokens")) }
+            if *json { output::line(&answer.text) } else { output::table(&COLUMNS, output::rows(&answer.value, "tokens")) }
         }
         TokenCommand::Revoke { id } => {
             let path = format!("{PATH}/{}", utf8_percent_encode(id, NON_ALPHANUMERIC));

@@ -20,5 +20,5 @@ pub fn run(arguments: &TrendingArguments, configuration: &Configuration) -> Resu
     let TrendingArguments { kind, days, limit, json } = arguments;
     let path = format!("/api/trending?repo_type={kind}&days={days}&limit={limit}");
     let answer = Backend::open(configuration, Folder::MustExist)?.get(&path)?;
-    if *json { output::json(&answer) } else { output::table(&COLUMNS, output::rows(&answer, "trending")) }
+    if *json { output::line(&answer.text) } else { output::table(&COLUMNS, output::rows(&answer.value, "trending")) }
 }

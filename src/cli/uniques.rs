@@ -14,5 +14,9 @@ pub fn run(arguments: &UniquesArguments, configuration: &Configuration) -> Resul
     let bounds: Vec<String> = [bound("from", arguments.from), bound("to", arguments.to)].into_iter().flatten().collect();
     let path = format!("/api/v1/{}/uniques?{}", arguments.scope, bounds.join("&"));
     let answer = Backend::open(configuration, Folder::MustExist)?.get(&path)?;
-    if arguments.json { output::json(&answer) } else { output::line(&grouped(output::count(&answer, "unique_downloaders"))) }
+    if arguments.json {
+        output::line(&answer.text)
+    } else {
+        output::line(&grouped(output::count(&answer.value, "unique_downloaders")))
+    }
 }

@@ -11,14 +11,18 @@ use crate::serve::Upload;
 /// Fails if anything is damaged, after having said what.
 pub fn run(arguments: &ListArguments, configuration: &Configuration) -> Result<(), Failure> {
     let answer = Backend::open(configuration, Folder::MustExist)?.ask("POST", "/api/v1/verify", Upload::Nothing)?;
-    let findings = output::rows(&answer, "findings");
+    let findings = output::rows(&answer.value, "findings");
     if arguments.json {
-        output::json(&answer)?;
+        output::line(&answer.text)?;
     } else {
         for finding in findings.iter().filter_map(|finding| finding.as_str()) {
             output::line(finding)?;
         }
-        output::line(&format!("{} values read, {} damaged", grouped(output::count(&answer, "checked_values")), findings.len()))?;
+        output::line(&format!(
+            "{} values read, {} damaged",
+            grouped(output::count(&answer.value, "checked_values")),
+            findings.len()
+        ))?;
     }
     match findings.len() {
         0 => Ok(()),

@@ -213,7 +213,7 @@ impl Engine {
     }
 
     pub fn put_repos(&self, listings: Vec<RepoListing>) -> Result<u64, EngineError> {
-        Ok(listings.len() as u64)
+        Ok(listings.into_iter().fold(0, |count, _| count + 1))
     }
 
     pub fn like(&self, repo: &RepoKey, _user: &str, _ts: Millis, liked: bool) -> Result<Likes, EngineError> {

@@ -100,8 +100,8 @@ mod tests {
     use super::*;
     use crate::serve::routes::Endpoint;
 
-    fn endpoint(method: Method, path: &str) -> Option<(Endpoint, String, String)> {
-        match find(&method, path) {
+    fn get(path: &str) -> Option<(Endpoint, String, String)> {
+        match find(&Method::GET, path) {
             Match::Found(route, params) => Some((route.endpoint, params.get("type").to_owned(), params.repo_id())),
             _ => None,
         }
@@ -110,13 +110,13 @@ mod tests {
     #[test]
     fn repos_are_found_with_and_without_api_and_namespace() {
         let found = |kind: &str, id: &str| Some((Endpoint::Stats, kind.to_owned(), id.to_owned()));
-        assert_eq!(endpoint(Method::GET, "/models/a/b/stats"), found("model", "a/b"));
-        assert_eq!(endpoint(Method::GET, "/api/datasets/a/b/stats"), found("dataset", "a/b"));
-        assert_eq!(endpoint(Method::GET, "/api/models/gpt2/stats"), found("model", "gpt2"));
-        assert_eq!(endpoint(Method::GET, "/models/gpt2/stats"), found("model", "gpt2"));
-        assert_eq!(endpoint(Method::GET, "/foos/a/b/stats"), found("foo", "a/b"));
-        assert_eq!(endpoint(Method::GET, "/models/a%2Fb/stats"), found("model", "a/b"));
-        assert_eq!(endpoint(Method::GET, "/models/a/b%252f/stats"), found("model", "a/b%2f"));
+        assert_eq!(get("/models/a/b/stats"), found("model", "a/b"));
+        assert_eq!(get("/api/datasets/a/b/stats"), found("dataset", "a/b"));
+        assert_eq!(get("/api/models/gpt2/stats"), found("model", "gpt2"));
+        assert_eq!(get("/models/gpt2/stats"), found("model", "gpt2"));
+        assert_eq!(get("/foos/a/b/stats"), found("foo", "a/b"));
+        assert_eq!(get("/models/a%2Fb/stats"), found("model", "a/b"));
+        assert_eq!(get("/models/a/b%252f/stats"), found("model", "a/b%2f"));
     }
 
     #[test]
