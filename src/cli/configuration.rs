@@ -29,7 +29,7 @@ impl Configuration {
     /// Resolves what was typed. A flag wins over the environment, a secret in it over a file named by it.
     pub fn new(common: Common) -> Result<Configuration, Failure> {
         let folder = (common.data.as_os_str() != ":memory:").then_some(common.data);
-        let server = match common.url {
+        let server = match common.url.filter(|url| !url.is_empty()) {
             None => None,
             Some(url) => Some(RemoteServer { url, token: token(common.token)? }),
         };

@@ -26,8 +26,14 @@ pub fn run(arguments: &ImportArguments, configuration: &Configuration) -> Result
     }
     // A typo in a name should not cost the minutes the files before it take.
     for file in arguments.files.iter().filter(|file| !is_stdin(file)) {
-        if !file.is_file() && !file.exists() {
-            return Err(Failure::failed(format!("there is no file {}; nothing was imported", file.display())));
+        let shown = file.display();
+        if file.is_dir() {
+            return Err(Failure::Failed(format!(
+                "{shown} is a folder: name the files in it, as in {shown}/*; nothing was imported"
+            )));
+        }
+        if !file.exists() {
+            return Err(Failure::Failed(format!("there is no file {shown}; nothing was imported")));
         }
     }
     let backend = Backend::open(configuration, Folder::MayBeNew)?;

@@ -7,7 +7,7 @@ use super::configuration::Configuration;
 use super::failure::Failure;
 use super::output;
 use crate::ingest::{Engine, EngineError};
-use crate::serve::{ServeOptions, Server};
+use crate::serve::{LEAVE_TIMEOUT, ServeOptions, Server};
 
 /// Serves until a signal comes.
 pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<(), Failure> {
@@ -22,7 +22,7 @@ pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<
         connections_max: arguments.max_connections as usize,
         folder: configuration.folder.clone(),
     };
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let bound = Server::bind(Arc::clone(&engine), options).await;
         let server = bound.map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", arguments.listen)))?;
         // A harness reads this line; nobody reading it is no reason not to serve.
@@ -30,7 +30,9 @@ pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<
         greet(&engine, &server, configuration)?;
         server.run().await;
         Ok(())
-    })
+    });
+    runtime.shutdown_timeout(LEAVE_TIMEOUT);
+    served
 }
 
 fn held(error: &EngineError) -> Failure {

@@ -8,6 +8,7 @@ use hyper::http::request::Parts;
 
 use super::answer::Answer;
 use super::app::App;
+use super::auth::Trust;
 use super::query_string::QueryString;
 use crate::ingest::Engine;
 use crate::model::{Caller, RepoKey, RepoKind, RepoName, RepoNumber};
@@ -18,6 +19,7 @@ pub struct Call {
     pub app: Arc<App>,
     pub head: Parts,
     pub caller: Caller,
+    pub trust: Trust,
     pub params: Params,
     pub query: QueryString,
     /// Whether CSV is wanted, by the path's ending or by `Accept`.

@@ -20,7 +20,7 @@ impl Gate {
 
     /// Runs blocking work on a thread of its own when its turn comes.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Answer> {
-        let busy = || Answer::retry(StatusCode::SERVICE_UNAVAILABLE, 5, "the server is busy with other questions; ask again");
+        let busy = || Answer::retry(StatusCode::SERVICE_UNAVAILABLE, 5, "the server is busy with other work; ask again");
         let turn = tokio::time::timeout(limits::TURN_TIMEOUT, Arc::clone(&self.0).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         let done = tokio::task::spawn_blocking(move || {

@@ -104,14 +104,14 @@ async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head
     let csv = figures && (by_path || accepts_csv(&head));
     let query = QueryString::parse(head.uri.query().unwrap_or_default());
     if !route.endpoint.has_tag() {
-        return endpoints::answer(route.endpoint, Call { app, head, caller, params, query, csv, body: Some(body) }).await;
+        return endpoints::answer(route.endpoint, Call { app, head, caller, trust, params, query, csv, body: Some(body) }).await;
     }
     let tag = tag::tag(&app, &head, &caller, csv);
     let cache = if caller.role.is_some() { "private, no-cache" } else { "no-cache" };
     let answer = if tag::is_held(&head, &tag) {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
-        endpoints::answer(route.endpoint, Call { app, head, caller, params, query, csv, body: Some(body) }).await?
+        endpoints::answer(route.endpoint, Call { app, head, caller, trust, params, query, csv, body: Some(body) }).await?
     };
     Ok(answer.with(header::ETAG, &tag).with(header::CACHE_CONTROL, cache))
 }

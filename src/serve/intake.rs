@@ -18,28 +18,30 @@ use super::limits;
 /// A body being read. Only time spent waiting for the client counts against it.
 pub struct Intake {
     body: Incoming,
-    waiting_max: Duration,
+    /// `None` waits as long as the client likes.
+    waiting_max: Option<Duration>,
     waited: Duration,
     received: u64,
 }
 
 impl Intake {
-    /// Starts to read a body that may take `waiting_max` in all.
+    /// Starts to read a body that may keep us waiting for `waiting_max` in all.
     #[must_use]
-    pub fn new(body: Incoming, waiting_max: Duration) -> Intake {
+    pub fn new(body: Incoming, waiting_max: Option<Duration>) -> Intake {
         Intake { body, waiting_max, waited: Duration::ZERO, received: 0 }
     }
 
     /// The next chunk; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Answer> {
         loop {
-            let earned = Duration::from_secs(self.received / limits::BODY_BYTES_PER_S_MIN);
-            let patience = limits::BODY_GRACE.saturating_add(earned).min(self.waiting_max).saturating_sub(self.waited);
             let started = Instant::now();
-            let frame = timeout(patience, self.body.frame()).await;
+            let frame = match self.patience() {
+                None => Ok(self.body.frame().await),
+                Some(patience) => timeout(patience, self.body.frame()).await,
+            };
             self.waited += started.elapsed();
             let frame = frame.map_err(|_| {
-                let sentence = "the body came in too slowly, so the request was given up; nothing of it was kept";
+                let sentence = "the body came in too slowly, so the request was given up";
                 Answer::error(StatusCode::REQUEST_TIMEOUT, sentence).with(header::CONNECTION, "close")
             })?;
             match frame {
@@ -54,6 +56,13 @@ impl Intake {
                 }
             }
         }
+    }
+
+    /// How long to wait for the next chunk: what has come in buys time for the rest.
+    fn patience(&self) -> Option<Duration> {
+        let earned = Duration::from_secs(self.received / limits::BODY_BYTES_PER_S_MIN);
+        let allowed = limits::BODY_GRACE.saturating_add(earned).min(self.waiting_max?);
+        Some(allowed.saturating_sub(self.waited))
     }
 }
 
@@ -74,7 +83,7 @@ impl Held {
         if body.size_hint().lower() > bytes_max as u64 {
             return Err(too_large(bytes_max));
         }
-        let mut intake = Intake::new(body, limits::BODY_TIMEOUT);
+        let mut intake = Intake::new(body, Some(limits::BODY_TIMEOUT));
         while let Some(chunk) = intake.next().await? {
             if raw.len() + chunk.len() > bytes_max {
                 return Err(too_large(bytes_max));

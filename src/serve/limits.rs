@@ -32,6 +32,8 @@ pub const PUSH_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a form.
 pub const FORM_BYTES_MAX: usize = 4 * 1024;
+/// Commands of the owner at once.
+pub const OWNER_CONNECTIONS_MAX: usize = 64;
 /// Bodies held in memory by all requests together.
 pub const BODIES_BYTES_MAX: usize = 96 * 1024 * 1024;
 /// A compressed body may grow to this size whatever its ratio.
@@ -51,9 +53,11 @@ pub const CHUNKS_WAITING_MAX: usize = 4;
 /// Pushes that wait for the disk at once; many, because one commit acknowledges all that wait.
 pub const PUSHES_MAX: usize = 256;
 /// Imports, verifications and rebuilds at once.
-pub const UPKEEP_MAX: usize = 2;
+pub const UPKEEP_MAX: usize = 8;
 /// How long a costly question waits for its turn before the client is asked to come back.
 pub const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time for what is in flight to finish after a signal; the rest of the 5 s is for the last commit.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(3500);
+/// Time for blocking work that does not end by itself, such as a rebuild, before the process leaves it.
+pub const LEAVE_TIMEOUT: Duration = Duration::from_millis(200);

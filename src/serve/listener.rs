@@ -44,17 +44,27 @@ pub async fn network(listener: TcpListener, app: Arc<App>, turns: Arc<Semaphore>
     }
 }
 
-/// Accepts the owner's own commands on the socket in the data folder until `stop` turns true.
-pub async fn owner(listener: UnixListener, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+/// Accepts the owner's own commands on the socket in the data folder until `stop` turns true. They have turns of their
+/// own, so that no crowd outside keeps the owner out; one command too many waits.
+pub async fn owner(listener: UnixListener, app: Arc<App>, turns: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accepting = async {
+            let turn = Arc::clone(&turns).acquire_owned().await.ok();
+            (listener.accept().await, turn)
+        };
+        let (stream, turn) = tokio::select! {
+            accepted = accepting => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        match stream {
-            Ok((stream, _)) => drop(tokio::spawn(connection::serve(stream, Arc::clone(&app), Trust::Owner, stop.clone()))),
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
+        let Ok((stream, _)) = stream else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let (app, stop) = (Arc::clone(&app), stop.clone());
+        tokio::spawn(async move {
+            connection::serve(stream, app, Trust::Owner, stop).await;
+            drop(turn);
+        });
     }
 }
 

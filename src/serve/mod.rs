@@ -39,7 +39,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::ingest::Engine;
 use app::App;
 pub use client::{Ask, Client, ClientError, Reply, Upload};
-pub use limits::CONNECTIONS_MAX;
+pub use limits::{CONNECTIONS_MAX, LEAVE_TIMEOUT};
 pub use routes::{Access, ROUTES, Route};
 pub use socket::exists as socket_exists;
 
@@ -99,11 +99,12 @@ impl Server {
     pub async fn run(mut self) {
         let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin()));
         let (stopper, stop) = watch::channel(false);
-        let turns_all = self.options.connections_max;
-        let turns = Arc::new(Semaphore::new(turns_all));
-        let mut loops = vec![tokio::spawn(listener::network(self.listener, Arc::clone(&app), Arc::clone(&turns), stop.clone()))];
+        let network = Turns::new(self.options.connections_max);
+        let owners = Turns::new(limits::OWNER_CONNECTIONS_MAX);
+        let accepting = listener::network(self.listener, Arc::clone(&app), Arc::clone(&network.free), stop.clone());
+        let mut loops = vec![tokio::spawn(accepting)];
         if let Some(owner) = self.owner.take() {
-            loops.push(tokio::spawn(listener::owner(owner, Arc::clone(&app), stop.clone())));
+            loops.push(tokio::spawn(listener::owner(owner, Arc::clone(&app), Arc::clone(&owners.free), stop.clone())));
         }
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -116,10 +117,26 @@ impl Server {
         if let Some(folder) = &self.options.folder {
             socket::remove(folder);
         }
-        // All turns are free when the last connection is done.
-        let all = u32::try_from(turns_all).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, turns.acquire_many(all)).await;
+        let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, async { tokio::join!(network.all_back(), owners.all_back()) }).await;
         let engine = Arc::clone(&self.engine);
         let _ = tokio::task::spawn_blocking(move || engine.stop()).await;
+    }
+}
+
+/// The turns of connections, and how to know that none is left.
+struct Turns {
+    free: Arc<Semaphore>,
+    all: usize,
+}
+
+impl Turns {
+    fn new(all: usize) -> Turns {
+        Turns { free: Arc::new(Semaphore::new(all)), all }
+    }
+
+    /// Waits until the last connection has given its turn back.
+    async fn all_back(&self) {
+        let all = u32::try_from(self.all).unwrap_or(u32::MAX);
+        let _ = self.free.acquire_many(all).await;
     }
 }

@@ -1,5 +1,6 @@
 //! From a path to its route: plain segment matching over the one table.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use hyper::Method;
@@ -43,7 +44,7 @@ pub enum Match {
 #[must_use]
 pub fn find(method: &Method, path: &str) -> Match {
     // Split first, decode after, and only once: an encoded slash stays inside its segment.
-    let asked: Vec<String> = segments(path).map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned()).collect();
+    let asked: Vec<Cow<'_, str>> = segments(path).map(|segment| percent_decode_str(segment).decode_utf8_lossy()).collect();
     let mut others = Vec::new();
     for (pattern, route) in PATTERNS.iter() {
         let Some(params) = matches(pattern, &asked) else { continue };
@@ -63,7 +64,7 @@ pub fn find(method: &Method, path: &str) -> Match {
     }
 }
 
-fn matches(pattern: &[Segment], asked: &[String]) -> Option<Params> {
+fn matches(pattern: &[Segment], asked: &[Cow<'_, str>]) -> Option<Params> {
     if pattern.len() != asked.len() {
         return None;
     }

@@ -149,6 +149,26 @@ fn an_import_goes_through_the_server_that_holds_the_folder() {
 }
 
 #[test]
+fn the_owner_may_pipe_a_log_in_slowly() {
+    let folder = tempfile::tempdir().unwrap();
+    let _server = Server::start_in(folder.path(), &[]);
+    let mut piped = hubtally();
+    piped.arg("--data").arg(folder.path()).args(["import", "--format", "events", "--json", "-"]);
+    let mut child = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    for ts in [1_700_000_000, 1_700_000_001] {
+        pipe.write_all(format!("{{\"ts\":{ts},\"url\":\"/a/b/resolve/main/x\",\"status\":200}}\n").as_bytes()).unwrap();
+        // Longer than a stranger would be waited for.
+        std::thread::sleep(Duration::from_secs(6));
+    }
+    drop(pipe);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let receipt: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(receipt["lines"], 2);
+}
+
+#[test]
 fn a_server_that_is_not_there_fails_quickly() {
     let output = run(&["--url", "http://127.0.0.1:9", "healthcheck"]);
     assert_eq!(output.status.code(), Some(1));

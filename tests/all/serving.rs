@@ -338,6 +338,21 @@ fn an_organizations_exports_need_its_publisher() {
 }
 
 #[test]
+fn an_upload_that_is_cut_off_is_no_whole_log() {
+    let server = Server::start(&[]);
+    let admin = server.admin_cookie();
+    for framing in ["Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n64\r\n"] {
+        let mut stream = server.connect();
+        let head = format!("POST /api/v1/import?format=events HTTP/1.1\r\nHost: a\r\nCookie: {admin}\r\n{framing}");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&EVENT[..50]).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let deliveries = server.get_with("/api/v1/deliveries", &[("Cookie", &admin)]).json();
+    assert!(deliveries["deliveries"].as_array().unwrap().iter().all(|delivery| delivery["state"] != "complete"), "{deliveries}");
+}
+
+#[test]
 fn a_signal_stops_the_server_after_what_is_in_flight() {
     let server = Server::start(&[]);
     let idle = server.connect();

@@ -9,6 +9,7 @@ use super::events;
 use crate::ingest::ImportOptions;
 use crate::model::{Format, HeadRedirect, Redirects};
 use crate::serve::answer::{Answer, Outcome};
+use crate::serve::auth::Trust;
 use crate::serve::call::Call;
 use crate::serve::intake::Intake;
 use crate::serve::limits;
@@ -31,47 +32,57 @@ pub async fn import(mut call: Call) -> Outcome {
     let Some(body) = call.body.take() else { return Err(Answer::bad_request("the log is the body of the request")) };
 
     let (chunks, waiting) = mpsc::channel(limits::CHUNKS_WAITING_MAX);
-    let input = Box::new(ChannelReader { chunks: waiting, current: Bytes::new() });
+    let input = Box::new(ChannelReader { chunks: waiting, current: Bytes::new(), ended: false });
     let work = call.app.upkeep(move |engine| engine.import(input, &options, &|_| {}));
-    let (receipt, sent) = tokio::join!(work, send(body, chunks));
+    // The owner may pipe a log in as slowly as it comes.
+    let waiting_max = (call.trust == Trust::Network).then_some(limits::IMPORT_TIMEOUT);
+    let (receipt, sent) = tokio::join!(work, send(Intake::new(body, waiting_max), chunks));
     sent?;
     Ok(Answer::json(&receipt??))
 }
 
 /// Moves the body into the channel. The engine is told when the client fails, so that it keeps the durable prefix
 /// instead of taking a cut-off log for a whole one.
-async fn send(body: hyper::body::Incoming, chunks: mpsc::Sender<io::Result<Bytes>>) -> Result<(), Answer> {
-    let mut intake = Intake::new(body, limits::IMPORT_TIMEOUT);
+async fn send(mut intake: Intake, chunks: mpsc::Sender<io::Result<Bytes>>) -> Result<(), Answer> {
     loop {
         match intake.next().await {
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                let _ = chunks.send(Ok(END)).await;
+                return Ok(());
+            }
             Ok(Some(chunk)) => {
                 // The engine stopped reading: its own answer says why.
-                if chunks.send(Ok(chunk)).await.is_err() {
+                if !chunk.is_empty() && chunks.send(Ok(chunk)).await.is_err() {
                     return Ok(());
                 }
             }
             Err(answer) => {
-                let _ = chunks.send(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client went away"))).await;
+                let _ = chunks.send(Err(cut_off())).await;
                 return Err(answer);
             }
         }
     }
 }
 
+/// Ends the stream. Without it the stream was cut off, for whatever reason nobody was left to tell.
+const END: Bytes = Bytes::new();
+
+fn cut_off() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the upload was cut off")
+}
+
 /// The blocking end of the channel.
 struct ChannelReader {
     chunks: mpsc::Receiver<io::Result<Bytes>>,
     current: Bytes,
+    ended: bool,
 }
 
 impl Read for ChannelReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            match self.chunks.blocking_recv() {
-                Some(chunk) => self.current = chunk?,
-                None => return Ok(0),
-            }
+        if self.current.is_empty() && !self.ended {
+            self.current = self.chunks.blocking_recv().ok_or_else(cut_off)??;
+            self.ended = self.current.is_empty();
         }
         let count = buffer.len().min(self.current.len());
         let (filled, _) = buffer.split_at_mut(count);

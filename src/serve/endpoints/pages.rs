@@ -1,6 +1,7 @@
 //! The plain pages and what belongs to them.
 
-use hyper::{StatusCode, header};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName};
 
 use crate::ingest::Engine;
 use crate::model::{Caller, DayRange};
@@ -18,10 +19,19 @@ const TRENDING_REPOS: usize = 20;
 
 /// The start page.
 pub async fn hub(call: Call) -> Outcome {
-    let origin = call.app.origin.clone();
+    let origin = origin(&call);
     let caller = call.caller;
     let work = move |engine: &Engine| hub_page(engine, &caller, &origin);
     call.app.read(work).await?
+}
+
+/// The address this reader came by, which behind a proxy is not the one we listen on.
+fn origin(call: &Call) -> String {
+    let https = call.header(HeaderName::from_static("x-forwarded-proto")) == Some("https");
+    match call.header(header::HOST) {
+        Some(host) => format!("{}://{host}", if https { "https" } else { "http" }),
+        None => call.app.origin.clone(),
+    }
 }
 
 fn hub_page(engine: &Engine, caller: &Caller, origin: &str) -> Outcome {
