@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
 
+mod command_line;
 mod generate;
 mod laws;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod reading;
+mod server;
+mod serving;
