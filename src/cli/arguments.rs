@@ -31,6 +31,7 @@ pub struct Arguments {
 
 /// What every command takes.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Common options")]
 pub struct Common {
     /// Data folder; `:memory:` keeps nothing
     #[arg(long, global = true, value_name = "DIR", env = "HUBTALLY_DATA", default_value = "./data-hubtally")]
@@ -80,6 +81,14 @@ pub enum Command {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "The first line on standard output is `listening on http://HOST:PORT`; everything else goes to standard error.
+
+Examples:
+  hubtally serve
+  hubtally serve --listen 0.0.0.0:8642 --data /var/lib/hubtally
+  hubtally serve --data :memory: --listen 127.0.0.1:0 --now 2026-11-20T12:00:00Z"
+)]
 pub struct ServeArguments {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", env = "HUBTALLY_LISTEN", default_value = "127.0.0.1:8642")]
@@ -154,6 +163,10 @@ pub struct RepoArguments {
 }
 
 #[derive(Subcommand, Debug)]
+#[command(after_help = "Examples:
+  hubtally stats get model myorg/mymodel
+  hubtally stats recent dataset myorg/mydataset --days 7
+  hubtally stats export model myorg/mymodel --days 90 --output stats.csv")]
 pub enum StatsCommand {
     /// All-time downloads and likes
     Get {
@@ -225,6 +238,14 @@ pub struct UniquesArguments {
 }
 
 #[derive(Subcommand, Debug)]
+#[command(after_help = "Scopes:
+  admin            everything
+  publisher:ORG    private repositories and exports of an organization
+  reader:ORG       private repositories of an organization
+  ingest:SOURCE    pushing events to one source
+
+Example:
+  TOKEN=$(hubtally token create --scope ingest:default)")]
 pub enum TokenCommand {
     /// Make a token and print it, once
     Create {

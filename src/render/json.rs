@@ -1,9 +1,9 @@
 //! The JSON shapes of the answers, key for key as clients of the hub's statistics read them.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::ingest::Health;
-use crate::model::{DayCounts, DayRange, Downloads, Files, Likes, Uniques};
+use crate::model::{Day, DayCounts, DayRange, Downloads, Files, Likes, Uniques};
 use crate::query::{DayRow, Trend};
 
 /// `{"start","end","days"}`.
@@ -24,7 +24,8 @@ impl From<DayRange> for Period {
 /// One day (or interval): exactly five keys, and a sixth only when asked for.
 #[derive(Serialize)]
 struct Row {
-    date: String,
+    #[serde(serialize_with = "as_date")]
+    date: Day,
     downloads: Downloads,
     authenticated: Downloads,
     anonymous: Downloads,
@@ -33,10 +34,15 @@ struct Row {
     unique_downloaders: Option<Uniques>,
 }
 
+/// Written straight into the answer: a year of days is the most frequent long one.
+fn as_date<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(day)
+}
+
 impl From<&DayRow> for Row {
     fn from(row: &DayRow) -> Row {
         Row {
-            date: row.day.to_string(),
+            date: row.day,
             downloads: row.counts.downloads(),
             authenticated: row.counts.authenticated,
             anonymous: row.counts.anonymous,
@@ -177,5 +183,32 @@ impl HealthAnswer {
             (false, false) => "not ready",
         };
         HealthAnswer { status, ready: health.ready, damaged: health.damaged, reasons: with_reasons.then_some(health.reasons) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_five_keys_and_a_sixth_only_when_asked_for() {
+        let day = Day::parse("2026-02-28").unwrap();
+        let counts = DayCounts { authenticated: Downloads(1), anonymous: Downloads(2), files: Files(4) };
+        let range = DayRange { first: day, last: day.next() };
+        let plain = Recent::new(&[DayRow { day, counts, uniques: None }], range);
+        assert_eq!(
+            serde_json::to_string(&plain).unwrap(),
+            r#"{"stats":[{"date":"2026-02-28","downloads":3,"authenticated":1,"anonymous":2,"files":4}],"period":{"start":"2026-02-28","end":"2026-03-01","days":2}}"#
+        );
+        let more = Series::new(&[DayRow { day, counts, uniques: Some(Uniques(2)) }], range);
+        assert!(serde_json::to_string(&more).unwrap().contains(r#""files":4,"unique_downloaders":2}"#));
+    }
+
+    #[test]
+    fn reasons_are_for_those_who_may_see_everything() {
+        let health = || Health { ready: false, reasons: vec!["repo a/b, day 3".into()], damaged: true };
+        let public = serde_json::to_string(&HealthAnswer::new(health(), false)).unwrap();
+        assert_eq!(public, r#"{"status":"damaged","ready":false,"damaged":true}"#);
+        assert!(serde_json::to_string(&HealthAnswer::new(health(), true)).unwrap().contains("a/b"));
     }
 }

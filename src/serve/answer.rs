@@ -15,7 +15,7 @@ pub const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 pub const X_ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
 
 /// Header values longer than this are cut.
-const HEADER_TEXT_MAX: usize = 400;
+const HEADER_TEXT_MAX: usize = 4096;
 
 /// Status, headers and body.
 pub struct Answer {

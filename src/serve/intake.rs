@@ -120,8 +120,9 @@ fn refused(refusal: Refusal, bytes_max: usize) -> Answer {
 
 fn too_large(bytes_max: usize) -> Answer {
     let sentence = format!(
-        "the body is larger than {} MiB decoded, or packed beyond 100:1; send smaller bodies, or a whole log with `hubtally import`",
-        bytes_max / (1024 * 1024)
+        "the body is larger than {} KiB decoded, or packed beyond {}:1; send smaller bodies, or a whole log with `hubtally import`",
+        bytes_max / 1024,
+        limits::RATIO_MAX
     );
     Answer::error(StatusCode::PAYLOAD_TOO_LARGE, &sentence).with(header::CONNECTION, "close")
 }
