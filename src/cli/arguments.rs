@@ -76,6 +76,10 @@ pub enum Command {
     Verify(ListArguments),
     /// Make all views anew from the stored events
     Rebuild,
+    /// Fill a temporary store with an invented hub and serve it
+    Demo(ServeArguments),
+    /// Write a synthetic log, for trying things out and for benchmarks
+    Generate(GenerateArguments),
     /// Exit 0 if the server answers and is not damaged
     Healthcheck(HealthcheckArguments),
 }
@@ -132,6 +136,39 @@ pub struct ImportArguments {
     /// One line of JSON per file
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  hubtally generate --rows 100000 --output export.csv
+  hubtally generate --format combined --days 7 --seed 3 | hubtally import --format combined -
+
+The same arguments write the same bytes on every machine.")]
+pub struct GenerateArguments {
+    /// Lines to write, without the header
+    #[arg(long, default_value_t = 100_000)]
+    pub rows: u64,
+    /// Layout of the log
+    #[arg(long, default_value = "hf-export", value_parser = ["hf-export", "combined", "events"])]
+    pub format: String,
+    /// Seed of the random numbers
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Repositories, a few of them far more popular than the rest
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub repos: u32,
+    /// Downloaders
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub downloaders: u32,
+    /// Days the log covers
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    pub days: u16,
+    /// First day of the log
+    #[arg(long, value_name = "DAY", default_value = "2026-05-01", value_parser = day)]
+    pub from: Day,
+    /// File to write; standard output without it
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -4,7 +4,9 @@ mod arguments;
 mod backend;
 mod configuration;
 mod deliveries;
+mod demo;
 mod failure;
+mod generate;
 mod healthcheck;
 mod import;
 mod output;
@@ -81,6 +83,8 @@ fn command(command: Command, configuration: &Configuration) -> Result<(), Failur
         Command::Token(arguments) => token::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),
+        Command::Demo(arguments) => demo::run(&arguments, configuration),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, configuration),
     }
 }

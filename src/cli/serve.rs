@@ -1,5 +1,6 @@
 //! `hubtally serve`: the server, and what its owner should know at the start.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::arguments::ServeArguments;
@@ -15,19 +16,26 @@ pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<
         return Err(Failure::Usage("serve works on a data folder: leave out --url and HUBTALLY_URL".to_owned()));
     }
     let engine = Engine::open(&configuration.open_options()).map_err(|error| held(&error))?;
+    let folder = configuration.folder.clone();
+    listen(&engine, arguments, folder, |server| greet(&engine, server, configuration))
+}
+
+/// Listens until a signal comes. `greet` speaks once the address is known.
+pub(super) fn listen(
+    engine: &Arc<Engine>,
+    arguments: &ServeArguments,
+    folder: Option<PathBuf>,
+    greet: impl FnOnce(&Server) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("no threads could be started: {error}")))?;
-    let options = ServeOptions {
-        listen: arguments.listen.clone(),
-        connections_max: arguments.max_connections as usize,
-        folder: configuration.folder.clone(),
-    };
+    let options = ServeOptions { listen: arguments.listen.clone(), connections_max: arguments.max_connections as usize, folder };
     let served = runtime.block_on(async {
-        let bound = Server::bind(Arc::clone(&engine), options).await;
+        let bound = Server::bind(Arc::clone(engine), options).await;
         let server = bound.map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", arguments.listen)))?;
         // A harness reads this line; nobody reading it is no reason not to serve.
         let _ = output::line(&format!("listening on http://{}", server.address()));
-        greet(&engine, &server, configuration)?;
+        greet(&server)?;
         server.run().await;
         Ok(())
     });
