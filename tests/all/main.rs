@@ -10,5 +10,6 @@ mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod reading;
+mod seeds;
 mod server;
 mod serving;
