@@ -347,7 +347,7 @@ impl Drop for Engine {
 }
 
 fn doubtful() -> EngineError {
-    EngineError::Refused("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
+    EngineError::Broken("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
 }
 
 /// A delivery as people see it.

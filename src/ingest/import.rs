@@ -524,7 +524,7 @@ fn encode_days(days: BTreeMap<Day, Vec<Row>>, words: &Words, delivery: DeliveryI
     });
     let mut segments = Vec::new();
     for result in results {
-        segments.extend(result.map_err(|_| EngineError::Refused("encoding ended in a panic".to_owned()))??);
+        segments.extend(result.map_err(|_| EngineError::Broken("encoding ended in a panic".to_owned()))??);
     }
     segments.sort_unstable_by_key(|segment| segment.day);
     Ok(segments)

@@ -250,7 +250,7 @@ impl Writer {
             });
             let mut folds = Vec::new();
             for result in results {
-                let of_thread = result.map_err(|_| EngineError::Refused("counting a day ended in a panic".to_owned()))?;
+                let of_thread = result.map_err(|_| EngineError::Broken("counting a day ended in a panic".to_owned()))?;
                 folds.extend(of_thread?);
             }
             folds

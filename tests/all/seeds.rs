@@ -54,7 +54,7 @@ fn text(output: &Output) -> String {
 fn fill(server: &Server) {
     let cookie = server.admin_cookie();
     let token = format!("Bearer {}", server.token(&cookie, "ingest:default"));
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now: u128 = 1_780_315_200_000; // 2026-06-01T12:00:00Z
     let mut body = Vec::new();
     for back in 0..40_u128 {
         for person in 0..=40 - back {
@@ -83,7 +83,7 @@ fn the_scripts_of_the_seeds_run_unchanged() {
         println!("did not run: port 28080, which the scripts name, is taken");
         return;
     }
-    let server = Server::start(&["--listen", "127.0.0.1:28080"]);
+    let server = Server::start(&["--listen", "127.0.0.1:28080", "--now", "2026-06-01T12:00:00Z"]);
     fill(&server);
     let folder = tempfile::tempdir().unwrap();
     match python_with_requests() {
@@ -97,7 +97,7 @@ fn the_scripts_of_the_seeds_run_unchanged() {
             for expected in [
                 "Total Downloads: 630\n",
                 "=== Statistics Summary: myorg/mymodel ===",
-                "1. myorg/mymodel: 202 downloads",
+                "1. myorg/mymodel: 197 downloads",
                 "Exported statistics to myorg_mymodel_stats_",
                 "Top 5 Trending Datasets (Last 7 Days)",
                 "dataset/myorg/mydataset",
@@ -118,7 +118,7 @@ fn the_scripts_of_the_seeds_run_unchanged() {
         let file = folder.path().join("seed.mjs");
         fs::write(&file, script).unwrap();
         let said = text(&Command::new("node").arg(file).output().unwrap());
-        for expected in ["Downloads: 630", "Top 10 Trending Models:", "1. myorg/mymodel: 202 downloads", "30-day growth: "] {
+        for expected in ["Downloads: 630", "Top 10 Trending Models:", "1. myorg/mymodel: 197 downloads", "30-day growth: "] {
             assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
         }
     } else {

@@ -39,7 +39,10 @@ impl Server {
 
     fn start_with(data: &str, arguments: &[&str]) -> Server {
         let mut command = hubtally();
-        command.args(["serve", "--data", data, "--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(["serve", "--data", data]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (kept, mut pipe) = (Arc::clone(&stderr), BufReader::new(child.stderr.take().unwrap()));
