@@ -141,7 +141,7 @@ impl Writer {
                             Err(_) => break,
                         }
                     }
-                    self.guarded(|writer| writer.push_all(jobs));
+                    self.guarded(|writer| writer.push_all(&jobs));
                 }
             }
         }
@@ -194,8 +194,8 @@ impl Writer {
     }
 
     /// Commits and publishes a group of pushed bodies, and answers each.
-    fn push_all(&mut self, jobs: Vec<PushJob>) {
-        let outcome = self.commit_group(&jobs);
+    fn push_all(&mut self, jobs: &[PushJob]) {
+        let outcome = self.commit_group(jobs);
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
         self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
         let outcome = self.noted(outcome);
@@ -207,7 +207,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                for job in &jobs {
+                for job in jobs {
                     let error = match &error {
                         EngineError::Store(error) => EngineError::Store(error.clone()),
                         other => EngineError::Refused(other.to_string()),

@@ -170,10 +170,12 @@ fn scan_table(
     Ok(())
 }
 
+type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// A read transaction. Short-lived: a reader that is held makes the file grow.
 pub struct ReadTxn {
     txn: redb::ReadTransaction,
-    tables: Vec<OnceCell<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
+    tables: Vec<OnceCell<OpenForReading>>,
 }
 
 impl ReadTxn {
@@ -181,7 +183,7 @@ impl ReadTxn {
         ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
     }
 
-    fn open(&self, table: Table) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+    fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {
         let cell = self.tables.get(table as usize).ok_or_else(|| StoreError::damaged(table.name(), &[], "no such table"))?;
         if let Some(open) = cell.get() {
             return Ok(open);

@@ -1,7 +1,8 @@
 //! The one integration-test binary: a second one would double the link time for nothing.
 //! Each module is named after the behaviour it holds hubtally to.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
+// Helpers of tests are tests too, and what they print is for whoever reads the test's output.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod command_line;
 mod generate;
