@@ -113,6 +113,9 @@ impl Table {
 /// A key with its value.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
+/// Gets a key with its value, and says whether to go on.
+pub type Visitor<'a> = &'a mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>;
+
 /// What both kinds of transaction can read.
 pub trait Read {
     /// The value of a key.
@@ -125,12 +128,7 @@ pub trait Read {
     ///
     /// # Errors
     /// When the store fails, a value is damaged, or `each` fails.
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError>;
 
     /// The last key of a table.
     ///
@@ -159,7 +157,7 @@ fn scan_table(
     table: Table,
     open: &impl ReadableTable<&'static [u8], &'static [u8]>,
     first: &[u8],
-    each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
+    each: Visitor<'_>,
 ) -> Result<(), StoreError> {
     for entry in open.range::<&[u8]>((Bound::Included(first), Bound::Unbounded))? {
         let (key, value) = entry?;
@@ -210,12 +208,7 @@ impl Read for ReadTxn {
         self.open(table)?.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError> {
         scan_table(table, self.open(table)?, first, each)
     }
 }
@@ -284,12 +277,7 @@ impl Read for WriteTxn {
         open.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError> {
         scan_table(table, &self.txn.open_table(table.definition())?, first, each)
     }
 }
