@@ -7,6 +7,7 @@
 mod command_line;
 mod crash;
 mod generate;
+mod hub;
 mod laws;
 mod oracle;
 mod oracle_examples;
