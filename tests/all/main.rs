@@ -3,9 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
 
+mod blocks;
+mod damage;
+mod formats;
 mod generate;
 mod laws;
+mod layering;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod reading;
+mod views;
