@@ -4,6 +4,8 @@
 //! latency of a durable write on the same disk in the same minute. `HUBTALLY_BENCH_ROWS` sets the size (10,000,000),
 //! `HUBTALLY_BENCH_DIR` the folder the store is made in.
 
+#![allow(clippy::print_stdout)] // a bench is there to print
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;

@@ -42,3 +42,9 @@ pub mod store;
 pub mod ingest;
 
 pub mod query;
+
+pub mod render;
+
+pub mod serve;
+
+pub mod cli;

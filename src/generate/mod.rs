@@ -5,6 +5,7 @@ mod alias;
 mod client;
 mod combined;
 mod damage;
+mod demo;
 mod events;
 mod file;
 mod hf_export;
@@ -17,4 +18,5 @@ mod rhythm;
 mod traffic;
 mod workload;
 
+pub use demo::DemoHub;
 pub use workload::{Workload, Written};

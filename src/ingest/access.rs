@@ -35,8 +35,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn create_token(&self, role: Role, note: &str, expires: Option<Millis>) -> Result<String, EngineError> {
-        self.make_credential(CredentialKind::Token, &role, note, expires)
+    pub fn create_token(&self, role: &Role, note: &str, expires: Option<Millis>) -> Result<String, EngineError> {
+        self.make_credential(CredentialKind::Token, role, note, expires)
     }
 
     fn make_credential(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::error::EngineError;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
-use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, SourceName, Who};
+use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceName, Who};
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
 
@@ -49,6 +49,27 @@ pub struct Published {
     pub views: ViewStateRecord,
     /// The last day that has a view: it may lie in the future.
     pub last_day: Day,
+}
+
+impl Published {
+    /// A note for receipts if some of these repos are private only because nothing tells otherwise.
+    pub(super) fn note_of_private(&self, repos: impl Iterator<Item = RepoNumber>) -> Option<String> {
+        let told = |repo: RepoNumber| {
+            let sets = &self.sets;
+            sets.listed_public.contains(repo)
+                || sets.listed_private.contains(repo)
+                || sets.evidence.contains(repo)
+                || self.live.days_of(repo).any(|(_, live)| live.day().evidence)
+        };
+        let untold = repos.filter(|repo| !told(*repo)).count();
+        let (repos, them) = if untold == 1 { ("repo is", "it") } else { ("repos are", "them") };
+        (untold > 0).then(|| {
+            format!(
+                "{untold} {repos} private only because nothing tells otherwise: list {them} with PUT /api/v1/repos, or start \
+                 with --visibility public if this is a public mirror"
+            )
+        })
+    }
 }
 
 /// What the threads share.
@@ -326,7 +347,7 @@ impl Drop for Engine {
 }
 
 fn doubtful() -> EngineError {
-    EngineError::Refused("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
+    EngineError::Broken("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
 }
 
 /// A delivery as people see it.

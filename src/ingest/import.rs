@@ -25,6 +25,10 @@ const COMMIT_ROWS: usize = 400_000;
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
 
+/// Lines that are looked at for one that tells the format.
+const HEAD_LINES: usize = 16;
+const HEAD_READ_BYTES: usize = 16 << 10;
+
 /// Chunks that wait between two stages.
 const STAGE_QUEUE: usize = 4;
 
@@ -80,11 +84,10 @@ impl Engine {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let input = Counted { reader: input, bytes: Arc::clone(&bytes_read) };
         let mut decoded = Decoded::new(input, DecodeLimits::default()).map_err(|error| unreadable(options, &error))?;
-        let (head, first_line) = read_first_line(&mut decoded).map_err(|error| unreadable(options, &error))?;
-        let Some(first_line) = first_line else { return Ok(Receipt::default()) };
-        let parser = parser_for(options, &first_line)?;
+        let head = Head::read(&mut decoded).map_err(|error| unreadable(options, &error))?;
+        let Some((parser, first_line)) = head.parser(options)? else { return Ok(Receipt::default()) };
         let source = self.register_source(options, parser.format())?;
-        let mut stream = Cursor::new(head).chain(decoded);
+        let mut stream = Cursor::new(head.bytes).chain(decoded);
 
         let known = if options.as_new { Vec::new() } else { self.known_documents(source)? };
         let mut import = Import::new(self, options, source, parser, first_line, bytes_read);
@@ -129,42 +132,55 @@ fn unreadable(options: &ImportOptions, error: &io::Error) -> EngineError {
     EngineError::Refused(format!("{} cannot be read: {error}", options.name))
 }
 
-/// Reads until the first line that is not blank has ended; gives all that was read, and that line.
-fn read_first_line(reader: &mut impl Read) -> io::Result<(Vec<u8>, Option<Vec<u8>>)> {
-    let mut head = Vec::new();
-    let mut buffer = [0; 8192];
-    loop {
-        let mut lines = head.split_inclusive(|byte| *byte == b'\n');
-        let first: Option<&[u8]> = lines.find(|line: &&[u8]| !is_blank(line));
-        if let Some(first) = first
-            && (first.ends_with(b"\n") || first.len() > LINE_BYTES_MAX)
-        {
-            let line = first.strip_suffix(b"\n").unwrap_or(first).to_vec();
-            return Ok((head, Some(line)));
-        }
-        match reader.read(&mut buffer) {
-            Ok(0) => {
-                let line = first.map(<[u8]>::to_vec);
-                return Ok((head, line));
-            }
-            Ok(read) => head.extend_from_slice(buffer.get(..read).unwrap_or(&[])),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+/// The beginning of a document, as far as it takes to recognise its format.
+struct Head {
+    bytes: Vec<u8>,
+    /// Whether the document goes on after `bytes`.
+    goes_on: bool,
 }
 
-fn parser_for(options: &ImportOptions, first_line: &[u8]) -> Result<LineParser, EngineError> {
-    match options.format {
-        Some(format) => LineParser::for_format(format, first_line).map_err(EngineError::Refused),
-        None => LineParser::detect(first_line).ok_or_else(|| {
-            let formats: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
-            EngineError::Refused(format!(
-                "the format of {} cannot be told from its first line: name it with --format {}",
-                options.name,
-                formats.join(", --format ")
-            ))
-        }),
+impl Head {
+    /// Reads some lines.
+    fn read(reader: &mut impl Read) -> io::Result<Head> {
+        let mut head = Head { bytes: Vec::new(), goes_on: true };
+        while head.goes_on && head.bytes.len() <= LINE_BYTES_MAX && head.lines().count() < HEAD_LINES {
+            let at = head.bytes.len();
+            head.bytes.resize(at + HEAD_READ_BYTES, 0);
+            let read = match reader.read(head.bytes.get_mut(at..).unwrap_or_default()) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Err(error) => return Err(error),
+            };
+            head.goes_on = read > 0;
+            head.bytes.truncate(at + read);
+        }
+        Ok(head)
+    }
+
+    /// The whole lines that are not blank.
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let whole = |line: &&[u8]| !is_blank(line) && (line.ends_with(b"\n") || !self.goes_on || line.len() > LINE_BYTES_MAX);
+        let lines = self.bytes.split_inclusive(|byte| *byte == b'\n').filter(whole);
+        lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line)).take(HEAD_LINES)
+    }
+
+    /// The parser of the document: of the format that was named, else of the first line that tells one. Broken lines may
+    /// stand before it. `None` if there is nothing but blank lines.
+    fn parser(&self, options: &ImportOptions) -> Result<Option<(LineParser, Vec<u8>)>, EngineError> {
+        let Some(first) = self.lines().next() else { return Ok(None) };
+        if let Some(format) = options.format {
+            let parser = LineParser::for_format(format, first).map_err(EngineError::Refused)?;
+            return Ok(Some((parser, first.to_vec())));
+        }
+        if let Some(found) = self.lines().find_map(|line| Some((LineParser::detect(line)?, line.to_vec()))) {
+            return Ok(Some(found));
+        }
+        let formats: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
+        Err(EngineError::Refused(format!(
+            "the format of {} cannot be told from its first lines: name it with --format {}",
+            options.name,
+            formats.join(", --format ")
+        )))
     }
 }
 
@@ -388,6 +404,12 @@ impl<'e> Import<'e> {
         record.repeated += record.accepted - self.accepted.min(record.accepted);
         record.accepted = self.accepted.min(record.accepted);
         let delivery = self.delivery.map_or_else(String::new, |delivery| delivery.serial().to_string());
-        Ok(receipt_of(&delivery, &record))
+        let mut receipt = receipt_of(&delivery, &record);
+        if !self.engine.shared.default_public
+            && let Ok(published) = self.engine.shared.published.read()
+        {
+            receipt.notes.extend(published.note_of_private(self.names.values().copied()));
+        }
+        Ok(receipt)
     }
 }

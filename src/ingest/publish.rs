@@ -11,15 +11,15 @@ use super::error::EngineError;
 use super::segments;
 use super::writer::Writer;
 use crate::block::{Merge, Wanted};
-use crate::model::{Day, DeliveryId, DownloaderHash, RepoNumber, SourceSettings};
+use crate::model::{Day, DeliveryId, DownloaderHash, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
     Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Live,
     Numbering, RUN_CHUNK_ENTRIES, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
     encode_run_chunk,
 };
 use crate::store::{
-    self, BlockIter, DayManifest, DayViewRecord, ReadTxn, RepoSets, RepoYears, RunRecord, SegmentRecord, StoreError, Table,
-    ViewStateRecord, WriteTxn,
+    self, BlockIter, DayManifest, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, RunRecord, SegmentRecord,
+    StoreError, Table, ViewStateRecord, WriteTxn,
 };
 
 /// Rows that are folded before their views are written, which bounds memory.
@@ -54,6 +54,7 @@ struct Publication<'a> {
     txn: &'a WriteTxn,
     counting: Arc<Counting>,
     publishing: Publishing,
+    now: Millis,
     views: ViewStateRecord,
     sets: RepoSets,
     applied: Applied,
@@ -165,6 +166,7 @@ impl Writer {
             txn: &txn,
             counting: self.shared.counting(),
             publishing,
+            now: self.shared.now(),
             views,
             sets,
             applied: Applied::default(),
@@ -248,7 +250,7 @@ impl Writer {
             });
             let mut folds = Vec::new();
             for result in results {
-                let of_thread = result.map_err(|_| EngineError::Refused("counting a day ended in a panic".to_owned()))?;
+                let of_thread = result.map_err(|_| EngineError::Broken("counting a day ended in a panic".to_owned()))?;
                 folds.extend(of_thread?);
             }
             folds
@@ -331,7 +333,7 @@ impl Publication<'_> {
         let numbering = self.number(folds)?;
         let mut changes: Vec<HistoryChange> = Vec::new();
         for fold in folds {
-            self.list_vanished(fold, &mut changes)?;
+            self.compare_with_stored(fold, &mut changes)?;
             self.write_day(fold, &numbering, &mut changes)?;
         }
         changes.sort_unstable_by_key(|(repo, day, _)| (*repo, *day));
@@ -366,20 +368,37 @@ impl Publication<'_> {
         Ok(numbering)
     }
 
-    /// Lists repos that the stored view of a day has and the new one has not.
-    fn list_vanished(&self, fold: &DayFold, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
+    /// Lists repos that the stored view of a day has and the new one has not, and logs what changed on a closed day.
+    fn compare_with_stored(&self, fold: &DayFold, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
         let Some(view) = store::day_view(self.txn, fold.day)? else { return Ok(()) };
+        let mut fallen = Vec::new();
         for chunk in &view.chunks {
             let bytes = store::read_chunk(self.txn, fold.day, *chunk)?;
             let of_block = |error| damaged("day_chunks", fold.day, error);
             for entry in DayChunk::new(&bytes).map_err(of_block)?.entries() {
-                let repo = entry.map_err(of_block)?.repo;
-                if fold.repos.binary_search_by_key(&repo, |fold| fold.repo).is_err() {
-                    changes.push((repo, fold.day, None));
+                let entry = entry.map_err(of_block)?;
+                let found = fold.repos.binary_search_by_key(&entry.repo, |fold| fold.repo);
+                if found.is_err() {
+                    changes.push((entry.repo, fold.day, None));
+                }
+                let before = entry.day.counts.downloads().0;
+                let after = found.ok().and_then(|at| fold.repos.get(at)).map_or(0, |fold| fold.counts.downloads().0);
+                if after < before {
+                    fallen.push((entry.repo.0, before, after));
                 }
             }
         }
-        Ok(())
+        let before = view.authenticated + view.anonymous;
+        let after: u64 = fold.repos.iter().map(|fold| fold.counts.downloads().0).sum();
+        if fold.day >= self.now.day() || (before == after && fallen.is_empty()) {
+            return Ok(());
+        }
+        let document = match self.publishing {
+            Publishing::Document(id) => Some(id.serial()),
+            Publishing::Pushes | Publishing::All => None,
+        };
+        let record = RestatementRecord { at_ms: self.now.0, document, day: fold.day.0, before, after, fallen };
+        store::add_restatement(self.txn, &record)
     }
 
     fn write_day(&mut self, fold: &DayFold, numbering: &Numbering, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {

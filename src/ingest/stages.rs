@@ -116,7 +116,7 @@ pub(super) fn encode_days(
     });
     let mut segments = Vec::new();
     for result in results {
-        segments.extend(result.map_err(|_| EngineError::Refused("encoding ended in a panic".to_owned()))??);
+        segments.extend(result.map_err(|_| EngineError::Broken("encoding ended in a panic".to_owned()))??);
     }
     segments.sort_unstable_by_key(|segment| segment.day);
     Ok(segments)

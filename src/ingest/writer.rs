@@ -138,7 +138,7 @@ impl Writer {
                             Err(_) => break,
                         }
                     }
-                    self.guarded(|writer| writer.push_all(jobs));
+                    self.guarded(|writer| writer.push_all(&jobs));
                 }
             }
         }
@@ -191,8 +191,8 @@ impl Writer {
     }
 
     /// Commits and publishes a group of pushed bodies, and answers each.
-    fn push_all(&mut self, jobs: Vec<PushJob>) {
-        let outcome = self.commit_group(&jobs);
+    fn push_all(&mut self, jobs: &[PushJob]) {
+        let outcome = self.commit_group(jobs);
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
         self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
         let outcome = self.noted(outcome);
@@ -204,7 +204,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                for job in &jobs {
+                for job in jobs {
                     let error = match &error {
                         EngineError::Store(error) => EngineError::Store(error.clone()),
                         other => EngineError::Refused(other.to_string()),
@@ -345,6 +345,7 @@ impl Writer {
                     Planned::Answered(answer) => answer,
                     Planned::Rows { delivery, rows, mut receipt } => {
                         let mut applied = Applied::default();
+                        let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
                         for rows in rows_by_day(rows) {
                             let Some(first) = rows.first() else { continue };
                             let of_day = published.live.apply(first.time.day(), &rows, &counting);
@@ -353,6 +354,9 @@ impl Writer {
                         }
                         (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
                         *self.repeats.entry(delivery).or_default() += applied.repeated;
+                        if !shared.default_public {
+                            receipt.notes.extend(published.note_of_private(repos.into_iter()));
+                        }
                         Ok(receipt)
                     }
                 });

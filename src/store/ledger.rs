@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u32_at};
-use super::records::{BodyRecord, DeliveryRecord};
+use super::records::{BodyRecord, DeliveryRecord, RestatementRecord};
 use super::table::{Read, Table, WriteTxn};
 use crate::model::{DeliveryId, SourceId};
 
@@ -32,6 +32,25 @@ pub fn list_deliveries(txn: &(impl Read + ?Sized)) -> Result<Vec<(DeliveryId, De
 /// When the store fails.
 pub fn put_delivery(txn: &WriteTxn, id: DeliveryId, record: &DeliveryRecord) -> Result<(), StoreError> {
     put_record(txn, Table::Deliveries, Key::default().u32(id.0).bytes(), record).map(drop)
+}
+
+/// Appends an entry to the restatement log.
+///
+/// # Errors
+/// When the store fails.
+pub fn add_restatement(txn: &WriteTxn, record: &RestatementRecord) -> Result<(), StoreError> {
+    let last = txn.last_key(Table::Restatements)?;
+    let number = last.and_then(|key| key.try_into().ok()).map_or(0, |key| u64::from_be_bytes(key) + 1);
+    put_record(txn, Table::Restatements, Key::default().u64(number).bytes(), record).map(drop)
+}
+
+/// The restatement log, oldest entry first.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn list_restatements(txn: &(impl Read + ?Sized)) -> Result<Vec<RestatementRecord>, StoreError> {
+    let values = txn.with_prefix(Table::Restatements, &[])?;
+    values.iter().map(|(key, value)| decode(Table::Restatements, key, value)).collect()
 }
 
 fn body_key(source: SourceId, idempotency_key: &str) -> Key {

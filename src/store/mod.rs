@@ -25,12 +25,12 @@ pub use catalog::{like_count, put_like};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
 pub use credentials::{find_credential, remove_credential};
 pub use error::StoreError;
-pub use ledger::{get_body, get_delivery, list_deliveries, put_body, put_delivery};
+pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
-    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord, ListingRecord, RunRecord, SegmentRecord,
-    SourceRecord, ViewStateRecord,
+    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord, ListingRecord, RestatementRecord, RunRecord,
+    SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use sums::check_table;

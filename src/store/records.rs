@@ -154,6 +154,20 @@ pub struct BlockRecord {
     pub checksum: u64,
 }
 
+/// A closed day whose numbers a delivery changed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RestatementRecord {
+    pub at_ms: i64,
+    /// Serial number of the document; `None` for pushes and retractions.
+    pub document: Option<u32>,
+    pub day: u16,
+    /// Downloads of the hub on that day, before and after.
+    pub before: u64,
+    pub after: u64,
+    /// Repos whose downloads fell, with both numbers.
+    pub fallen: Vec<(u32, u64, u64)>,
+}
+
 /// A like or its withdrawal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct LikeRecord {

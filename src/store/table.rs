@@ -60,6 +60,8 @@ tables! {
     Likes => "likes", true;
     /// digest of a credential -> CredentialRecord.
     Credentials => "credentials", true;
+    /// number of the entry u64 -> RestatementRecord.
+    Restatements => "restatements", true;
     /// name of the record -> record about the views.
     ViewMeta => "view_meta", false;
     /// day u16 -> DayViewRecord.
@@ -113,6 +115,9 @@ impl Table {
 /// A key with its value.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
+/// Gets a key with its value, and says whether to go on.
+pub type Visitor<'a> = &'a mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>;
+
 /// What both kinds of transaction can read.
 pub trait Read {
     /// The value of a key.
@@ -125,12 +130,7 @@ pub trait Read {
     ///
     /// # Errors
     /// When the store fails, a value is damaged, or `each` fails.
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError>;
 
     /// The last key of a table.
     ///
@@ -182,7 +182,7 @@ fn scan_table(
     table: Table,
     open: &impl ReadableTable<Sealed, Sealed>,
     first: &[u8],
-    each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
+    each: Visitor<'_>,
 ) -> Result<(), StoreError> {
     let mut last = last_before(open, first)?;
     for entry in open.range::<&[u8]>((Bound::Included(first), Bound::Unbounded))? {
@@ -200,10 +200,12 @@ fn scan_table(
     Ok(())
 }
 
+type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// A read transaction. Short-lived: a reader that is held makes the file grow.
 pub struct ReadTxn {
     txn: redb::ReadTransaction,
-    tables: Vec<OnceCell<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
+    tables: Vec<OnceCell<OpenForReading>>,
 }
 
 impl ReadTxn {
@@ -211,7 +213,7 @@ impl ReadTxn {
         ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
     }
 
-    fn open(&self, table: Table) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+    fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {
         let cell = self.tables.get(table as usize).ok_or_else(|| StoreError::damaged(table.name(), &[], "no such table"))?;
         if let Some(open) = cell.get() {
             return Ok(open);
@@ -238,12 +240,7 @@ impl Read for ReadTxn {
         get_from(table, self.open(table)?, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError> {
         scan_table(table, self.open(table)?, first, each)
     }
 }
@@ -321,12 +318,7 @@ impl Read for WriteTxn {
         get_from(table, &self.txn.open_table(table.definition())?, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError> {
         scan_table(table, &self.txn.open_table(table.definition())?, first, each)
     }
 }

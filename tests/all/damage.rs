@@ -75,7 +75,7 @@ fn closed_store(world: &World, seed: u64) -> Closed {
     }
     assert_eq!(table(&engine, &oracle), oracle.table(), "world {seed}");
     // Half of the stores are closed with events that no view knows yet.
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         engine.verify(&|_| {}).unwrap();
     }
     engine.stop();
@@ -86,7 +86,12 @@ fn closed_store(world: &World, seed: u64) -> Closed {
     assert_eq!(answers["verify"], Ok("nothing found".to_owned()), "world {seed}");
     engine.stop();
     drop(engine);
-    let bytes = fs::read(folder.path().join(STORE_FILE)).unwrap();
+    // Pages that are free hold old values: without them a damage hits what is in use.
+    let file = folder.path().join(STORE_FILE);
+    let mut database = Database::open(&file).unwrap();
+    while database.compact().unwrap() {}
+    drop(database);
+    let bytes = fs::read(file).unwrap();
     let key = fs::read(folder.path().join(KEY_FILE)).unwrap();
     Closed { oracle, bytes, key, answers }
 }
@@ -238,7 +243,7 @@ fn used_offset(random: &mut Random, bytes: &[u8]) -> usize {
     }
 }
 
-fn flip(random: &mut Random, bytes: &mut Vec<u8>) -> String {
+fn flip(random: &mut Random, bytes: &mut [u8]) -> String {
     let at = used_offset(random, bytes);
     let bit = random.below(8);
     bytes[at] ^= 1 << bit;
@@ -247,13 +252,13 @@ fn flip(random: &mut Random, bytes: &mut Vec<u8>) -> String {
 
 #[test]
 fn one_flipped_bit_never_makes_a_wrong_number() {
-    damage_again_and_again("flipped bits", &small_stores(), 300, flip);
+    damage_again_and_again("flipped bits", &small_stores(), 300, |random, bytes| flip(random, bytes));
 }
 
 #[test]
 fn one_flipped_bit_in_a_store_of_many_pages_never_makes_a_wrong_number() {
     let stores: Vec<Closed> = (0..2).map(|seed| closed_store(&wide_world(100 * seed, 60), seed)).collect();
-    damage_again_and_again("flipped bits in many pages", &stores, 100, flip);
+    damage_again_and_again("flipped bits in many pages", &stores, 100, |random, bytes| flip(random, bytes));
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Recei
                 source,
                 name: format!("document {index}"),
                 // Some documents begin with a broken line, which tells no format.
-                format: (seed % 2 == 0 || delivery.broken_lines() > 0).then_some(format_of(shape)),
+                format: (seed.is_multiple_of(2) || delivery.broken_lines() > 0).then_some(format_of(shape)),
                 redirects: None,
                 head_redirect: None,
                 knows_users: None,
@@ -97,7 +97,7 @@ pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Recei
         }
         Kind::PushBody { arrival_day } => {
             engine.freeze_clock(noon(arrival_day));
-            let key = (seed % 3 == 0).then(|| format!("{:?}", bytes.iter().map(|b| u64::from(*b)).sum::<u64>()));
+            let key = seed.is_multiple_of(3).then(|| format!("{:?}", bytes.iter().map(|b| u64::from(*b)).sum::<u64>()));
             let push = Push { source, body: bytes, content: PushContent::Json, idempotency_key: key };
             let receipt = engine.push(push).unwrap();
             engine.freeze_clock(noon(world.today));

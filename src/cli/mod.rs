@@ -1,0 +1,90 @@
+//! The command line: arguments as typed, configuration as meant, one file per command.
+
+mod arguments;
+mod backend;
+mod configuration;
+mod deliveries;
+mod demo;
+mod failure;
+mod generate;
+mod healthcheck;
+mod import;
+mod output;
+mod progress;
+mod rebuild;
+mod retract;
+mod serve;
+mod stats;
+mod token;
+mod trending;
+mod uniques;
+mod verify;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use configuration::Configuration;
+use failure::Failure;
+
+/// How a command ended, as the code of the process tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Failed,
+    Usage,
+}
+
+impl Outcome {
+    /// 0 done, 1 failed, 2 wrong usage.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::Failed => 1,
+            Outcome::Usage => 2,
+        }
+    }
+}
+
+/// Runs one command line.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no mistakes. Nobody reading them is none either.
+            let _ = error.print();
+            return if error.use_stderr() { Outcome::Usage } else { Outcome::Done };
+        }
+    };
+    match Configuration::new(arguments.common).and_then(|configuration| command(arguments.command, &configuration)) {
+        Ok(()) | Err(Failure::ClosedPipe) => Outcome::Done,
+        Err(Failure::Failed(sentence)) => {
+            eprintln!("hubtally: {sentence}");
+            Outcome::Failed
+        }
+        Err(Failure::Usage(sentence)) => {
+            eprintln!("hubtally: {sentence}");
+            Outcome::Usage
+        }
+    }
+}
+
+fn command(command: Command, configuration: &Configuration) -> Result<(), Failure> {
+    match command {
+        Command::Serve(arguments) => serve::run(&arguments, configuration),
+        Command::Import(arguments) => import::run(&arguments, configuration),
+        Command::Deliveries(arguments) => deliveries::run(&arguments, configuration),
+        Command::Retract(arguments) => retract::run(&arguments, configuration),
+        Command::Stats(arguments) => stats::run(&arguments, configuration),
+        Command::Trending(arguments) => trending::run(&arguments, configuration),
+        Command::Uniques(arguments) => uniques::run(&arguments, configuration),
+        Command::Token(arguments) => token::run(&arguments, configuration),
+        Command::Verify(arguments) => verify::run(&arguments, configuration),
+        Command::Rebuild => rebuild::run(configuration),
+        Command::Demo(arguments) => demo::run(&arguments, configuration),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments, configuration),
+    }
+}

@@ -1,0 +1,137 @@
+//! Who asks: the credential of a request, and what a caller without enough of one is told.
+
+use hyper::StatusCode;
+use hyper::header;
+use hyper::http::request::Parts;
+
+use super::answer::Answer;
+use super::call::header_text;
+use super::routes::Access;
+use crate::ingest::{Credential, Engine};
+use crate::model::Caller;
+
+/// The cookie of a signed-in browser.
+pub const SESSION_COOKIE: &str = "hubtally_session";
+
+/// Whom a connection can come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Anybody: credentials decide.
+    Network,
+    /// The owner of the data folder, who may do everything.
+    Owner,
+}
+
+/// The caller of a request. A bearer of another hub counts as none, as clients send the one they have to everybody;
+/// one of ours that is wrong is told so.
+pub fn caller(engine: &Engine, head: &Parts, trust: Trust) -> Result<Caller, Answer> {
+    if trust == Trust::Owner {
+        return Ok(Caller::admin());
+    }
+    if let Some(token) = bearer(head) {
+        match engine.authenticate(token)? {
+            Credential::Role(role) => return Ok(Caller { role: Some(role) }),
+            Credential::Wrong => {
+                return Err(unauthorized("this token is wrong, revoked or expired; make a new one with `hubtally token create`"));
+            }
+            Credential::NotOurs => {}
+        }
+    }
+    let Some(session) = session(head) else { return Ok(Caller::public()) };
+    let Credential::Role(role) = engine.authenticate(session)? else { return Ok(Caller::public()) };
+    if !head.method.is_safe() && !is_same_origin(head) {
+        let sentence = "this request comes from another website, so the session of this browser does not count";
+        return Err(Answer::error(StatusCode::FORBIDDEN, sentence));
+    }
+    Ok(Caller { role: Some(role) })
+}
+
+/// Whether a route may be used at all.
+pub fn admit(access: Access, caller: &Caller) -> Result<(), Answer> {
+    match access {
+        Access::Public | Access::Open => Ok(()),
+        Access::Credential if caller.role.is_some() => Ok(()),
+        Access::Credential => Err(unauthorized(
+            "a token is needed: `hubtally token create --scope ingest:default` makes one that pushes events, \
+             `--scope publisher:ORG` one that reads an organization's exports",
+        )),
+        Access::Admin if caller.is_admin() => Ok(()),
+        Access::Admin if caller.role.is_some() => {
+            Err(forbidden("this needs an admin token: `hubtally token create --scope admin`"))
+        }
+        Access::Admin => Err(unauthorized("this needs an admin token: `hubtally token create --scope admin`")),
+    }
+}
+
+/// 401, with the scheme that would do.
+#[must_use]
+pub fn unauthorized(sentence: &str) -> Answer {
+    Answer::error(StatusCode::UNAUTHORIZED, sentence).with(header::WWW_AUTHENTICATE, "Bearer realm=\"hubtally\"")
+}
+
+/// 403: known, but not for this.
+#[must_use]
+pub fn forbidden(sentence: &str) -> Answer {
+    Answer::error(StatusCode::FORBIDDEN, sentence)
+}
+
+/// Whether a request that changes something comes from our own pages, or from no page at all.
+#[must_use]
+pub fn is_same_origin(head: &Parts) -> bool {
+    if let Some(site) = head.headers.get("sec-fetch-site") {
+        return matches!(site.as_bytes(), b"same-origin" | b"none");
+    }
+    match (header_text(head, header::ORIGIN), header_text(head, header::HOST)) {
+        (None, _) => !head.headers.contains_key(header::ORIGIN),
+        (Some(origin), host) => origin.split_once("://").map(|(_, authority)| authority) == host,
+    }
+}
+
+/// The bearer up to the first `|`: some clients append the tokens of other hubs.
+fn bearer(head: &Parts) -> Option<&str> {
+    let (scheme, rest) = header_text(head, header::AUTHORIZATION)?.split_once(' ')?;
+    let token = rest.split('|').next().unwrap_or_default().trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+fn session(head: &Parts) -> Option<&str> {
+    let cookies = head.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(name, value)| *name == SESSION_COOKIE && !value.is_empty()).map(|(_, value)| value).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &[(&str, &str)]) -> Parts {
+        let mut request = hyper::Request::builder();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_bearer_ends_at_the_first_bar() {
+        assert_eq!(bearer(&head(&[("authorization", "Bearer abc|https://other,def|x")])), Some("abc"));
+        assert_eq!(bearer(&head(&[("authorization", "bearer abc")])), Some("abc"));
+        assert_eq!(bearer(&head(&[("authorization", "Bearer |https://other,def")])), None);
+        assert_eq!(bearer(&head(&[("authorization", "Basic abc")])), None);
+    }
+
+    #[test]
+    fn the_session_is_found_among_other_cookies() {
+        assert_eq!(session(&head(&[("cookie", "a=b; hubtally_session=s1; c=d")])), Some("s1"));
+        assert_eq!(session(&head(&[("cookie", "xhubtally_session=s1")])), None);
+    }
+
+    #[test]
+    fn another_site_is_told_from_our_own_and_from_none() {
+        assert!(is_same_origin(&head(&[("host", "h:1")])));
+        assert!(is_same_origin(&head(&[("host", "h:1"), ("origin", "http://h:1")])));
+        assert!(!is_same_origin(&head(&[("host", "h:1"), ("origin", "http://evil")])));
+        assert!(!is_same_origin(&head(&[("host", "h:1"), ("origin", "null")])));
+        assert!(!is_same_origin(&head(&[("host", "h:1"), ("origin", "http://h:1"), ("sec-fetch-site", "cross-site")])));
+    }
+}

@@ -1,0 +1,47 @@
+//! The catalog a hub sends: which repos there are, and which of them are private.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::json_body;
+use crate::ingest::{Engine, RepoListing};
+use crate::model::{RepoKey, RepoKind, RepoName};
+use crate::serve::answer::{Answer, Outcome};
+use crate::serve::call::Call;
+
+/// One repo as the hub lists it.
+#[derive(Deserialize)]
+struct Listed {
+    r#type: String,
+    id: String,
+    private: Option<bool>,
+    likes: Option<u64>,
+    library: Option<String>,
+    created_at: Option<Value>,
+    renamed_from: Option<Vec<Value>>,
+}
+
+/// Takes a list of repos, all or none of it.
+pub async fn put(mut call: Call) -> Outcome {
+    let listed: Vec<Listed> = json_body::read(&mut call).await?;
+    let mut listings = Vec::with_capacity(listed.len());
+    for (index, repo) in listed.into_iter().enumerate() {
+        listings.push(listing(index, repo)?);
+    }
+    let write = move |engine: &Engine| {
+        let taken = engine.put_repos(listings)?;
+        Ok(Answer::json(&json!({ "repos": taken })))
+    };
+    call.app.write(write).await?
+}
+
+fn listing(index: usize, repo: Listed) -> Result<RepoListing, Answer> {
+    let wrong = |what: &str| Answer::bad_request(&format!("entry {index} of the list: {what}; nothing of the list was kept"));
+    let kind = RepoKind::from_word(&repo.r#type).ok_or_else(|| wrong("type is model, dataset or space"))?;
+    let name = RepoName::parse(&repo.id).ok_or_else(|| wrong("id is namespace/name, or a single legacy name"))?;
+    if repo.renamed_from.is_some_and(|names| !names.is_empty()) {
+        return Err(wrong("renamed_from is not supported yet"));
+    }
+    let created_at = json_body::optional_instant(repo.created_at.as_ref())?;
+    Ok(RepoListing { repo: RepoKey { kind, name }, private: repo.private, likes: repo.likes, library: repo.library, created_at })
+}

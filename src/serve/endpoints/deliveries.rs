@@ -1,0 +1,29 @@
+//! Deliveries: the list, and taking one back.
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::ingest::Engine;
+use crate::serve::answer::{Answer, Outcome};
+use crate::serve::call::Call;
+
+/// What came in, as the ledger has it.
+pub async fn list(call: Call) -> Outcome {
+    let deliveries = call.app.read(Engine::deliveries).await??;
+    Ok(Answer::json(&json!({ "deliveries": deliveries })))
+}
+
+/// Takes a delivery back: the numbers are then as if it had never come.
+pub async fn retract(call: Call) -> Outcome {
+    let asked = call.params.get("serial").to_owned();
+    let missing =
+        move || Answer::error(StatusCode::NOT_FOUND, &format!("there is no delivery {asked}; `hubtally deliveries` lists them"));
+    let Ok(serial) = call.params.get("serial").parse::<u32>() else { return Err(missing()) };
+    let work = move |engine: &Engine| {
+        if !engine.deliveries()?.iter().any(|known| known.delivery == serial.to_string()) {
+            return Err(missing());
+        }
+        Ok(Answer::json(&engine.retract(serial)?))
+    };
+    call.app.upkeep(work).await?
+}

@@ -1,0 +1,87 @@
+//! Pushed events: who may push where, what the body is, and the receipt after the commit.
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName};
+
+use crate::ingest::{Engine, Push, PushContent};
+use crate::model::{Role, SourceName};
+use crate::serve::answer::{Answer, Outcome};
+use crate::serve::auth;
+use crate::serve::call::Call;
+use crate::serve::intake::Held;
+use crate::serve::limits;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// Takes a body of events. Answers when they are on the disk.
+pub async fn push(mut call: Call) -> Outcome {
+    let source = source(&call)?;
+    let idempotency_key = idempotency_key(&call)?;
+    let declared = content(&call)?;
+    let held = Held::read(&mut call, limits::PUSH_BYTES_MAX).await?;
+    let write = move |engine: &Engine| {
+        let (body, _share) = held.decoded()?;
+        let content = match declared {
+            Some(content) => content,
+            None if looks_like_json(&body) => PushContent::Json,
+            None => return Err(unknown_type("application/x-www-form-urlencoded")),
+        };
+        let receipt = engine.push(Push { source, body, content, idempotency_key })?;
+        Ok(Answer::json(&receipt))
+    };
+    call.app.write(write).await?
+}
+
+/// The source events go to: the token's own, else the one asked for, else the default.
+pub fn source(call: &Call) -> Result<SourceName, Answer> {
+    let asked =
+        match call.query.last("source") {
+            None => None,
+            Some(name) => Some(SourceName::parse(name).ok_or_else(|| {
+                Answer::bad_request("source is a name of letters, digits, '.', '_' and '-', at most 64 of them")
+            })?),
+        };
+    let source = match &call.caller.role {
+        Some(Role::Ingest(own)) => asked.unwrap_or_else(|| own.clone()),
+        _ => asked.unwrap_or_else(SourceName::default_source),
+    };
+    if call.caller.pushes_to(&source) {
+        return Ok(source);
+    }
+    let sentence =
+        format!("this token may not push to the source {source}: `hubtally token create --scope ingest:{source}` makes one");
+    Err(auth::forbidden(&sentence))
+}
+
+fn idempotency_key(call: &Call) -> Result<Option<String>, Answer> {
+    let Some(value) = call.head.headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if (1..=IDEMPOTENCY_KEY_MAX).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => Err(Answer::bad_request("an Idempotency-Key is 1 to 255 visible ASCII characters")),
+    }
+}
+
+/// What the body is by its declared type. `None` leaves it to the body: curl calls every body a form.
+fn content(call: &Call) -> Result<Option<PushContent>, Answer> {
+    let Some(value) = call.head.headers.get(header::CONTENT_TYPE) else { return Ok(Some(PushContent::Json)) };
+    let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+    match text.split(';').next().unwrap_or_default().trim() {
+        "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+            Ok(Some(PushContent::Json))
+        }
+        "text/csv" => Ok(Some(PushContent::Csv)),
+        "application/x-www-form-urlencoded" => Ok(None),
+        other => Err(unknown_type(other)),
+    }
+}
+
+fn looks_like_json(body: &[u8]) -> bool {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+fn unknown_type(given: &str) -> Answer {
+    let sentence = format!("events are application/x-ndjson, application/json or text/csv, not {given}");
+    Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &sentence)
+}

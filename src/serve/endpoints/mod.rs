@@ -1,0 +1,52 @@
+//! What answers each route, grouped by subject.
+
+mod analytics;
+mod breakdown;
+mod catalog;
+mod deliveries;
+mod events;
+mod health;
+mod imports;
+mod json_body;
+mod likes;
+mod pages;
+mod stats;
+mod tokens;
+mod trending;
+mod upkeep;
+
+use super::answer::Outcome;
+use super::call::Call;
+use super::routes::Endpoint;
+
+/// Answers a call by its route.
+pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
+    match endpoint {
+        Endpoint::Alive => Ok(health::alive(&call)),
+        Endpoint::Ready => Ok(health::ready(&call)),
+        Endpoint::Stats => stats::stats(&call),
+        Endpoint::Recent => stats::recent(&call),
+        Endpoint::Trending => trending::trending(call).await,
+        Endpoint::Like => likes::set(call, true).await,
+        Endpoint::Unlike => likes::set(call, false).await,
+        Endpoint::Breakdown => breakdown::breakdown(call).await,
+        Endpoint::PushEvents => events::push(call).await,
+        Endpoint::Import => imports::import(call).await,
+        Endpoint::PutRepos => catalog::put(call).await,
+        Endpoint::Totals => analytics::totals(call).await,
+        Endpoint::Series => analytics::series(call).await,
+        Endpoint::Uniques => analytics::uniques(call).await,
+        Endpoint::Deliveries => deliveries::list(call).await,
+        Endpoint::Retract => deliveries::retract(call).await,
+        Endpoint::Tokens => tokens::list(call).await,
+        Endpoint::CreateToken => tokens::create(call).await,
+        Endpoint::RevokeToken => tokens::revoke(call).await,
+        Endpoint::Verify => upkeep::verify(call).await,
+        Endpoint::Rebuild => upkeep::rebuild(call).await,
+        Endpoint::Hub => pages::hub(call).await,
+        Endpoint::Welcome => Ok(pages::welcome(&call)),
+        Endpoint::ClaimAdmin => pages::claim(call).await,
+        Endpoint::Style => Ok(pages::style()),
+        Endpoint::Icon => Ok(pages::icon()),
+    }
+}

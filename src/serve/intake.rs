@@ -1,0 +1,133 @@
+//! Bodies coming in: chunk by chunk, never slower than the limits allow, never larger than the caps.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use hyper::body::{Body as _, Incoming};
+use hyper::header;
+use tokio::time::{Instant, timeout};
+
+use super::answer::Answer;
+use super::call::{Call, header_text};
+use super::decoding::{Coding, Refusal, decode};
+use super::gate::BodyShare;
+use super::limits;
+
+/// A body being read. Only time spent waiting for the client counts against it.
+pub struct Intake {
+    body: Incoming,
+    /// `None` waits as long as the client likes.
+    waiting_max: Option<Duration>,
+    waited: Duration,
+    received: u64,
+}
+
+impl Intake {
+    /// Starts to read a body that may keep us waiting for `waiting_max` in all.
+    #[must_use]
+    pub fn new(body: Incoming, waiting_max: Option<Duration>) -> Intake {
+        Intake { body, waiting_max, waited: Duration::ZERO, received: 0 }
+    }
+
+    /// The next chunk; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Answer> {
+        loop {
+            let started = Instant::now();
+            let frame = match self.patience() {
+                None => Ok(self.body.frame().await),
+                Some(patience) => timeout(patience, self.body.frame()).await,
+            };
+            self.waited += started.elapsed();
+            let frame = frame.map_err(|_| {
+                let sentence = "the body came in too slowly, so the request was given up";
+                Answer::error(StatusCode::REQUEST_TIMEOUT, sentence).with(header::CONNECTION, "close")
+            })?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(Answer::bad_request("the body ended before its end")),
+                // Trailers carry nothing for us.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        self.received += bytes.len() as u64;
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How long to wait for the next chunk: what has come in buys time for the rest.
+    fn patience(&self) -> Option<Duration> {
+        let earned = Duration::from_secs(self.received / limits::BODY_BYTES_PER_S_MIN);
+        let allowed = limits::BODY_GRACE.saturating_add(earned).min(self.waiting_max?);
+        Some(allowed.saturating_sub(self.waited))
+    }
+}
+
+/// A whole body, with its share of the memory for bodies: keep both together.
+pub struct Held {
+    pub raw: Vec<u8>,
+    pub coding: Coding,
+    bytes_max: usize,
+    share: BodyShare,
+}
+
+impl Held {
+    /// Reads a body of at most `bytes_max` bytes; compressed ones are no larger than decoded ones.
+    pub async fn read(call: &mut Call, bytes_max: usize) -> Result<Held, Answer> {
+        let mut share = call.app.bodies.share();
+        let mut raw = Vec::new();
+        let Some(body) = call.body.take() else { return Ok(Held { raw, coding: Coding::Identity, bytes_max, share }) };
+        if body.size_hint().lower() > bytes_max as u64 {
+            return Err(too_large(bytes_max));
+        }
+        let mut intake = Intake::new(body, Some(limits::BODY_TIMEOUT));
+        while let Some(chunk) = intake.next().await? {
+            if raw.len() + chunk.len() > bytes_max {
+                return Err(too_large(bytes_max));
+            }
+            if !share.grow_to(raw.len() + chunk.len()) {
+                return Err(no_room());
+            }
+            raw.extend_from_slice(&chunk);
+        }
+        let coding =
+            Coding::of(header_text(&call.head, header::CONTENT_ENCODING), &raw).map_err(|refusal| refused(refusal, bytes_max))?;
+        Ok(Held { raw, coding, bytes_max, share })
+    }
+
+    /// The decoded body; takes milliseconds for a large one, so not on an async thread.
+    pub fn decoded(self) -> Result<(Vec<u8>, BodyShare), Answer> {
+        let Held { raw, coding, bytes_max, mut share } = self;
+        let decoded = decode(raw, coding, bytes_max, &mut |bytes| share.grow_to(bytes));
+        decoded.map(|body| (body, share)).map_err(|refusal| refused(refusal, bytes_max))
+    }
+}
+
+fn refused(refusal: Refusal, bytes_max: usize) -> Answer {
+    match refusal {
+        Refusal::UnknownCoding => {
+            let sentence = "this Content-Encoding is not understood; send gzip, zstd or the plain body";
+            Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence).with(header::ACCEPT_ENCODING, "gzip, zstd")
+        }
+        Refusal::TooLarge => too_large(bytes_max),
+        Refusal::Broken => Answer::bad_request("the compressed body is damaged, cut off or followed by something else"),
+        Refusal::Busy => no_room(),
+    }
+}
+
+fn too_large(bytes_max: usize) -> Answer {
+    let sentence = format!(
+        "the body is larger than {} KiB decoded, or packed beyond {}:1; send smaller bodies, or a whole log with `hubtally import`",
+        bytes_max / 1024,
+        limits::RATIO_MAX
+    );
+    Answer::error(StatusCode::PAYLOAD_TOO_LARGE, &sentence).with(header::CONNECTION, "close")
+}
+
+fn no_room() -> Answer {
+    let sentence = "too many bodies are being received at once; nothing of this one was kept, send it again";
+    Answer::retry(StatusCode::TOO_MANY_REQUESTS, 1, sentence).with(header::CONNECTION, "close")
+}

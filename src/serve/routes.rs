@@ -1,0 +1,145 @@
+//! Every route, declared once: method, path, who may use it, and what answers.
+
+use hyper::Method;
+
+use Access::{Admin, Credential, Open, Public};
+
+/// What answers a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Alive,
+    Ready,
+    Stats,
+    Recent,
+    Trending,
+    Like,
+    Unlike,
+    Breakdown,
+    PushEvents,
+    Import,
+    PutRepos,
+    Totals,
+    Series,
+    Uniques,
+    Deliveries,
+    Retract,
+    Tokens,
+    CreateToken,
+    RevokeToken,
+    Verify,
+    Rebuild,
+    Welcome,
+    ClaimAdmin,
+    Hub,
+    Style,
+    Icon,
+}
+
+/// Who may use a route. What of it they see, the handler decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, from any website: figures of public repos.
+    Public,
+    /// Everybody, but not through another website's scripts.
+    Open,
+    /// Holders of any credential; the handler looks at which.
+    Credential,
+    /// Administrators.
+    Admin,
+}
+
+/// One route. `{x}` stands for one segment, `{x}s` for one that ends in `s`.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    pub endpoint: Endpoint,
+}
+
+const fn get(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
+    Route { method: Method::GET, path, access, endpoint }
+}
+
+const fn head(path: &'static str, endpoint: Endpoint) -> Route {
+    Route { method: Method::HEAD, path, access: Open, endpoint }
+}
+
+const fn post(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
+    Route { method: Method::POST, path, access, endpoint }
+}
+
+const fn delete(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
+    Route { method: Method::DELETE, path, access, endpoint }
+}
+
+/// The routes; of two that match, the first wins. Figures answer GET alone, as the seeds' server does; what probes and
+/// browsers ask for answers HEAD too.
+pub const ROUTES: &[Route] = &[
+    get("/{type}s/{namespace}/{name}/stats", Public, Endpoint::Stats),
+    get("/api/{type}s/{namespace}/{name}/stats", Public, Endpoint::Stats),
+    get("/api/{type}s/{name}/stats", Public, Endpoint::Stats),
+    get("/{type}s/{name}/stats", Public, Endpoint::Stats),
+    get("/api/{type}s/{namespace}/{name}/stats/recent", Public, Endpoint::Recent),
+    get("/api/{type}s/{name}/stats/recent", Public, Endpoint::Recent),
+    get("/{type}s/{namespace}/{name}/stats/recent", Public, Endpoint::Recent),
+    get("/{type}s/{name}/stats/recent", Public, Endpoint::Recent),
+    get("/api/trending", Public, Endpoint::Trending),
+    post("/api/{type}s/{namespace}/{name}/like", Credential, Endpoint::Like),
+    post("/api/{type}s/{name}/like", Credential, Endpoint::Like),
+    post("/{type}s/{namespace}/{name}/like", Credential, Endpoint::Like),
+    post("/{type}s/{name}/like", Credential, Endpoint::Like),
+    delete("/api/{type}s/{namespace}/{name}/like", Credential, Endpoint::Unlike),
+    delete("/api/{type}s/{name}/like", Credential, Endpoint::Unlike),
+    delete("/{type}s/{namespace}/{name}/like", Credential, Endpoint::Unlike),
+    delete("/{type}s/{name}/like", Credential, Endpoint::Unlike),
+    get("/organizations/{org}/settings/publisher-analytics/download-breakdown", Credential, Endpoint::Breakdown),
+    post("/api/v1/events", Credential, Endpoint::PushEvents),
+    post("/api/v1/import", Credential, Endpoint::Import),
+    Route { method: Method::PUT, path: "/api/v1/repos", access: Admin, endpoint: Endpoint::PutRepos },
+    get("/api/v1/hub/totals", Public, Endpoint::Totals),
+    get("/api/v1/hub/series", Public, Endpoint::Series),
+    get("/api/v1/hub/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/types/{type}/totals", Public, Endpoint::Totals),
+    get("/api/v1/types/{type}/series", Public, Endpoint::Series),
+    get("/api/v1/types/{type}/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/orgs/{org}/totals", Public, Endpoint::Totals),
+    get("/api/v1/orgs/{org}/series", Public, Endpoint::Series),
+    get("/api/v1/orgs/{org}/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/repos/{type}/{namespace}/{name}/totals", Public, Endpoint::Totals),
+    get("/api/v1/repos/{type}/{namespace}/{name}/series", Public, Endpoint::Series),
+    get("/api/v1/repos/{type}/{namespace}/{name}/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/repos/{type}/{name}/totals", Public, Endpoint::Totals),
+    get("/api/v1/repos/{type}/{name}/series", Public, Endpoint::Series),
+    get("/api/v1/repos/{type}/{name}/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/deliveries", Admin, Endpoint::Deliveries),
+    delete("/api/v1/deliveries/{serial}", Admin, Endpoint::Retract),
+    get("/api/v1/tokens", Admin, Endpoint::Tokens),
+    post("/api/v1/tokens", Admin, Endpoint::CreateToken),
+    delete("/api/v1/tokens/{id}", Admin, Endpoint::RevokeToken),
+    post("/api/v1/verify", Admin, Endpoint::Verify),
+    post("/api/v1/rebuild", Admin, Endpoint::Rebuild),
+    get("/", Open, Endpoint::Hub),
+    head("/", Endpoint::Hub),
+    get("/welcome", Open, Endpoint::Welcome),
+    head("/welcome", Endpoint::Welcome),
+    post("/welcome", Open, Endpoint::ClaimAdmin),
+    get("/style.css", Open, Endpoint::Style),
+    get("/favicon.svg", Open, Endpoint::Icon),
+    get("/favicon.ico", Open, Endpoint::Icon),
+    get("/healthz", Open, Endpoint::Alive),
+    head("/healthz", Endpoint::Alive),
+    get("/readyz", Open, Endpoint::Ready),
+    head("/readyz", Endpoint::Ready),
+];
+
+impl Endpoint {
+    /// Whether the answer is a figure that stays the same until something is published or the day changes.
+    #[must_use]
+    pub fn has_tag(self) -> bool {
+        matches!(
+            self,
+            Endpoint::Stats | Endpoint::Recent | Endpoint::Trending | Endpoint::Totals | Endpoint::Series | Endpoint::Uniques
+        )
+    }
+}
