@@ -440,6 +440,9 @@ impl Publication<'_> {
         for of_repo in changes.chunk_by(|a, b| a.0 == b.0) {
             let Some((repo, ..)) = of_repo.first() else { continue };
             let mut head = histories.head(*repo)?;
+            if head.years.is_empty() && self.sets.counted.contains(*repo) {
+                return Err(damaged("repo_heads", repo.0, "the value is missing"));
+            }
             let mut years: Vec<(u16, RepoYear)> = Vec::new();
             for (_, day, of_day) in of_repo {
                 let year = day.year();

@@ -8,7 +8,7 @@ use super::publish::{Publishing, fold_day};
 use crate::block::Wanted;
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{DayChunk, RepoDay, decode_edges};
-use crate::store::{self, BlockIter, DayManifest, Read, ReadTxn, StoreError, Table};
+use crate::store::{self, BlockIter, DayManifest, ReadTxn, StoreError, Table};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,11 +39,7 @@ impl Engine {
         let mut report = VerifyReport::default();
         for table in Table::ALL {
             progress(&format!("checking table {}", table.name()));
-            let scanned = txn.scan(*table, &[], &mut |_, _| {
-                report.checked_values += 1;
-                Ok(true)
-            });
-            report.note(scanned);
+            report.checked_values += report.note(store::check_table(&txn, *table)).unwrap_or(0);
         }
         let Some(manifests) = report.note(store::manifests(&txn)) else { return Ok(report) };
         for (day, manifest) in &manifests {

@@ -56,7 +56,7 @@ impl View<'_> {
             return Ok(hidden);
         }
         for repo in self.published.sets.kinds.iter().flat_map(|set| set.iter()) {
-            if among(repo) && !self.is_public(repo) && !self.sees(repo, caller)? {
+            if among(repo) && !self.sees(repo, caller)? {
                 hidden.insert(repo);
             }
         }

@@ -12,6 +12,7 @@ use redb::{Database, Durability};
 use super::StoreError;
 use super::codec::{get_record, put_record};
 use super::records::{CountersRecord, FormatRecord};
+use super::sums::check_at_start;
 use super::table::{Read, ReadTxn, Table, WriteTxn};
 use crate::model::Millis;
 
@@ -63,6 +64,7 @@ impl Store {
         };
         let store = Store { place, database: RwLock::new(Some(database)), secret };
         store.check_format(fingerprint(&store.secret), now)?;
+        check_at_start(&store.read()?)?;
         Ok(store)
     }
 
@@ -98,7 +100,7 @@ impl Store {
         let mut txn = database.begin_write()?;
         txn.set_durability(Durability::Immediate)?;
         txn.set_quick_repair(true);
-        Ok(WriteTxn::new(txn))
+        WriteTxn::new(txn)
     }
 
     /// Replaces the database after a failure: redb refuses writes until then.
@@ -119,6 +121,11 @@ impl Store {
             Table::ALL.iter().try_for_each(|table| txn.open(*table).map(drop))?;
             let known = get_record(&txn, Table::Meta, FORMAT_KEY)?;
             if known.is_none() {
+                for table in Table::ALL {
+                    if let Some(key) = txn.last_key(*table)? {
+                        return Err(StoreError::damaged(table.name(), &key, "the store does not say what format it has"));
+                    }
+                }
                 let record = FormatRecord { format: FORMAT_VERSION, key_fingerprint, created_ms: now.0 };
                 put_record(&txn, Table::Meta, FORMAT_KEY, &record)?;
                 txn.commit()?;

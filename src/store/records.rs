@@ -19,6 +19,12 @@ pub struct CountersRecord {
     pub segment: u64,
 }
 
+/// `meta/sums`: of each table its name, how many values it has, and the wrapping sum of their checksums.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct SumsRecord {
+    pub tables: Vec<(String, u64, u64)>,
+}
+
 /// A source and its settings; an absent setting follows from the formats that arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct SourceRecord {

@@ -17,7 +17,7 @@ use hubtally::store::{Read, ReadTxn, Store, Table};
 
 use crate::oracle::{Delivery, Kind, Oracle, Random, Repo, Shape, World, date};
 
-fn number(variable: &str, default: u64) -> u64 {
+pub fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
@@ -46,7 +46,7 @@ fn for_worlds(what: &str, test: impl Fn(u64) + Sync) {
     });
 }
 
-fn noon(day: u64) -> Millis {
+pub fn noon(day: u64) -> Millis {
     Millis(i64::try_from(day * 86_400_000 + 43_200_000).unwrap())
 }
 
@@ -54,11 +54,11 @@ fn day(day: u64) -> Day {
     Day(u16::try_from(day).unwrap())
 }
 
-fn open(place: Place, today: u64) -> Arc<Engine> {
+pub fn open(place: Place, today: u64) -> Arc<Engine> {
     Engine::open(&OpenOptions { place, default_public: false, frozen_now: Some(noon(today)) }).unwrap()
 }
 
-fn configure(engine: &Engine, world: &World) {
+pub fn configure(engine: &Engine, world: &World) {
     for (name, source) in &world.sources {
         let given = GivenSettings {
             redirects: Some(if source.settings.redirects_ignore { Redirects::Ignore } else { Redirects::Handoff }),
@@ -78,7 +78,7 @@ fn format_of(shape: Shape) -> Format {
 }
 
 /// Hands one delivery over and checks its receipt as far as the laws say.
-fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Receipt {
+pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Receipt {
     let delivery: &Delivery = &world.deliveries[index];
     let (shape, bytes) = world.render(index);
     let source = SourceName::parse(&delivery.source).unwrap();
@@ -111,12 +111,12 @@ fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Receipt {
     receipt
 }
 
-fn key((kind, id): &Repo) -> RepoKey {
+pub fn key((kind, id): &Repo) -> RepoKey {
     RepoKey { kind: RepoKind::from_word(kind).unwrap(), name: RepoName::parse(id).unwrap() }
 }
 
 /// The product's numbers in the oracle's table.
-fn table(engine: &Engine, oracle: &Oracle) -> String {
+pub fn table(engine: &Engine, oracle: &Oracle) -> String {
     let view = View::of(engine).unwrap();
     let admin = Caller::admin();
     let range = DayRange { first: Day(0), last: day(oracle.today) };

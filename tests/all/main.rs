@@ -4,11 +4,15 @@
 // Helpers of tests are tests too, and what they print is for whoever reads the test's output.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod blocks;
 mod command_line;
 mod crash;
+mod damage;
+mod formats;
 mod generate;
 mod hub;
 mod laws;
+mod layering;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
@@ -16,3 +20,4 @@ mod reading;
 mod seeds;
 mod server;
 mod serving;
+mod views;
