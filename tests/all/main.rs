@@ -17,6 +17,7 @@ mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod reading;
+mod review;
 mod seeds;
 mod server;
 mod serving;

@@ -1,0 +1,121 @@
+//! What a strict review found: each test is one law or promise that broke once.
+
+#![allow(dead_code, unused_imports)] // Its tests come and go one by one.
+
+use std::fmt::Write as _;
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing};
+use hubtally::model::{Caller, Day, DayRange, Millis, OrgName, Receipt, RepoKey, RepoKind, RepoName, SourceName};
+use hubtally::query::{Interval, Scope, View};
+use hubtally::store::{self, Read, Store, Table};
+
+const TODAY: &str = "2026-11-20T12:00:00Z";
+
+fn open_at(place: Place, now: &str) -> Arc<Engine> {
+    let now = Millis::parse_rfc3339(now);
+    Engine::open(&OpenOptions { place, default_public: false, frozen_now: now }).unwrap()
+}
+
+fn open(place: Place) -> Arc<Engine> {
+    open_at(place, TODAY)
+}
+
+fn source(name: &str) -> SourceName {
+    SourceName::parse(name).unwrap()
+}
+
+fn model(name: &str) -> RepoKey {
+    RepoKey { kind: RepoKind::Model, name: RepoName::parse(name).unwrap() }
+}
+
+fn push_to(engine: &Engine, to: &str, body: &str, key: Option<&str>) -> Receipt {
+    let push = Push {
+        source: source(to),
+        body: body.as_bytes().to_vec(),
+        content: PushContent::Json,
+        idempotency_key: key.map(str::to_owned),
+    };
+    engine.push(push).unwrap()
+}
+
+fn options(to: &str) -> ImportOptions {
+    ImportOptions {
+        source: source(to),
+        name: "log".to_owned(),
+        format: None,
+        redirects: None,
+        head_redirect: None,
+        knows_users: None,
+        as_new: false,
+    }
+}
+
+fn import(engine: &Engine, to: &str, text: &str) -> Receipt {
+    engine.import(Box::new(Cursor::new(text.to_owned().into_bytes())), &options(to), &|_| {}).unwrap()
+}
+
+fn event(ts: &str, repo: &str, who: &str) -> String {
+    format!("{{\"ts\":\"{ts}\",\"repo\":\"{repo}\",{who},\"status\":200}}\n")
+}
+
+fn total(engine: &Engine, repo: &str) -> Option<u64> {
+    let view = View::of(engine).unwrap();
+    let number = view.repo(&model(repo), &Caller::admin()).unwrap()?;
+    Some(view.totals(number).unwrap().downloads.0)
+}
+
+fn is_public(engine: &Engine, repo: &str) -> bool {
+    View::of(engine).unwrap().repo(&model(repo), &Caller::public()).unwrap().is_some()
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for name in ["hubtally.redb", "secret.key"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+fn fingerprint(secret: &[u8; 32]) -> [u8; 32] {
+    hubtally::identify::IdentityKey::new(secret).fingerprint()
+}
+
+const COMBINED: &str = "203.0.113.77 - - [19/Nov/2026:10:00:00 +0000] \"GET /org/m/resolve/main/a.bin HTTP/1.1\" 200 10 \"-\" \"SecretAgent/1.0 (session 4711)\"\n";
+
+/// More rows of one day than are committed together, then some of the next day.
+fn long_log(first_day_rows: usize) -> String {
+    let mut text = String::from("ts,repo,user,status\n");
+    for i in 0..first_day_rows {
+        writeln!(text, "2026-11-17T10:00:00Z,org/m,u{i},200").unwrap();
+    }
+    for i in 0..1_000 {
+        writeln!(text, "2026-11-19T10:00:00Z,org/m,v{i},200").unwrap();
+    }
+    text
+}
+
+fn a_piece_is_in(engine: &Engine) -> Option<u32> {
+    let deliveries = engine.deliveries().unwrap();
+    deliveries.iter().find(|delivery| delivery.state == "partial" && delivery.lines > 0).map(|d| d.delivery.parse().unwrap())
+}
+
+/// Not a law: prints what a push costs on a repo that had many downloads today.
+/// Not a law: prints what series over many days cost.
+/// Not a law: prints what one event of a day to come costs all public questions.
+
+#[test]
+fn the_first_line_of_a_log_never_reaches_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let engine = open(Place::Folder(data.clone()));
+    import(&engine, "s", COMBINED);
+    engine.stop();
+    drop(engine);
+    let bytes = std::fs::read(data.join("hubtally.redb")).unwrap();
+    let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    assert!(!holds(b"203.0.113.77"), "a raw address lies on the disk");
+    assert!(!holds(b"session 4711"), "a raw agent lies on the disk");
+}
