@@ -84,7 +84,8 @@ impl Writer {
         let views = store::view_state(&txn)?;
         if views.version != VIEW_VERSION || views.settings_checksum != self.settings_checksum() {
             drop(txn);
-            return self.rebuild();
+            // What a crash left unpublished counts now, as below.
+            return self.rebuild_with(Publishing::All);
         }
         let mut dirty = BTreeSet::new();
         let known: BTreeMap<Day, DayViewRecord> = store::day_views(&txn)?.into_iter().collect();
@@ -136,6 +137,10 @@ impl Writer {
 
     /// Throws all views away and builds them anew.
     pub(super) fn rebuild(&mut self) -> Result<(), EngineError> {
+        self.rebuild_with(Publishing::Pushes)
+    }
+
+    fn rebuild_with(&mut self, publishing: Publishing) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
         store::clear_views(&txn)?;
         let mut sets = RepoSets::default();
@@ -147,7 +152,7 @@ impl Writer {
         }
         let days = store::manifests(&txn)?.into_iter().map(|(day, _)| day).collect();
         let views = ViewStateRecord { version: VIEW_VERSION, ..ViewStateRecord::default() };
-        self.publish_in(txn, views, sets, days, Publishing::Pushes, |_, _, _| Ok(())).map(drop)
+        self.publish_in(txn, views, sets, days, publishing, |_, _, _| Ok(())).map(drop)
     }
 
     fn publish_in(

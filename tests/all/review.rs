@@ -119,3 +119,28 @@ fn the_first_line_of_a_log_never_reaches_the_disk() {
     assert!(!holds(b"203.0.113.77"), "a raw address lies on the disk");
     assert!(!holds(b"session 4711"), "a raw agent lies on the disk");
 }
+
+#[test]
+fn a_first_import_that_is_killed_between_its_pieces_is_completed_by_importing_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    let log = long_log(450_000);
+    let engine = open(Place::Folder(data.clone()));
+    let copied = AtomicBool::new(false);
+    let progress = |_| {
+        if !copied.load(Ordering::Relaxed) && a_piece_is_in(&engine).is_some() {
+            // Nobody writes while this runs: this is what a kill would leave.
+            copy_folder(&data, &copy);
+            copied.store(true, Ordering::Relaxed);
+        }
+    };
+    engine.import(Box::new(Cursor::new(log.clone().into_bytes())), &options("s"), &progress).unwrap();
+    assert!(copied.load(Ordering::Relaxed));
+    assert_eq!(total(&engine, "org/m"), Some(451_000));
+    drop(engine);
+
+    let engine = open(Place::Folder(copy));
+    assert!(total(&engine, "org/m").unwrap_or(0) >= 400_000, "what was committed counts after the restart: {:?}", total(&engine, "org/m"));
+    import(&engine, "s", &log);
+    assert_eq!(total(&engine, "org/m"), Some(451_000));
+}
