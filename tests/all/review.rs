@@ -140,7 +140,11 @@ fn a_first_import_that_is_killed_between_its_pieces_is_completed_by_importing_ag
     drop(engine);
 
     let engine = open(Place::Folder(copy));
-    assert!(total(&engine, "org/m").unwrap_or(0) >= 400_000, "what was committed counts after the restart: {:?}", total(&engine, "org/m"));
+    assert!(
+        total(&engine, "org/m").unwrap_or(0) >= 400_000,
+        "what was committed counts after the restart: {:?}",
+        total(&engine, "org/m")
+    );
     import(&engine, "s", &log);
     assert_eq!(total(&engine, "org/m"), Some(451_000));
 }
