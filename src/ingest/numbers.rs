@@ -5,17 +5,22 @@ use crate::model::DownloaderHash;
 use crate::rollup::{DayFold, DictionaryChunk, DownloaderNumber, Numbering, RUN_CHUNK_ENTRIES, encode_run_chunk};
 use crate::store::{self, RunRecord, StoreError, ViewStateRecord, WriteTxn};
 
+/// Hashes of many days are thinned out when there are so many, and again whenever they have doubled.
+const DEDUP_AT: usize = 1 << 20;
+
 /// So many runs of one tier become one.
 const RUN_FAN_IN: usize = 8;
 
 /// Numbers the downloaders of folded days; new ones become a run of their own.
 pub fn number(txn: &WriteTxn, views: &mut ViewStateRecord, folds: &[DayFold]) -> Result<Numbering, StoreError> {
     let mut wanted: Vec<DownloaderHash> = Vec::new();
+    let mut dedup_at = DEDUP_AT;
     for fold in folds {
         wanted.extend_from_slice(&fold.downloaders);
-        if wanted.len() > 1 << 20 {
+        if wanted.len() > dedup_at {
             wanted.sort_unstable();
             wanted.dedup();
+            dedup_at = DEDUP_AT.max(2 * wanted.len());
         }
     }
     let mut numbering = Numbering::wanting(wanted);
