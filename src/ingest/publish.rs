@@ -96,16 +96,17 @@ impl Writer {
         let sets = store::repo_sets(&txn)?;
         let last_day = store::last_day_view(&txn)?;
         drop(txn);
-        {
-            let mut published = self.lock()?;
-            published.live = Live::over(DownloaderNumber(views.next_number));
-            published.views = views;
-            published.sets = sets;
-            published.last_day = last_day;
-        }
         if !dirty.is_empty() {
-            self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
+            // After a failure the overlay answers until the views hold all it holds, however often that fails.
+            let txn = self.shared.store.write()?;
+            return self.publish_in(txn, views, sets, dirty, Publishing::All, |_, _, _| Ok(())).map(drop);
         }
+        let mut published = self.lock()?;
+        published.live = Live::over(DownloaderNumber(views.next_number));
+        published.views = views;
+        published.sets = sets;
+        published.last_day = last_day;
+        drop(published);
         self.shared.advance();
         Ok(())
     }

@@ -105,6 +105,21 @@ fn a_piece_is_in(engine: &Engine) -> Option<u32> {
 /// Not a law: prints what a push costs on a repo that had many downloads today.
 /// Not a law: prints what series over many days cost.
 /// Not a law: prints what one event of a day to come costs all public questions.
+/// One request over a connection of its own; gives status and body.
+fn http(address: &str, method: &str, path: &str, token: &str, body: &str) -> (u16, String) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/x-ndjson\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
 
 #[test]
 fn the_first_line_of_a_log_never_reaches_the_disk() {
@@ -147,4 +162,61 @@ fn a_first_import_that_is_killed_between_its_pieces_is_completed_by_importing_ag
     );
     import(&engine, "s", &log);
     assert_eq!(total(&engine, "org/m"), Some(451_000));
+}
+
+#[test]
+fn a_full_disk_takes_nothing_out_of_the_answers_and_heals_by_itself() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let engine = open(Place::Folder(data.clone()));
+    let token = engine.create_token(&hubtally::model::Role::Admin, "", None).unwrap();
+    drop(engine);
+    // A file-size limit is a full disk for one process; the signal that comes with it must be ignored.
+    let serve = format!(
+        "trap '' XFSZ; exec {} serve --data {} --listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_hubtally"),
+        data.display()
+    );
+    let spawned = Command::new("bash").args(["-c", &serve]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut server) = spawned else { return };
+    let pid = server.id().to_string();
+    let limit = |bytes: &str| {
+        Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:unlimited")]).status().is_ok_and(|s| s.success())
+    };
+    let possible = limit("unlimited");
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let push = |n: u32| {
+        let body = event("2026-11-19T10:00:00Z", "org/m", &format!("\"user\":\"u{n}\""));
+        http(&address, "POST", "/api/v1/events?source=s", &token, &body).0
+    };
+    let downloads = || {
+        let (_, body) = http(&address, "GET", "/api/v1/repos/model/org/m/totals", &token, "");
+        serde_json::from_str::<serde_json::Value>(&body).unwrap()["downloads"].as_u64().unwrap()
+    };
+    let mut outcome = Vec::new();
+    if possible {
+        assert_eq!(push(1), 200);
+        http(&address, "POST", "/api/v1/verify", &token, "");
+        assert_eq!(push(2), 200);
+        limit("4096");
+        for n in 3..6 {
+            outcome.push((u64::from(push(n)), downloads()));
+        }
+        limit("unlimited");
+        let started = std::time::Instant::now();
+        let ready = || http(&address, "GET", "/readyz", &token, "").0 == 200;
+        while !ready() && started.elapsed().as_secs() < 5 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        outcome.push((if ready() { 1 } else { 0 }, downloads()));
+    }
+    let _ = server.kill();
+    let _ = server.wait();
+    if possible {
+        assert_eq!(outcome, [(507, 2), (507, 2), (507, 2), (1, 2)], "pushes (status, downloads), then (ready, downloads)");
+    }
 }
