@@ -220,3 +220,24 @@ fn a_full_disk_takes_nothing_out_of_the_answers_and_heals_by_itself() {
         assert_eq!(outcome, [(507, 2), (507, 2), (507, 2), (1, 2)], "pushes (status, downloads), then (ready, downloads)");
     }
 }
+
+#[test]
+fn a_document_that_is_taken_back_while_it_comes_in_stays_away() {
+    let engine = open(Place::Memory);
+    let taken = AtomicBool::new(false);
+    let progress = |_| {
+        if !taken.load(Ordering::Relaxed)
+            && let Some(serial) = a_piece_is_in(&engine)
+        {
+            engine.retract(serial).unwrap();
+            taken.store(true, Ordering::Relaxed);
+        }
+    };
+    let log = long_log(450_000);
+    let outcome = engine.import(Box::new(Cursor::new(log.into_bytes())), &options("s"), &progress);
+    assert!(taken.load(Ordering::Relaxed));
+    let state = engine.deliveries().unwrap()[0].state.clone();
+    let total = total(&engine, "org/m").unwrap_or(0);
+    // Either all of it is away, or all of it is there: never a part that claims to be complete.
+    assert!(state == "retracted" && total == 0, "{state}, {total} downloads, {outcome:?}");
+}
