@@ -457,6 +457,10 @@ impl Writer {
 fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<Result<Receipt, PushError>>, StoreError> {
     let Some(key) = &job.idempotency_key else { return Ok(None) };
     let Some(known) = store::get_body(txn, source, key)? else { return Ok(None) };
+    let delivery = store::get_delivery(txn, DeliveryId(known.delivery))?;
+    if delivery.is_some_and(|delivery| delivery.state == DeliveryState::Retracted) {
+        return Ok(None);
+    }
     if known.body_hash != job.body_hash {
         return Ok(Some(Err(PushError::KeyReused)));
     }

@@ -241,3 +241,14 @@ fn a_document_that_is_taken_back_while_it_comes_in_stays_away() {
     // Either all of it is away, or all of it is there: never a part that claims to be complete.
     assert!(state == "retracted" && total == 0, "{state}, {total} downloads, {outcome:?}");
 }
+
+#[test]
+fn a_push_that_was_taken_back_can_be_sent_again_under_its_key() {
+    let engine = open(Place::Memory);
+    let body = event("2026-11-20T10:00:00Z", "org/m", "\"user\":\"ann\"");
+    let receipt = push_to(&engine, "s", &body, Some("key"));
+    engine.retract(receipt.delivery.parse().unwrap()).unwrap();
+    assert_eq!(total(&engine, "org/m"), None);
+    let again = push_to(&engine, "s", &body, Some("key"));
+    assert_eq!(total(&engine, "org/m"), Some(1), "{again:?}");
+}
