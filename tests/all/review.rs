@@ -252,3 +252,19 @@ fn a_push_that_was_taken_back_can_be_sent_again_under_its_key() {
     let again = push_to(&engine, "s", &body, Some("key"));
     assert_eq!(total(&engine, "org/m"), Some(1), "{again:?}");
 }
+
+#[test]
+fn a_document_is_still_known_after_its_unterminated_last_line_was_ended() {
+    let engine = open(Place::Memory);
+    let (a, b, c) = (
+        event("2026-11-19T10:00:00Z", "org/m", "\"user\":\"a\""),
+        event("2026-11-19T10:00:01Z", "org/m", "\"user\":\"b\""),
+        event("2026-11-19T10:00:02Z", "org/m", "\"user\":\"c\""),
+    );
+    let first = import(&engine, "s", format!("{a}{b}").trim_end());
+    let grown = import(&engine, "s", &format!("{a}{b}{c}"));
+    assert_eq!((&grown.delivery, grown.accepted), (&first.delivery, 1));
+    let again = import(&engine, "s", &format!("{a}{b}{c}"));
+    assert_eq!((&again.delivery, again.accepted), (&first.delivery, 0));
+    assert_eq!(engine.deliveries().unwrap().len(), 1);
+}
