@@ -268,3 +268,26 @@ fn a_document_is_still_known_after_its_unterminated_last_line_was_ended() {
     assert_eq!((&again.delivery, again.accepted), (&first.delivery, 0));
     assert_eq!(engine.deliveries().unwrap().len(), 1);
 }
+
+#[test]
+fn a_check_finds_nothing_wrong_while_events_come_in() {
+    let engine = open(Place::Memory);
+    let done = AtomicBool::new(false);
+    let findings = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut i = 0;
+            while !done.load(Ordering::Relaxed) {
+                i += 1;
+                push_to(&engine, "s", &event("2026-11-20T10:00:00Z", "org/m", &format!("\"user\":\"u{i}\"")), None);
+            }
+        });
+        let mut findings = Vec::new();
+        for _ in 0..100 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            findings.extend(engine.verify(&|_| {}).unwrap().findings);
+        }
+        done.store(true, Ordering::Relaxed);
+        findings
+    });
+    assert_eq!(findings, Vec::<String>::new());
+}
