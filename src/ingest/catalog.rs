@@ -72,10 +72,15 @@ impl Writer {
         change: impl FnOnce(&mut store::SourceRecord),
     ) -> Result<(SourceId, bool), StoreError> {
         let known = self.sources.iter().position(|source| source.record.name == name.as_str());
-        let mut entry = known.and_then(|at| self.sources.get(at).cloned()).unwrap_or_else(|| SourceEntry {
-            id: SourceId(u16::try_from(self.sources.len()).unwrap_or(u16::MAX)),
-            record: store::SourceRecord { name: name.as_str().to_owned(), ..store::SourceRecord::default() },
-        });
+        let mut entry = match known.and_then(|at| self.sources.get(at).cloned()) {
+            Some(entry) => entry,
+            None => {
+                let too_many = || StoreError::Unusable("there are 65,536 sources already: use one of them".to_owned());
+                let id = SourceId(u16::try_from(self.sources.len()).map_err(|_| too_many())?);
+                let record = store::SourceRecord { name: name.as_str().to_owned(), ..store::SourceRecord::default() };
+                SourceEntry { id, record }
+            }
+        };
         let before = entry.clone();
         if let Some(bit) = format.and_then(|format| Format::ALL.iter().position(|known| *known == format)) {
             entry.record.formats |= 1 << bit;

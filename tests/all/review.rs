@@ -291,3 +291,26 @@ fn a_check_finds_nothing_wrong_while_events_come_in() {
     });
     assert_eq!(findings, Vec::<String>::new());
 }
+
+#[test]
+fn two_sources_never_share_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().join("data"));
+    drop(open(place.clone()));
+    let store = Store::open(place.clone(), fingerprint, Millis(0)).unwrap();
+    let txn = store.write().unwrap();
+    for id in 0..=u16::MAX {
+        let record = store::SourceRecord { name: format!("s{id}"), ..store::SourceRecord::default() };
+        store::put_source(&txn, &store::SourceEntry { id: hubtally::model::SourceId(id), record }).unwrap();
+    }
+    txn.commit().unwrap();
+    drop(store);
+    let engine = open(place.clone());
+    let body = event("2026-11-20T10:00:00Z", "org/m", "\"user\":\"ann\"").into_bytes();
+    let push = Push { source: source("one-more"), body, content: PushContent::Json, idempotency_key: None };
+    assert!(engine.push(push).is_err());
+    drop(engine);
+    let store = Store::open(place, fingerprint, Millis(0)).unwrap();
+    let last = store::read_sources(&store.read().unwrap()).unwrap().pop().unwrap();
+    assert_eq!(last.record.name, "s65535", "the last source was overwritten");
+}
