@@ -90,12 +90,19 @@ impl Writer {
             return Ok((entry.id, false));
         }
         store::put_source(txn, &entry)?;
+        let checksum_before = self.settings_checksum();
         let (id, recount) = (entry.id, known.is_some() && before.record.formats != 0 && entry.settings() != before.settings());
         match known.and_then(|at| self.sources.get_mut(at)) {
             Some(place) => *place = entry,
             None => self.sources.push(entry),
         }
         self.refresh_settings();
+        // No event was counted under other settings, so the views stay right; else the next start would build them anew.
+        let mut views = store::view_state(txn)?;
+        if !recount && views.settings_checksum == checksum_before {
+            views.settings_checksum = self.settings_checksum();
+            store::put_view_state(txn, &views)?;
+        }
         Ok((id, recount))
     }
 

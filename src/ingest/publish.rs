@@ -69,7 +69,7 @@ impl Writer {
         *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(settings));
     }
 
-    fn settings_checksum(&self) -> u64 {
+    pub(super) fn settings_checksum(&self) -> u64 {
         let bytes: Vec<u8> = self.sources.iter().flat_map(|source| settings_bytes(source.settings())).collect();
         xxh3_64(&bytes)
     }

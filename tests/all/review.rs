@@ -314,3 +314,20 @@ fn two_sources_never_share_a_number() {
     let last = store::read_sources(&store.read().unwrap()).unwrap().pop().unwrap();
     assert_eq!(last.record.name, "s65535", "the last source was overwritten");
 }
+
+#[test]
+fn a_source_that_is_new_makes_no_start_count_everything_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().join("data"));
+    let engine = open(place.clone());
+    for name in ["a", "b"] {
+        push_to(&engine, "s", &event("2026-11-19T10:00:00Z", "org/m", &format!("\"user\":\"{name}\"")), None);
+        engine.verify(&|_| {}).unwrap();
+    }
+    push_to(&engine, "another", &event("2026-11-20T10:00:00Z", "org/m", "\"user\":\"c\""), None);
+    drop(engine);
+    drop(open(place.clone()));
+    let store = Store::open(place, fingerprint, Millis(0)).unwrap();
+    let runs = store::view_state(&store.read().unwrap()).unwrap().runs.len();
+    assert_eq!(runs, 3, "the dictionary was built anew");
+}
