@@ -222,8 +222,8 @@ pub struct DayViewRecord {
     pub covers: u64,
     /// First repo and checksum of each chunk.
     pub chunks: Vec<(u32, u64)>,
-    /// Repo and bytes of each set that lies apart.
-    pub sets: Vec<(u32, u32)>,
+    /// Repo and bytes of each set that lies apart, and the checksum of its bytes.
+    pub sets: Vec<(u32, u32, u64)>,
     pub tail_bytes: u32,
     /// Of the tail's bytes.
     pub tail_checksum: u64,

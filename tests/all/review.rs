@@ -331,3 +331,37 @@ fn a_source_that_is_new_makes_no_start_count_everything_anew() {
     let runs = store::view_state(&store.read().unwrap()).unwrap().runs.len();
     assert_eq!(runs, 3, "the dictionary was built anew");
 }
+
+#[test]
+fn a_stale_downloader_set_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().join("data"));
+    let engine = open(place.clone());
+    let mut log = String::from("ts,repo,user,status\n");
+    for day in [18, 19] {
+        for i in 0..3_000 {
+            writeln!(log, "2026-11-{day}T10:00:00Z,org/m,u{},200", i + day * 1_500).unwrap();
+        }
+    }
+    import(&engine, "s", &log);
+    drop(engine);
+    let store = Store::open(place.clone(), fingerprint, Millis(0)).unwrap();
+    // A lost write: the pieces of one day hold another valid set of the same length.
+    let sets = store.read().unwrap().with_prefix(Table::DaySets, &[]).unwrap();
+    let days: Vec<&[u8]> = sets.iter().map(|(key, _)| &key[..2]).collect();
+    let of_day = |day: &[u8]| sets.iter().filter(|(key, _)| &key[..2] == day).collect::<Vec<_>>();
+    let (one, two) = (of_day(days[0]), of_day(days[days.len() - 1]));
+    let lengths = |set: &[&(Vec<u8>, Vec<u8>)]| set.iter().map(|(_, value)| value.len()).collect::<Vec<_>>();
+    assert_eq!(lengths(&one), lengths(&two), "the test needs sets of one length");
+    let txn = store.write().unwrap();
+    for (from, to) in one.iter().zip(&two) {
+        txn.put(Table::DaySets, &to.0, &from.1).unwrap();
+    }
+    txn.commit().unwrap();
+    drop(store);
+    let engine = open(place);
+    let view = View::of(&engine).unwrap();
+    let range = DayRange { first: Day(0), last: view.today() };
+    let uniques = view.uniques(&Scope::Repo(model("org/m")), range, &Caller::admin());
+    assert!(uniques.is_err(), "4,500 downloaders, and {uniques:?} was served");
+}
