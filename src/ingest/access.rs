@@ -123,7 +123,7 @@ impl Engine {
     /// When the store fails.
     pub fn admin_link_key(&self) -> Result<Option<String>, EngineError> {
         let txn = self.shared.store.read()?;
-        if store::any_admin(&txn)? {
+        if store::any_admin(&txn, self.now())? {
             return Ok(None);
         }
         drop(txn);

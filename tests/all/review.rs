@@ -365,3 +365,12 @@ fn a_stale_downloader_set_is_noticed() {
     let uniques = view.uniques(&Scope::Repo(model("org/m")), range, &Caller::admin());
     assert!(uniques.is_err(), "4,500 downloaders, and {uniques:?} was served");
 }
+
+#[test]
+fn an_admin_whose_session_ran_out_gets_a_new_link() {
+    let engine = open(Place::Memory);
+    let link = engine.admin_link_key().unwrap().unwrap();
+    assert!(engine.claim_admin_link(&link).unwrap().is_some());
+    engine.freeze_clock(Millis::parse_rfc3339("2026-11-22T12:00:00Z").unwrap());
+    assert!(engine.admin_link_key().unwrap().is_some(), "nobody can sign in, and no start prints a link");
+}
