@@ -5,14 +5,26 @@ use crate::model::{Caller, Day, DayRange, OrgName, RepoKey, RepoNumber};
 use crate::store;
 
 impl View<'_> {
-    /// The number of a repo, if it exists and the caller may see it.
+    /// The number of a repo, if it exists and the caller may see it: of exactly this name, else of the only one that
+    /// differs in case alone. Hidden repos and names that were only probed do not stand in the way.
     ///
     /// # Errors
     /// When the store fails.
     pub fn repo(&self, repo: &RepoKey, caller: &Caller) -> Result<Option<RepoNumber>, QueryError> {
+<<<<<<< ours
         let Some(number) = store::find_repo(&self.txn, repo)? else { return Ok(None) };
         let visible = self.exists(number) && (self.is_public(number)? || caller.sees_private(repo.name.org()));
         Ok(visible.then_some(number))
+=======
+        let org = repo.name.org();
+        let visible = |number: &RepoNumber| self.exists(*number) && (self.is_public(*number) || caller.sees_private(org));
+        if let Some(number) = store::find_repo(&self.txn, repo)?.filter(visible) {
+            return Ok(Some(number));
+        }
+        let mut others = store::find_spellings(&self.txn, repo)?;
+        others.retain(visible);
+        Ok(if let [only] = others.as_slice() { Some(*only) } else { None })
+>>>>>>> theirs
     }
 
     /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.

@@ -374,3 +374,28 @@ fn an_admin_whose_session_ran_out_gets_a_new_link() {
     engine.freeze_clock(Millis::parse_rfc3339("2026-11-22T12:00:00Z").unwrap());
     assert!(engine.admin_link_key().unwrap().is_some(), "nobody can sign in, and no start prints a link");
 }
+
+#[test]
+fn a_hidden_repo_does_not_change_what_another_spelling_finds() {
+    for (hidden, private) in [(None, "missing"), (Some(true), "hidden")] {
+        let engine = open(Place::Memory);
+        push_to(&engine, "s", &event("2026-11-20T10:00:00Z", "Org/Model", "\"ip\":\"192.0.2.1\""), None);
+        if let Some(private) = hidden {
+            let repo = model("org/model");
+            let listing = RepoListing { repo, private: Some(private), likes: None, library: None, created_at: None };
+            engine.put_repos(vec![listing]).unwrap();
+        }
+        assert!(is_public(&engine, "org/model"), "org/model is {private}: Org/Model is found all the same");
+        assert!(is_public(&engine, "ORG/MODEL"), "org/model is {private}: Org/Model is found all the same");
+    }
+}
+
+#[test]
+fn a_name_that_was_only_probed_hides_nothing() {
+    let engine = open(Place::Memory);
+    push_to(&engine, "s", &event("2026-11-20T10:00:00Z", "Org/Model", "\"ip\":\"192.0.2.1\""), None);
+    assert!(is_public(&engine, "org/model"));
+    let probe = "{\"ts\":\"2026-11-20T10:00:00Z\",\"repo\":\"org/model\",\"ip\":\"192.0.2.9\",\"status\":304}";
+    push_to(&engine, "s", probe, None);
+    assert!(is_public(&engine, "org/model"));
+}
