@@ -11,20 +11,22 @@ impl View<'_> {
     /// # Errors
     /// When the store fails.
     pub fn repo(&self, repo: &RepoKey, caller: &Caller) -> Result<Option<RepoNumber>, QueryError> {
-<<<<<<< ours
-        let Some(number) = store::find_repo(&self.txn, repo)? else { return Ok(None) };
-        let visible = self.exists(number) && (self.is_public(number)? || caller.sees_private(repo.name.org()));
-        Ok(visible.then_some(number))
-=======
         let org = repo.name.org();
-        let visible = |number: &RepoNumber| self.exists(*number) && (self.is_public(*number) || caller.sees_private(org));
-        if let Some(number) = store::find_repo(&self.txn, repo)?.filter(visible) {
+        let visible = |number: RepoNumber| -> Result<bool, QueryError> {
+            Ok(self.exists(number) && (self.is_public(number)? || caller.sees_private(org)))
+        };
+        if let Some(number) = store::find_repo(&self.txn, repo)?
+            && visible(number)?
+        {
             return Ok(Some(number));
         }
-        let mut others = store::find_spellings(&self.txn, repo)?;
-        others.retain(visible);
+        let mut others = Vec::new();
+        for number in store::find_spellings(&self.txn, repo)? {
+            if visible(number)? {
+                others.push(number);
+            }
+        }
         Ok(if let [only] = others.as_slice() { Some(*only) } else { None })
->>>>>>> theirs
     }
 
     /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.

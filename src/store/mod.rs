@@ -18,7 +18,8 @@ mod table;
 mod views;
 
 pub use catalog::{
-    Listing, RepoEntry, all_repos, allocate_repo, find_repo, find_spellings, listing, org_repos, put_repo, read_repo, write_listing,
+    Listing, RepoEntry, all_repos, allocate_repo, find_repo, find_spellings, listing, org_repos, put_repo, read_repo,
+    write_listing,
 };
 pub use catalog::{SourceEntry, put_source, read_sources};
 pub use catalog::{like_count, put_like};

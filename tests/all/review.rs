@@ -174,11 +174,8 @@ fn a_full_disk_takes_nothing_out_of_the_answers_and_heals_by_itself() {
     let token = engine.create_token(&hubtally::model::Role::Admin, "", None).unwrap();
     drop(engine);
     // A file-size limit is a full disk for one process; the signal that comes with it must be ignored.
-    let serve = format!(
-        "trap '' XFSZ; exec {} serve --data {} --listen 127.0.0.1:0",
-        env!("CARGO_BIN_EXE_hubtally"),
-        data.display()
-    );
+    let serve =
+        format!("trap '' XFSZ; exec {} serve --data {} --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_hubtally"), data.display());
     let spawned = Command::new("bash").args(["-c", &serve]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(mut server) = spawned else { return };
     let pid = server.id().to_string();
