@@ -4,7 +4,7 @@
 //! latency of a durable write on the same disk in the same minute. `HUBTALLY_BENCH_ROWS` sets the size (10,000,000),
 //! `HUBTALLY_BENCH_DIR` the folder the store is made in.
 
-#![allow(clippy::print_stdout)] // a bench is there to print
+#![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -17,17 +17,21 @@ use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place};
 use hubtally::model::{Caller, Day, DayRange, Format, SourceName};
 use hubtally::query::{Scope, View};
 
+#[path = "common/latency.rs"]
+mod latency;
+#[path = "common/settings.rs"]
+mod settings;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let rows = std::env::var("HUBTALLY_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(10_000_000);
-    let base = std::env::var_os("HUBTALLY_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    let folder = tempfile::tempdir_in(base)?;
+    let rows = settings::rows(10_000_000)?;
+    let folder = tempfile::tempdir_in(settings::base())?;
     let log = folder.path().join("export.csv");
     let workload = Workload { rows, format: Format::HfExport, ..Workload::default() };
     let mut writer = BufWriter::with_capacity(1 << 20, File::create(&log)?);
     let written = workload.write_to(&mut writer)?;
     writer.flush()?;
     println!("log             {:>12} rows, {} bytes", written.rows, written.bytes);
-    println!("durable write   {:>12.2} ms (median of 64 x 4 KiB)", durable_write_ms(folder.path())?);
+    println!("durable write   {:>12.2} ms (median of 64 x 4 KiB)", latency::durable_writes(folder.path())?.ms(500));
 
     let place = Place::Folder(folder.path().join("data"));
     let now = workload.first_day.minus(0).0 + workload.days;
@@ -76,20 +80,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn millions_per_second(rows: u64, took: Duration) -> f64 {
     rows as f64 / took.as_secs_f64() / 1e6
-}
-
-/// Median time to append 4 KiB and make it durable.
-fn durable_write_ms(folder: &Path) -> std::io::Result<f64> {
-    let mut file = File::create(folder.join("durable"))?;
-    let mut times = Vec::new();
-    for _ in 0..64 {
-        let start = Instant::now();
-        file.write_all(&[7; 4096])?;
-        file.sync_data()?;
-        times.push(start.elapsed());
-    }
-    times.sort_unstable();
-    Ok(times.get(32).map_or(0.0, |time| time.as_secs_f64() * 1e3))
 }
 
 /// Peak resident memory of this process, the generator included.

@@ -1,0 +1,140 @@
+//! Events that are pushed while they happen: durable and in every answer before each call returns.
+//!
+//! `cargo bench --bench live` pushes from 1, 8 and 64 threads, one event a body and then bodies of 1 MiB of NDJSON, each
+//! into a fresh store in a folder, and prints events per second and the latency of the calls. The latency of a durable
+//! write of 4 KiB on the same disk stands beside every line, since no durable acknowledgement can be faster.
+//! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (1,000,000), `HUBTALLY_BENCH_PUSHES` how many single events a
+//! thread pushes (500), `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give
+//! equal downloads: the last column must be the same for all lines of one kind that push the same events.
+
+#![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
+
+use std::error::Error;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hubtally::generate::Workload;
+use hubtally::ingest::{Engine, OpenOptions, Place, Push, PushContent, PushError};
+use hubtally::model::{Caller, Day, DayRange, Format, SourceName};
+use hubtally::query::{Scope, View};
+use latency::Latencies;
+
+#[path = "common/latency.rs"]
+mod latency;
+#[path = "common/settings.rs"]
+mod settings;
+
+const BODY_BYTES: usize = 1 << 20;
+
+/// Pause after the queue was full.
+const RETRY: Duration = Duration::from_millis(2);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let rows = settings::rows(1_000_000)?;
+    let pushes = settings::number("HUBTALLY_BENCH_PUSHES", 500)?.max(1);
+    let workload = Workload { rows, days: 1, format: Format::Events, malformed_per_million: 0, ..Workload::default() };
+    let mut log = Vec::new();
+    workload.write_to(&mut log)?;
+    let today = workload.first_day;
+
+    println!(
+        "{:<16} {:>7} {:>8} {:>10} {:>9} {:>9} {:>9} {:>8} {:>9} {:>10}",
+        "body", "threads", "pushes", "events/s", "p50 ms", "p99 ms", "max ms", "full", "fsync ms", "downloads"
+    );
+    for threads in [1, 8, 64] {
+        let lines = log.split_inclusive(|byte| *byte == b'\n').take((pushes as usize).saturating_mul(threads));
+        let bodies: Vec<&[u8]> = lines.collect();
+        run("one event", threads, &bodies, today)?;
+    }
+    let bodies = large_bodies(&log);
+    for threads in [1, 8, 64] {
+        run("1 MiB of NDJSON", threads, &bodies, today)?;
+    }
+    Ok(())
+}
+
+/// The log in pieces of whole lines.
+fn large_bodies(log: &[u8]) -> Vec<&[u8]> {
+    let mut bodies = Vec::new();
+    let mut rest = log;
+    while !rest.is_empty() {
+        let end =
+            rest.get(..BODY_BYTES).and_then(|piece| memchr::memrchr(b'\n', piece)).map_or(rest.len(), |newline| newline + 1);
+        let (body, after) = rest.split_at(end);
+        bodies.push(body);
+        rest = after;
+    }
+    bodies
+}
+
+/// Pushes all bodies from so many threads into a fresh store.
+fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir_in(settings::base())?;
+    let mut fsync = latency::durable_writes(folder.path())?;
+    let place = Place::Folder(folder.path().join("data"));
+    let noon = hubtally::model::Millis(today.start().0 + 43_200_000);
+    let engine = Engine::open(&OpenOptions { place, default_public: true, frozen_now: Some(noon) })?;
+
+    let (next, full) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let outcome: Mutex<(Latencies, u64)> = Mutex::default();
+    let failure: Mutex<Option<String>> = Mutex::default();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut latencies = Latencies::default();
+                let mut events = 0;
+                while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match push(&engine, body, &full) {
+                        Ok((time, accepted)) => {
+                            latencies.add(time);
+                            events += accepted;
+                        }
+                        Err(error) => {
+                            failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).replace(error.to_string());
+                            break;
+                        }
+                    }
+                }
+                let mut all = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                all.0.append(latencies);
+                all.1 += events;
+            });
+        }
+    });
+    let took = start.elapsed().as_secs_f64();
+    if let Some(error) = failure.into_inner()? {
+        return Err(error.into());
+    }
+    let (mut latencies, events) = outcome.into_inner()?;
+    let all = DayRange { first: today, last: today };
+    let totals = View::of(&engine)?.scope_totals(&Scope::Hub, all, &Caller::admin())?.unwrap_or_default();
+    let [p50, p99, max] = [500, 990, 1000].map(|per_mille| latencies.ms(per_mille));
+    println!(
+        "{what:<16} {threads:>7} {:>8} {:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {:>10}",
+        bodies.len(),
+        events as f64 / took,
+        full.into_inner(),
+        fsync.ms(500),
+        totals.downloads().0
+    );
+    Ok(())
+}
+
+/// One push, repeated while the queue is full: how long it took in all, and the events it brought.
+fn push(engine: &Engine, body: &[u8], full: &AtomicUsize) -> Result<(Duration, u64), PushError> {
+    let start = Instant::now();
+    loop {
+        let push =
+            Push { source: SourceName::default_source(), body: body.to_vec(), content: PushContent::Json, idempotency_key: None };
+        match engine.push(push) {
+            Ok(receipt) => return Ok((start.elapsed(), receipt.accepted + receipt.repeated)),
+            Err(PushError::QueueFull { .. }) => {
+                full.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(RETRY);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
