@@ -228,6 +228,12 @@ impl Engine {
         }
     }
 
+    /// A downloader as exports write it.
+    #[must_use]
+    pub fn exported(&self, who: Who, agent_counts: bool) -> String {
+        self.shared.key.export(who, agent_counts)
+    }
+
     /// Whether a repo of which nothing tells is public.
     #[must_use]
     pub fn default_public(&self) -> bool {

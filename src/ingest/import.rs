@@ -85,12 +85,12 @@ impl Engine {
         let input = Counted { reader: input, bytes: Arc::clone(&bytes_read) };
         let mut decoded = Decoded::new(input, DecodeLimits::default()).map_err(|error| unreadable(options, &error))?;
         let head = Head::read(&mut decoded).map_err(|error| unreadable(options, &error))?;
-        let Some((parser, first_line)) = head.parser(options)? else { return Ok(Receipt::default()) };
+        let Some(parser) = head.parser(options)? else { return Ok(Receipt::default()) };
         let source = self.register_source(options, parser.format())?;
         let mut stream = Cursor::new(head.bytes).chain(decoded);
 
         let known = if options.as_new { Vec::new() } else { self.known_documents(source)? };
-        let mut import = Import::new(self, options, source, parser, first_line, bytes_read);
+        let mut import = Import::new(self, options, source, parser, bytes_read);
         let recognised = recognise(&mut stream, known).map_err(|error| unreadable(options, &error))?;
         let (replay, trail) = match recognised {
             Recognised::New { read } => (read, Trail::default()),
@@ -166,13 +166,13 @@ impl Head {
 
     /// The parser of the document: of the format that was named, else of the first line that tells one. Broken lines may
     /// stand before it. `None` if there is nothing but blank lines.
-    fn parser(&self, options: &ImportOptions) -> Result<Option<(LineParser, Vec<u8>)>, EngineError> {
+    fn parser(&self, options: &ImportOptions) -> Result<Option<LineParser>, EngineError> {
         let Some(first) = self.lines().next() else { return Ok(None) };
         if let Some(format) = options.format {
             let parser = LineParser::for_format(format, first).map_err(EngineError::Refused)?;
-            return Ok(Some((parser, first.to_vec())));
+            return Ok(Some(parser));
         }
-        if let Some(found) = self.lines().find_map(|line| Some((LineParser::detect(line)?, line.to_vec()))) {
+        if let Some(found) = self.lines().find_map(LineParser::detect) {
             return Ok(Some(found));
         }
         let formats: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
@@ -210,16 +210,11 @@ impl<'e> Import<'e> {
         options: &'e ImportOptions,
         source: SourceId,
         parser: LineParser,
-        first_line: Vec<u8>,
         bytes_read: Arc<AtomicU64>,
     ) -> Import<'e> {
         let format = Format::ALL.iter().position(|format| *format == parser.format()).unwrap_or(0);
-        let document = DocumentRecord {
-            format: u8::try_from(format).unwrap_or(0),
-            first_line,
-            terminated: true,
-            ..DocumentRecord::default()
-        };
+        let document =
+            DocumentRecord { format: u8::try_from(format).unwrap_or(0), terminated: true, ..DocumentRecord::default() };
         Import {
             engine,
             options,

@@ -10,6 +10,7 @@ mod document;
 mod engine;
 mod error;
 mod import;
+mod numbers;
 mod overlay;
 mod pieces;
 mod publish;

@@ -60,6 +60,10 @@ impl Writer {
 
     fn try_commit_piece(&mut self, id: DeliveryId, (source, name): (SourceId, String), piece: Piece) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
+        let known = store::get_delivery(&txn, id)?;
+        if known.as_ref().is_some_and(|record| record.state == DeliveryState::Retracted) {
+            return Err(EngineError::Refused(format!("delivery {} was retracted while it came in", id.serial())));
+        }
         let mut counters = store::counters(&txn)?;
         for segment in piece.segments {
             let mut manifest = store::manifest(&txn, segment.day)?;
@@ -68,7 +72,7 @@ impl Writer {
             store::put_manifest(&txn, day, &manifest)?;
             counters.segment += 1;
         }
-        let mut record = store::get_delivery(&txn, id)?.unwrap_or_else(|| DeliveryRecord {
+        let mut record = known.unwrap_or_else(|| DeliveryRecord {
             source: source.0,
             name,
             arrived_ms: self.shared.now().0,

@@ -31,11 +31,12 @@ impl Engine {
     /// When the store cannot be read at all.
     pub fn verify(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<VerifyReport, EngineError> {
         // The overlay first becomes views, so that all days can be compared.
-        self.write(|writer| {
+        let txn = self.write(|writer| {
             let outcome = writer.publish(BTreeSet::new());
-            writer.noted(outcome)
+            writer.noted(outcome)?;
+            // Taken here, before the next push is committed.
+            Ok(writer.shared.store.read()?)
         })?;
-        let txn = self.shared.store.read()?;
         let mut report = VerifyReport::default();
         for table in Table::ALL {
             progress(&format!("checking table {}", table.name()));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ const LIVE_ROWS_MAX: usize = 250_000;
 
 /// Wait after a failed reopening of the store.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a failed store is tried again while nobody asks for anything.
+const RECOVER_EVERY: Duration = Duration::from_secs(1);
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -56,8 +59,8 @@ pub struct Writer {
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     repeats: BTreeMap<DeliveryId, u64>,
-    /// Whether the store failed and must be opened anew.
-    broken: bool,
+    /// How the store failed; it must be opened anew.
+    broken: Option<StoreError>,
 }
 
 /// What a group of pushes comes to before it is committed.
@@ -84,7 +87,7 @@ impl Writer {
             names: HashMap::new(),
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
-            broken: false,
+            broken: None,
         })
     }
 
@@ -114,6 +117,14 @@ impl Writer {
         loop {
             let command = match waiting.take() {
                 Some(command) => command,
+                None if self.broken.is_some() => match commands.recv_timeout(RECOVER_EVERY) {
+                    Ok(command) => command,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.guarded(|_| ());
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                },
                 None => match commands.recv() {
                     Ok(command) => command,
                     Err(_) => break,
@@ -147,12 +158,16 @@ impl Writer {
 
     /// Runs one command; a panic in it ends that command, not the writer.
     fn guarded(&mut self, command: impl FnOnce(&mut Writer)) {
-        if self.broken {
-            self.recover();
-        }
-        if catch_unwind(AssertUnwindSafe(|| command(self))).is_err() {
-            self.set_trouble(Some("a command of the writer ended in a panic".to_owned()));
-            self.broken = true;
+        let run = || {
+            if self.broken.is_some() {
+                self.recover();
+            }
+            command(self);
+        };
+        if catch_unwind(AssertUnwindSafe(run)).is_err() {
+            let panicked = "a command of the writer ended in a panic";
+            self.set_trouble(Some(panicked.to_owned()));
+            self.broken = Some(StoreError::Storage(panicked.to_owned()));
         }
     }
 
@@ -161,10 +176,13 @@ impl Writer {
         let recovered = self.shared.store.reopen().map_err(EngineError::from).and_then(|()| self.start());
         match recovered {
             Ok(()) => {
-                self.broken = false;
+                self.broken = None;
                 self.set_trouble(None);
             }
             Err(error) => {
+                if let EngineError::Store(error) = &error {
+                    self.broken = Some(error.clone());
+                }
                 self.set_trouble(Some(error.to_string()));
                 std::thread::sleep(REOPEN_PAUSE);
             }
@@ -175,15 +193,17 @@ impl Writer {
         *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// Notes that the store failed, so that the next command finds it open again.
+    /// Notes that the store failed, so that the next command finds it open again. Until it is, all errors are told as
+    /// the first one: redb only says that there was one.
     pub(super) fn noted<T>(&mut self, outcome: Result<T, EngineError>) -> Result<T, EngineError> {
-        if let Err(EngineError::Store(error)) = &outcome
-            && !matches!(error, StoreError::Unusable(_))
-        {
-            self.broken = true;
-            self.set_trouble(Some(error.to_string()));
+        match outcome {
+            Err(EngineError::Store(error)) if !matches!(error, StoreError::Unusable(_)) => {
+                let error = self.broken.get_or_insert(error).clone();
+                self.set_trouble(Some(error.to_string()));
+                Err(error.into())
+            }
+            outcome => outcome,
         }
-        outcome
     }
 
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
@@ -437,6 +457,10 @@ impl Writer {
 fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<Result<Receipt, PushError>>, StoreError> {
     let Some(key) = &job.idempotency_key else { return Ok(None) };
     let Some(known) = store::get_body(txn, source, key)? else { return Ok(None) };
+    let delivery = store::get_delivery(txn, DeliveryId(known.delivery))?;
+    if delivery.is_some_and(|delivery| delivery.state == DeliveryState::Retracted) {
+        return Ok(None);
+    }
     if known.body_hash != job.body_hash {
         return Ok(Some(Err(PushError::KeyReused)));
     }

@@ -99,8 +99,6 @@ pub enum ContentRecord {
 pub struct DocumentRecord {
     /// `Format` as its place in `Format::ALL`.
     pub format: u8,
-    /// The first line, which names the columns of some formats.
-    pub first_line: Vec<u8>,
     /// Decoded bytes and lines that are in.
     pub bytes: u64,
     pub lines: u64,

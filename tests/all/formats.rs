@@ -204,7 +204,6 @@ fn document() -> store::DeliveryRecord {
     };
     let content = store::ContentRecord::Document(store::DocumentRecord {
         format: 2,
-        first_line: b"ts,repo".to_vec(),
         bytes: 70_000,
         lines: 300,
         terminated: true,

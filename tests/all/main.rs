@@ -6,15 +6,18 @@
 
 mod blocks;
 mod command_line;
+mod crash;
 mod damage;
 mod formats;
 mod generate;
+mod hub;
 mod laws;
 mod layering;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod reading;
+mod review;
 mod seeds;
 mod server;
 mod serving;

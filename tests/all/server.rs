@@ -141,6 +141,11 @@ impl Server {
         assert!(sent.success());
     }
 
+    /// Waits until it has ended by itself.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// Stops it in order; gives its exit and how long that took.
     pub fn stop(mut self) -> (ExitStatus, Duration) {
         let started = Instant::now();
