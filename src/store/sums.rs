@@ -63,6 +63,14 @@ impl Sums {
     }
 }
 
+/// Whether the last commit knew all tables there are now: a later version may add some.
+pub(super) fn knows_all_tables(txn: &(impl Read + ?Sized)) -> Result<bool, StoreError> {
+    let record: Option<SumsRecord> = get_record(txn, Table::Meta, SUMS_KEY)?;
+    let known = |table: &Table| record.iter().flat_map(|record| &record.tables).any(|(name, ..)| name == table.name());
+    // Without any sums the store is damaged, which the check at start says.
+    Ok(record.is_none() || Table::ALL.iter().all(known))
+}
+
 /// Reads a whole table and compares it with its sum; gives how many values it has.
 ///
 /// # Errors

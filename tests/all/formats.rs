@@ -20,7 +20,7 @@ use hubtally::model::{
 };
 use hubtally::query::{Scope, View};
 use hubtally::store::{self, Read, ReadTxn, Store, StoreError, Table, WriteTxn};
-use redb::Database;
+use redb::{Database, ReadableTable, TableDefinition};
 
 const STORE_FILE: &str = "hubtally.redb";
 const KEY_FILE: &str = "secret.key";
@@ -568,6 +568,38 @@ fn a_newer_format_is_refused_with_a_sentence_and_left_alone() {
     let sentence = "the store has format 2, this program knows up to 1: use the newer hubtally that wrote it";
     assert_eq!(refusal(folder.path()), sentence);
     assert_eq!(refusal(folder.path()), sentence, "again");
+}
+
+#[test]
+fn a_table_of_a_later_version_is_made_and_a_lost_one_is_missed() {
+    for (table, forgotten) in [(Table::RepoHeads, false), (Table::RepoHeads, true)] {
+        let folder = golden_store();
+        let database = Database::open(folder.path().join(STORE_FILE)).unwrap();
+        let raw = |table: Table| TableDefinition::<&[u8], &[u8]>::new(table.name());
+        let txn = database.begin_write().unwrap();
+        txn.delete_table(raw(table)).unwrap();
+        if forgotten {
+            let mut meta = txn.open_table(raw(Table::Meta)).unwrap();
+            let sealed = meta.get(b"sums".as_slice()).unwrap().unwrap().value().to_vec();
+            let configuration = bincode::config::standard();
+            type Sums = Vec<(String, u64, u64)>;
+            let (mut sums, _): (Sums, _) = bincode::decode_from_slice(&sealed[8..], configuration).unwrap();
+            sums.retain(|(name, ..)| name != table.name());
+            let sums = bincode::encode_to_vec(sums, configuration).unwrap();
+            let checksum = Table::Meta.checksum(b"sums", &sums).to_le_bytes();
+            meta.insert(b"sums".as_slice(), [&checksum, sums.as_slice()].concat().as_slice()).unwrap();
+        }
+        txn.commit().unwrap();
+        drop(database);
+        if !forgotten {
+            let refusal = refusal(folder.path());
+            assert!(refusal.contains("repo_heads"), "{refusal}");
+            continue;
+        }
+        let store =
+            Store::open(Place::Folder(folder.path().to_path_buf()), |_| IdentityKey::new(&SECRET).fingerprint(), NOW).unwrap();
+        assert_eq!(store.read().unwrap().len(table).unwrap(), 0);
+    }
 }
 
 #[test]
