@@ -149,7 +149,9 @@ impl Writer {
         }
         let days = store::manifests(&txn)?.into_iter().map(|(day, _)| day).collect();
         let views = ViewStateRecord { version: VIEW_VERSION, ..ViewStateRecord::default() };
-        self.publish_in(txn, views, sets, days, publishing, |_, _, _| Ok(())).map(drop)
+        // What was found by looking for all of it is only as complete as the tables are: the views replace others that may
+        // know better.
+        self.publish_in(txn, views, sets, days, publishing, |_, txn, _| Ok(store::check_truth(txn)?)).map(drop)
     }
 
     fn publish_in(

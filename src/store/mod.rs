@@ -34,7 +34,7 @@ pub use records::{
     SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
-pub use sums::check_table;
+pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Table, WriteTxn};
 pub use views::{
     RepoSets, RepoYears, clear_views, day_view, day_views, get_head, get_year, last_day_view, put_day_view, put_repo_sets,

@@ -4,7 +4,7 @@
 use super::StoreError;
 use super::codec::{encode, get_record};
 use super::records::SumsRecord;
-use super::table::{Read, ReadTxn, Table};
+use super::table::{Read, ReadTxn, Table, WriteTxn};
 
 pub(super) const SUMS_KEY: &[u8] = b"sums";
 
@@ -71,11 +71,24 @@ pub(super) fn knows_all_tables(txn: &(impl Read + ?Sized)) -> Result<bool, Store
     Ok(record.is_none() || Table::ALL.iter().all(known))
 }
 
-/// Reads a whole table and compares it with its sum; gives how many values it has.
+/// Reads a whole table and compares it with the sum that was committed with it; gives how many values it has.
 ///
 /// # Errors
 /// When the store fails, or a value is damaged, missing or stale.
 pub fn check_table(txn: &(impl Read + ?Sized), table: Table) -> Result<u64, StoreError> {
+    compare(txn, table, expected(txn, table)?)
+}
+
+/// Reads all truth that nothing else names, and compares it with what a transaction knows of it.
+///
+/// # Errors
+/// As `check_table`.
+pub fn check_truth(txn: &WriteTxn) -> Result<(), StoreError> {
+    let unnamed = Table::ALL.iter().filter(|table| table.is_truth() && !NAMED.contains(table));
+    unnamed.copied().try_for_each(|table| compare(txn, table, txn.sum(table)).map(drop))
+}
+
+fn compare(txn: &(impl Read + ?Sized), table: Table, expected: TableSum) -> Result<u64, StoreError> {
     let mut found = TableSum::default();
     txn.scan(table, &[], &mut |key, value| {
         if !is_sums(table, key) {
@@ -83,7 +96,6 @@ pub fn check_table(txn: &(impl Read + ?Sized), table: Table) -> Result<u64, Stor
         }
         Ok(true)
     })?;
-    let expected = expected(txn, table)?;
     if found == expected {
         return Ok(found.values);
     }

@@ -260,6 +260,11 @@ impl WriteTxn {
         Ok(txn)
     }
 
+    /// What a table must hold, this transaction's changes included.
+    pub(super) fn sum(&self, table: Table) -> TableSum {
+        self.sums.borrow_mut().of(table).copied().unwrap_or_default()
+    }
+
     /// Opens a table for several changes in a row.
     ///
     /// # Errors

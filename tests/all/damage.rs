@@ -196,17 +196,13 @@ fn judge(answers: &Answers, expected: &Answers) -> Result<bool, String> {
     Ok(refused)
 }
 
-/// Opens a damaged copy and asks it everything: as it is, after one more body, after a check and after a rebuild. Says
-/// whether the damage was noticed, or which answer was wrong.
-fn outcome(closed: &Closed, bytes: &[u8]) -> Result<bool, String> {
-    let mut noticed = false;
-    for with_body in [false, true] {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(STORE_FILE), bytes).unwrap();
-        fs::write(folder.path().join(KEY_FILE), &closed.key).unwrap();
-        noticed |= outcome_in(closed, folder.path(), with_body)?;
-    }
-    Ok(noticed)
+/// Opens a damaged copy and asks it everything: as it is, or after one more body, then after a check and after a rebuild.
+/// Says whether the damage was noticed, or which answer was wrong.
+fn outcome(closed: &Closed, bytes: &[u8], with_body: bool) -> Result<bool, String> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(STORE_FILE), bytes).unwrap();
+    fs::write(folder.path().join(KEY_FILE), &closed.key).unwrap();
+    outcome_in(closed, folder.path(), with_body)
 }
 
 fn outcome_in(closed: &Closed, folder: &Path, with_body: bool) -> Result<bool, String> {
@@ -217,16 +213,23 @@ fn outcome_in(closed: &Closed, folder: &Path, with_body: bool) -> Result<bool, S
     };
     let Ok(engine) = guarded(|| Engine::open(&options).map_err(|error| error.to_string())) else { return Ok(true) };
     let judged = (|| {
-        let mut expected = &closed.answers;
+        let mut expected = vec![&closed.answers];
         let mut noticed = false;
         if with_body {
-            // A body that is refused is not kept; then the store is as it was.
             match guarded(|| engine.push(closed.body.clone()).map_err(|error| error.to_string())) {
-                Ok(_) => expected = &closed.answers_with_body,
-                Err(_) => noticed = true,
+                Ok(_) => expected = vec![&closed.answers_with_body],
+                // A body that was not acknowledged may be on disk or not; its sender tries again.
+                Err(_) => {
+                    noticed = true;
+                    expected.push(&closed.answers_with_body);
+                }
             }
         }
-        let asked = |when: &str| judge(&ask(&engine, &closed.oracle), expected).map_err(|wrong| format!("{when}: {wrong}"));
+        let asked = |when: &str| {
+            let answers = ask(&engine, &closed.oracle);
+            let verdicts = expected.iter().map(|expected| judge(&answers, expected));
+            verdicts.reduce(Result::or).unwrap_or(Ok(false)).map_err(|wrong| format!("{when}: {wrong}"))
+        };
         noticed |= asked(if with_body { "after one more body" } else { "at once" })?;
         noticed |= asked("after a check")?;
         if guarded(|| engine.rebuild(&|_| {}).map_err(|error| error.to_string())).is_ok() {
@@ -262,7 +265,7 @@ fn damage_again_and_again(
                     let closed = &stores[random.index(stores.len())];
                     let mut bytes = closed.bytes.clone();
                     let place = damage(&mut random, &mut bytes);
-                    match outcome(closed, &bytes) {
+                    match outcome(closed, &bytes, seed.is_multiple_of(2)) {
                         Ok(seen) => drop(noticed.fetch_add(u64::from(seen), Ordering::Relaxed)),
                         Err(answer) => wrong.lock().unwrap().push(format!("seed {seed}, {place}: {answer}")),
                     }
@@ -305,8 +308,8 @@ fn one_flipped_bit_never_makes_a_wrong_number() {
 
 #[test]
 fn one_flipped_bit_in_a_store_of_many_pages_never_makes_a_wrong_number() {
-    let stores: Vec<Closed> = (0..2).map(|seed| closed_store(&wide_world(100 * seed, 60), seed)).collect();
-    damage_again_and_again("flipped bits in many pages", &stores, 25, |random, bytes| flip(random, bytes));
+    let store = closed_store(&wide_world(0, 60), 0);
+    damage_again_and_again("flipped bits in many pages", &[store], 25, |random, bytes| flip(random, bytes));
 }
 
 fn exchange_pages(bytes: &mut [u8], low: usize, high: usize) {
@@ -349,7 +352,7 @@ fn no_exchange_of_the_first_pages_makes_a_wrong_number() {
         for high in low + 1..12 {
             let mut bytes = store.bytes.clone();
             exchange_pages(&mut bytes, low, high);
-            if let Err(answer) = outcome(&store, &bytes) {
+            if let Err(answer) = outcome(&store, &bytes, (low + high) % 3 == 0) {
                 wrong.push(format!("pages {low} and {high}: {answer}"));
             }
         }
