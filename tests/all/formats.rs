@@ -301,7 +301,9 @@ fn write_records(txn: &WriteTxn) {
 fn assert_records_are_read(txn: &ReadTxn) {
     assert_eq!(store::counters(txn).unwrap(), store::CountersRecord { repo: 2, delivery: 300, segment: 70_000 });
     assert_eq!(store::read_sources(txn).unwrap(), [source()]);
-    assert_eq!(store::find_repo(txn, &repo(RepoKind::Model, "acme/bert")).unwrap(), Some(RepoNumber(0)));
+    assert_eq!(store::find_repo(txn, &repo(RepoKind::Model, "Acme/Bert")).unwrap(), Some(RepoNumber(0)));
+    assert_eq!(store::find_repo(txn, &repo(RepoKind::Model, "acme/bert")).unwrap(), None);
+    assert_eq!(store::find_spellings(txn, &repo(RepoKind::Model, "acme/bert")).unwrap(), [RepoNumber(0)]);
     let repos: Vec<_> =
         store::all_repos(txn).unwrap().into_iter().map(|(number, entry)| (number.0, entry.key, entry.listing)).collect();
     let expected = [(0, repo(RepoKind::Model, "Acme/Bert"), None), (1, repo(RepoKind::Space, "gpt2"), Some(listing()))];
