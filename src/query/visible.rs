@@ -29,6 +29,14 @@ impl View<'_> {
         Ok(if let [only] = others.as_slice() { Some(*only) } else { None })
     }
 
+    /// What a repo is called.
+    ///
+    /// # Errors
+    /// When the store fails or the record is damaged.
+    pub fn key(&self, repo: RepoNumber) -> Result<RepoKey, QueryError> {
+        Ok(store::read_repo(&self.txn, repo)?.key)
+    }
+
     /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.
     pub(super) fn exists(&self, repo: RepoNumber) -> bool {
         let sets = &self.published.sets;

@@ -396,3 +396,19 @@ fn a_name_that_was_only_probed_hides_nothing() {
     push_to(&engine, "s", probe, None);
     assert!(is_public(&engine, "org/model"));
 }
+
+#[test]
+fn a_like_in_another_spelling_is_a_like_of_the_repo() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let engine = open(Place::Folder(data.clone()));
+    let token = engine.create_token(&hubtally::model::Role::Admin, "", None).unwrap();
+    push_to(&engine, "s", &event("2026-11-19T10:00:00Z", "Org/Model", "\"ip\":\"192.0.2.1\""), None);
+    drop(engine);
+    let server = crate::server::Server::start_in(&data, &[]);
+    let address = server.address.to_string();
+    let (status, body) = http(&address, "POST", "/api/models/org/model/like", &token, "{\"user\":\"ann\"}");
+    assert_eq!(status, 200, "{body}");
+    let (_, body) = http(&address, "GET", "/api/models/Org/Model/stats", "", "");
+    assert!(body.contains("\"likes\":1"), "{body}");
+}

@@ -34,9 +34,11 @@ pub async fn set(mut call: Call, liked: bool) -> Outcome {
     let ts = json_body::optional_instant(like.ts.as_ref())?.unwrap_or_else(|| call.engine().now());
     let write = move |engine: &Engine| {
         // The hub tells likes of its private repos too, though its token may not read them.
-        if View::of(engine)?.repo(&repo, &Caller::admin())?.is_none() {
-            return Err(missing(&repo));
-        }
+        let view = View::of(engine)?;
+        let Some(number) = view.repo(&repo, &Caller::admin())? else { return Err(missing(&repo)) };
+        // The repo's own spelling: another one would make a repo of its own.
+        let repo = view.key(number)?;
+        drop(view);
         let likes = engine.like(&repo, &like.user, ts, liked)?;
         Ok(Answer::json(&json!({ "likes": likes })))
     };
