@@ -83,7 +83,7 @@ impl View<'_> {
     }
 
     /// The first day on which anything of the repo was counted.
-    fn first_day(&self, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
+    pub(super) fn first_day(&self, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
         let head = self.head(repo)?;
         let stored = match head.as_ref().and_then(|head| head.years.first()) {
             Some(year) => store::get_year(&self.txn, repo, year.year, year.checksum)?.days.first().map(|day| day.day),

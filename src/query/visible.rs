@@ -39,10 +39,20 @@ impl View<'_> {
 
     /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.
     pub(super) fn exists(&self, repo: RepoNumber) -> bool {
-        let sets = &self.published.sets;
-        sets.listed.contains(repo)
-            || sets.counted.contains(repo)
-            || self.published.live.days_of(repo).any(|(_, live)| live.day().uniques.0 > 0)
+        self.published.sets.listed.contains(repo) || self.is_counted(repo)
+    }
+
+    /// Whether a counted event until today names the repo.
+    pub(super) fn is_counted(&self, repo: RepoNumber) -> bool {
+        let stored = self.published.sets.counted.contains(repo);
+        if stored && self.published.last_day <= self.today {
+            return true;
+        }
+        if self.published.live.days_of(repo).any(|(day, live)| day <= self.today && live.day().uniques.0 > 0) {
+            return true;
+        }
+        // Only a store that holds days to come needs a closer look, and a damaged history proves nothing.
+        stored && self.first_day(repo).is_ok_and(|day| day.is_some())
     }
 
     /// Whether everybody may see the repo: the catalog's word, else evidence, else the default. A damaged history is an

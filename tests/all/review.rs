@@ -412,3 +412,22 @@ fn a_like_in_another_spelling_is_a_like_of_the_repo() {
     let (_, body) = http(&address, "GET", "/api/models/Org/Model/stats", "", "");
     assert!(body.contains("\"likes\":1"), "{body}");
 }
+
+#[test]
+fn what_is_still_to_come_does_not_exist_yet() {
+    for folded in [false, true] {
+        let engine = open(Place::Memory);
+        push_to(&engine, "s", &event("2026-11-25T10:00:00Z", "org/later", "\"ip\":\"192.0.2.1\""), None);
+        if folded {
+            engine.verify(&|_| {}).unwrap();
+        }
+        let view = View::of(&engine).unwrap();
+        assert_eq!(view.hub(&Caller::admin()).unwrap().repos, 0, "folded: {folded}");
+        assert_eq!(view.repo(&model("org/later"), &Caller::admin()).unwrap(), None, "folded: {folded}");
+        assert!(view.org_repos(&OrgName::parse("org").unwrap(), &Caller::admin()).unwrap().is_none(), "folded: {folded}");
+        drop(view);
+        engine.freeze_clock(Millis::parse_rfc3339("2026-11-25T11:00:00Z").unwrap());
+        assert_eq!(total(&engine, "org/later"), Some(1));
+        assert_eq!(View::of(&engine).unwrap().hub(&Caller::public()).unwrap().repos, 1);
+    }
+}
