@@ -4,7 +4,7 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -331,7 +331,10 @@ impl Engine {
     /// # Errors
     /// When there is no such delivery, or the store fails.
     pub fn retract(&self, serial: u32) -> Result<DeliveryInfo, EngineError> {
-        self.write(move |writer| writer.retract(serial))
+        // An import that has begun may have registered a format of which no delivery tells yet: then formats stay.
+        let alone = self.importing.try_lock();
+        let forget_formats = !matches!(alone, Err(TryLockError::WouldBlock));
+        self.write(move |writer| writer.retract(serial, forget_formats))
     }
 
     /// Throws all views away and builds them anew from the events.

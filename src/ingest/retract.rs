@@ -7,17 +7,17 @@ use super::error::EngineError;
 use super::publish::Publishing;
 use super::segments;
 use super::writer::Writer;
-use crate::model::{Day, DeliveryId};
+use crate::model::{Day, DeliveryId, Format, SourceId};
 use crate::store::{self, ContentRecord, DeliveryState};
 
 impl Writer {
     /// Takes a delivery back.
-    pub(super) fn retract(&mut self, serial: u32) -> Result<DeliveryInfo, EngineError> {
-        let outcome = self.try_retract(serial);
+    pub(super) fn retract(&mut self, serial: u32, forget_formats: bool) -> Result<DeliveryInfo, EngineError> {
+        let outcome = self.try_retract(serial, forget_formats);
         self.noted(outcome)
     }
 
-    fn try_retract(&mut self, serial: u32) -> Result<DeliveryInfo, EngineError> {
+    fn try_retract(&mut self, serial: u32, forget_formats: bool) -> Result<DeliveryInfo, EngineError> {
         self.note_repeats()?;
         let txn = self.shared.store.write()?;
         let ids = [DeliveryId::document(serial), DeliveryId::pushes(serial)];
@@ -36,9 +36,38 @@ impl Writer {
         if let ContentRecord::Pushes { .. } = record.content {
             self.forget_pushes(id);
         }
+        let recount = forget_formats && self.forget_formats(&txn, SourceId(record.source))?;
         txn.commit()?;
-        self.publish_days(days, Publishing::Pushes, |_, _, _| Ok(()))?;
+        if recount {
+            self.rebuild()?;
+        } else {
+            self.publish_days(days, Publishing::Pushes, |_, _, _| Ok(()))?;
+        }
         Ok(delivery_info(id, &record, &self.sources))
+    }
+
+    /// Leaves a source the formats of the deliveries it still has; says whether all must be counted anew.
+    fn forget_formats(&mut self, txn: &store::WriteTxn, source: SourceId) -> Result<bool, EngineError> {
+        let events = Format::ALL.iter().position(|format| *format == Format::Events).unwrap_or(0);
+        let mut formats = 0;
+        for (_, record) in store::list_deliveries(txn)? {
+            if record.source == source.0 && record.state != DeliveryState::Retracted {
+                formats |= match record.content {
+                    ContentRecord::Document(document) => 1 << document.format,
+                    ContentRecord::Pushes { .. } => 1 << events,
+                };
+            }
+        }
+        let Some(entry) = self.sources.iter_mut().find(|entry| entry.id == source) else { return Ok(false) };
+        let before = entry.settings();
+        if entry.record.formats == formats {
+            return Ok(false);
+        }
+        entry.record.formats = formats;
+        store::put_source(txn, entry)?;
+        let changed = entry.settings() != before;
+        self.refresh_settings();
+        Ok(changed)
     }
 
     /// Removes a delivery's rows from all segments; gives the days that had some.

@@ -431,3 +431,14 @@ fn what_is_still_to_come_does_not_exist_yet() {
         assert_eq!(View::of(&engine).unwrap().hub(&Caller::public()).unwrap().repos, 1);
     }
 }
+
+#[test]
+fn taking_a_log_back_also_takes_back_what_it_said_of_its_source() {
+    let engine = open(Place::Memory);
+    push_to(&engine, "s", &event("2026-11-20T10:00:00Z", "org/m", "\"ip\":\"192.0.2.1\""), None);
+    assert!(is_public(&engine, "org/m"));
+    let receipt = import(&engine, "s", COMBINED);
+    assert!(!is_public(&engine, "org/m"), "a source with a combined log does not know users");
+    engine.retract(receipt.delivery.parse().unwrap()).unwrap();
+    assert!(is_public(&engine, "org/m"), "the numbers and the visibility are as if it had never come");
+}
