@@ -23,8 +23,12 @@ pub struct Decoded {
     pub texts: Vec<Box<[u8]>>,
 }
 
-/// No column of a block of `ROWS_MAX` rows is longer when unpacked; refuses what would only eat memory.
-const COLUMN_BYTES_MAX: usize = 64 << 20;
+/// The longest a column of so many rows can be when unpacked; what claims more would only eat memory.
+///
+/// A row has at most two varints and a dictionary entry in a column; texts are cut long before 1 KiB, three to a row.
+fn column_bytes_max(id: u8, rows: usize) -> usize {
+    64 + rows * if id == column::WORDS { 3 << 10 } else { 32 }
+}
 
 /// Decodes a block of `day`.
 ///
@@ -40,7 +44,7 @@ pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockEr
     if rows > ROWS_MAX {
         return Err(reader.malformed());
     }
-    let columns = Columns::read(&mut reader, wanted)?;
+    let columns = Columns::read(&mut reader, rows, wanted)?;
     let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; rows], texts: Vec::new() };
     let rows = &mut decoded.rows;
     columns.read_groups(day, rows)?;
@@ -69,7 +73,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn read(reader: &mut ByteReader<'_>, wanted: Wanted) -> Result<Columns, BlockError> {
+    fn read(reader: &mut ByteReader<'_>, rows: usize, wanted: Wanted) -> Result<Columns, BlockError> {
         let mut columns: Vec<Option<Vec<u8>>> = vec![None; usize::from(column::WORDS) + 1];
         for _ in 0..reader.byte()? {
             let id = reader.byte()?;
@@ -82,7 +86,7 @@ impl Columns {
                 continue;
             }
             let Some(place) = columns.get_mut(usize::from(id)) else { continue };
-            *place = Some(unpack(codec_id, plain_len, stored)?);
+            *place = Some(unpack(codec_id, plain_len, column_bytes_max(id, rows), stored)?);
         }
         if !reader.is_empty() {
             return Err(reader.malformed());
@@ -247,9 +251,9 @@ impl Columns {
     }
 }
 
-fn unpack(codec_id: u8, plain_len: usize, stored: &[u8]) -> Result<Vec<u8>, BlockError> {
+fn unpack(codec_id: u8, plain_len: usize, plain_len_max: usize, stored: &[u8]) -> Result<Vec<u8>, BlockError> {
     let malformed = BlockError::Malformed("compression");
-    if plain_len > COLUMN_BYTES_MAX {
+    if plain_len > plain_len_max {
         return Err(malformed);
     }
     let plain = match codec_id {

@@ -155,6 +155,12 @@ impl<I, E> Joins<I>
 where
     I: Iterator<Item = Result<Decoded, E>>,
 {
+    /// The texts of the events given out so far.
+    #[must_use]
+    pub fn words(&self) -> &Words {
+        &self.merge.words
+    }
+
     /// The next event; `fresh` tells which inputs are being counted for a receipt.
     ///
     /// # Errors

@@ -24,6 +24,9 @@ use crate::parse::Request;
 /// What an exported hash begins with, before the key's id.
 const EXPORT_PREFIX: &str = "ht1_";
 
+/// Behind the hash of a downloader whose agent is no part of the identity.
+const NO_AGENT: &str = "_0";
+
 /// The kind of an identity, hashed before its bytes so that a user called `192.0.2.1` is not that address.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -87,38 +90,48 @@ impl IdentityKey {
         let present = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
         let user = present(&request.user);
         let named = if user { &request.user } else { &request.address };
+        // Hashes that the source made tell its downloaders apart by themselves; our own exports say which it was.
+        let mut has_agent = !request.hashed;
         let who = match named.as_deref().filter(|text| !text.is_empty()) {
             None => Who::NOBODY,
             Some(text) => match self.own_export(text) {
-                Some(who) => who,
+                Some((exported, agent_counts)) => {
+                    has_agent = agent_counts;
+                    exported
+                }
                 None if user => self.user(text, request.hashed),
                 None => self.address(text, request.hashed),
             },
         };
         let known = who != Who::NOBODY;
         let agent = match request.agent.as_deref() {
-            Some(agent) if !request.hashed && !agent.is_empty() => self.agent(agent),
+            Some(agent) if has_agent && !agent.is_empty() => self.agent(agent),
             _ => AgentHash(0),
         };
         Identity { who, user: user && known, agent, known }
     }
 
-    /// A who as exports write it, `ht1_KEYID_HEX16`. A store with the same key takes it back as it is.
+    /// A who as exports write it, `ht1_KEYID_HEX16`, with `_0` behind it if the agent beside it is no part of the
+    /// identity. A store with the same key takes it back as it is.
     #[must_use]
-    pub fn export(&self, who: Who) -> String {
-        let mut text = String::with_capacity(EXPORT_PREFIX.len() + 8 + 1 + 16);
+    pub fn export(&self, who: Who, agent_counts: bool) -> String {
+        let mut text = String::with_capacity(EXPORT_PREFIX.len() + 8 + 1 + 16 + NO_AGENT.len());
         text.push_str(EXPORT_PREFIX);
         text.push_str(&self.id);
         // Writing to a String cannot fail.
         let _ = write!(text, "_{:016x}", who.0);
+        if !agent_counts {
+            text.push_str(NO_AGENT);
+        }
         text
     }
 
-    /// The who behind an export of this very key; of another key it is a text like any other.
-    fn own_export(&self, text: &str) -> Option<Who> {
+    /// The who behind an export of this very key, and whether its agent counts; of another key it is a text like any other.
+    fn own_export(&self, text: &str) -> Option<(Who, bool)> {
         let hex = text.strip_prefix(EXPORT_PREFIX)?.strip_prefix(self.id.as_str())?.strip_prefix('_')?;
+        let (hex, agent_counts) = hex.strip_suffix(NO_AGENT).map_or((hex, true), |hex| (hex, false));
         let valid = hex.len() == 16 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        valid.then(|| u64::from_str_radix(hex, 16).ok().map(Who)).flatten()
+        valid.then(|| u64::from_str_radix(hex, 16).ok().map(|who| (Who(who), agent_counts))).flatten()
     }
 
     /// The who of a user id, given as it is or as a hash that the source made.

@@ -35,8 +35,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn create_token(&self, role: Role, note: &str, expires: Option<Millis>) -> Result<String, EngineError> {
-        self.make_credential(CredentialKind::Token, &role, note, expires)
+    pub fn create_token(&self, role: &Role, note: &str, expires: Option<Millis>) -> Result<String, EngineError> {
+        self.make_credential(CredentialKind::Token, role, note, expires)
     }
 
     fn make_credential(
@@ -123,7 +123,7 @@ impl Engine {
     /// When the store fails.
     pub fn admin_link_key(&self) -> Result<Option<String>, EngineError> {
         let txn = self.shared.store.read()?;
-        if store::any_admin(&txn)? {
+        if store::any_admin(&txn, self.now())? {
             return Ok(None);
         }
         drop(txn);

@@ -85,7 +85,7 @@ impl Trail {
 pub enum Recognised {
     /// A new document; `read` was read already.
     New { read: Vec<u8> },
-    /// A known document, which the stream has been read to the end of; `read` comes after it.
+    /// A known document, which the stream has been read to the end of; `read` comes after it and is not in the trail yet.
     Known { id: DeliveryId, document: DocumentRecord, trail: Box<Trail>, read: Vec<u8> },
     /// It differs from a known document so late that its beginning is no longer at hand.
     Changed { id: DeliveryId, bytes: u64 },
@@ -148,7 +148,6 @@ pub fn recognise(reader: &mut impl Read, known: Vec<(DeliveryId, DocumentRecord)
                 reader.take(1).read_to_end(&mut after)?;
             }
             if matches!(after.as_slice(), [] | [b'\n']) {
-                trail.observe(&after);
                 return Ok(Recognised::Known { id, document, trail: Box::new(trail), read: after });
             }
             // The line that was last went on: what was read of it then is not what it says now.

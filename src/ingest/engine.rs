@@ -228,6 +228,12 @@ impl Engine {
         }
     }
 
+    /// A downloader as exports write it.
+    #[must_use]
+    pub fn exported(&self, who: Who, agent_counts: bool) -> String {
+        self.shared.key.export(who, agent_counts)
+    }
+
     /// Whether a repo of which nothing tells is public.
     #[must_use]
     pub fn default_public(&self) -> bool {
@@ -347,7 +353,7 @@ impl Drop for Engine {
 }
 
 fn doubtful() -> EngineError {
-    EngineError::Refused("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
+    EngineError::Broken("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
 }
 
 /// A delivery as people see it.

@@ -15,6 +15,8 @@ pub enum EngineError {
         delivery: String,
         bytes: u64,
     },
+    /// A failure inside; the sentence says what to do.
+    Broken(String),
     /// The engine is stopping.
     Stopped,
 }
@@ -43,7 +45,7 @@ impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EngineError::Store(error) => error.fmt(f),
-            EngineError::Refused(why) => f.write_str(why),
+            EngineError::Refused(why) | EngineError::Broken(why) => f.write_str(why),
             EngineError::Changed { delivery, bytes } => {
                 write!(
                     f,

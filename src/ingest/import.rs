@@ -1,31 +1,23 @@
 //! A document -> the store: read, cut, parsed on all cores, committed piece by piece, published at its end.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Cursor, Read};
 use std::num::NonZero;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::batch::{Batch, BatchBuilder, Lines, add_to_record, receipt_of};
+use super::batch::{Batch, Lines, add_to_record, receipt_of};
 use super::document::{Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
-use super::publish::Publishing;
-use super::writer::Writer;
-use crate::block::{Encoder, sort_and_add};
-use crate::identify::IdentityKey;
+use super::pieces::Piece;
+use super::stages::{Cut, Parsed, cut_all, encode_days, parse_all};
 use crate::model::{
-    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, RepoNumber, Row, SourceId, SourceName,
-    Words,
+    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RepoKey, RepoNumber, Row, SourceId, SourceName, Words,
 };
-use crate::parse::{Chunk, ChunkReader, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, Observed, is_blank};
-use crate::store::{
-    self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, EncodedSegment, LinesRecord,
-    SegmentEncoder, StoreError,
-};
+use crate::parse::{DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
+use crate::store::{self, ContentRecord, DeliveryState, DocumentRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
 const COMMIT_ROWS: usize = 400_000;
@@ -77,28 +69,6 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// A chunk on its way to a parser, with what the ledger must know once it is in.
-struct Cut {
-    chunk: Chunk,
-    checkpoints: Vec<CheckpointRecord>,
-}
-
-/// A chunk that was parsed.
-struct Parsed {
-    batch: Batch,
-    bytes: u64,
-    next_line: u64,
-    terminated: bool,
-    checkpoints: Vec<CheckpointRecord>,
-}
-
-/// A piece of a document that is ready to be committed.
-struct Piece {
-    segments: Vec<EncodedSegment>,
-    lines: Lines,
-    document: DocumentRecord,
-}
-
 impl Engine {
     /// Imports a document: a file or stream, compressed or not, new, known or grown.
     ///
@@ -115,12 +85,12 @@ impl Engine {
         let input = Counted { reader: input, bytes: Arc::clone(&bytes_read) };
         let mut decoded = Decoded::new(input, DecodeLimits::default()).map_err(|error| unreadable(options, &error))?;
         let head = Head::read(&mut decoded).map_err(|error| unreadable(options, &error))?;
-        let Some((parser, first_line)) = head.parser(options)? else { return Ok(Receipt::default()) };
+        let Some(parser) = head.parser(options)? else { return Ok(Receipt::default()) };
         let source = self.register_source(options, parser.format())?;
         let mut stream = Cursor::new(head.bytes).chain(decoded);
 
         let known = if options.as_new { Vec::new() } else { self.known_documents(source)? };
-        let mut import = Import::new(self, options, source, parser, first_line, bytes_read);
+        let mut import = Import::new(self, options, source, parser, bytes_read);
         let recognised = recognise(&mut stream, known).map_err(|error| unreadable(options, &error))?;
         let (replay, trail) = match recognised {
             Recognised::New { read } => (read, Trail::default()),
@@ -196,13 +166,13 @@ impl Head {
 
     /// The parser of the document: of the format that was named, else of the first line that tells one. Broken lines may
     /// stand before it. `None` if there is nothing but blank lines.
-    fn parser(&self, options: &ImportOptions) -> Result<Option<(LineParser, Vec<u8>)>, EngineError> {
+    fn parser(&self, options: &ImportOptions) -> Result<Option<LineParser>, EngineError> {
         let Some(first) = self.lines().next() else { return Ok(None) };
         if let Some(format) = options.format {
             let parser = LineParser::for_format(format, first).map_err(EngineError::Refused)?;
-            return Ok(Some((parser, first.to_vec())));
+            return Ok(Some(parser));
         }
-        if let Some(found) = self.lines().find_map(|line| Some((LineParser::detect(line)?, line.to_vec()))) {
+        if let Some(found) = self.lines().find_map(LineParser::detect) {
             return Ok(Some(found));
         }
         let formats: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
@@ -240,16 +210,11 @@ impl<'e> Import<'e> {
         options: &'e ImportOptions,
         source: SourceId,
         parser: LineParser,
-        first_line: Vec<u8>,
         bytes_read: Arc<AtomicU64>,
     ) -> Import<'e> {
         let format = Format::ALL.iter().position(|format| *format == parser.format()).unwrap_or(0);
-        let document = DocumentRecord {
-            format: u8::try_from(format).unwrap_or(0),
-            first_line,
-            terminated: true,
-            ..DocumentRecord::default()
-        };
+        let document =
+            DocumentRecord { format: u8::try_from(format).unwrap_or(0), terminated: true, ..DocumentRecord::default() };
         Import {
             engine,
             options,
@@ -441,282 +406,5 @@ impl<'e> Import<'e> {
             receipt.notes.extend(published.note_of_private(self.names.values().copied()));
         }
         Ok(receipt)
-    }
-}
-
-/// Cuts a stream into chunks and hands them to the parsers.
-fn cut_all(reader: impl Read, trail: Trail, (offset, line): (u64, u64), cuts: &SyncSender<(u64, io::Result<Cut>)>) {
-    let trail = Rc::new(RefCell::new(trail));
-    let observer = Rc::clone(&trail);
-    let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
-    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line)) {
-        let failed = chunk.is_err();
-        let cut = chunk.map(|chunk| {
-            let checkpoints = trail.borrow_mut().checkpoints_at(chunk.end_offset);
-            Cut { chunk, checkpoints }
-        });
-        if cuts.send((number, cut)).is_err() || failed {
-            break;
-        }
-    }
-}
-
-/// Parses chunks until there are none.
-fn parse_all(
-    cuts: &Mutex<Receiver<(u64, io::Result<Cut>)>>,
-    parser: &LineParser,
-    key: &IdentityKey,
-    parsed: &SyncSender<(u64, io::Result<Parsed>)>,
-) {
-    let mut builder = BatchBuilder::new(key);
-    loop {
-        let next = cuts.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((number, cut)) = next else { break };
-        let result = cut.map(|cut| parse_chunk(&cut, parser, &mut builder));
-        if parsed.send((number, result)).is_err() {
-            break;
-        }
-    }
-}
-
-fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -> Parsed {
-    let chunk = &cut.chunk;
-    chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
-    let mut lines = chunk.lines().peekable();
-    while let Some((number, line)) = lines.next() {
-        if is_blank(line) || parser.is_header(line) {
-            continue;
-        }
-        let last = !chunk.terminated && lines.peek().is_none();
-        builder.add(number, if last { parser.parse_unterminated(line) } else { parser.parse(line) });
-    }
-    Parsed {
-        batch: builder.take(),
-        bytes: chunk.end_offset,
-        next_line: chunk.next_line,
-        terminated: chunk.terminated,
-        checkpoints: cut.checkpoints.clone(),
-    }
-}
-
-/// Sorts and encodes the rows of some days, on all cores.
-fn encode_days(days: BTreeMap<Day, Vec<Row>>, words: &Words, delivery: DeliveryId) -> Result<Vec<EncodedSegment>, EngineError> {
-    let queue = Mutex::new(days.into_iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || -> Result<Vec<EncodedSegment>, StoreError> {
-        let mut encoder = Encoder::new()?;
-        let mut segments = Vec::new();
-        while let Some((day, mut rows)) = next() {
-            sort_and_add(&mut rows, words);
-            let mut segment = SegmentEncoder::new(day, &mut encoder);
-            segment.add(&rows, words)?;
-            segments.extend(segment.finish().map(|mut segment| {
-                segment.record.unpublished = Some(delivery.0);
-                segment
-            }));
-        }
-        Ok(segments)
-    };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-    });
-    let mut segments = Vec::new();
-    for result in results {
-        segments.extend(result.map_err(|_| EngineError::Refused("encoding ended in a panic".to_owned()))??);
-    }
-    segments.sort_unstable_by_key(|segment| segment.day);
-    Ok(segments)
-}
-
-impl Writer {
-    /// Enters a source with a format that arrived and settings that were given; says whether all must be counted anew.
-    fn register_document_source(
-        &mut self,
-        name: &SourceName,
-        format: Option<Format>,
-        given: GivenSettings,
-    ) -> Result<(SourceId, bool), EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            let registered = self.register(&txn, name, format, |record| {
-                if let Some(redirects) = given.redirects {
-                    record.redirects_ignored = Some(redirects == Redirects::Ignore);
-                }
-                if let Some(head_redirect) = given.head_redirect {
-                    record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
-                }
-                record.knows_users = given.knows_users.or(record.knows_users);
-            })?;
-            txn.commit()?;
-            Ok(registered)
-        })();
-        self.noted(outcome)
-    }
-
-    pub(super) fn configure_source(
-        &mut self,
-        name: &SourceName,
-        format: Option<Format>,
-        given: GivenSettings,
-    ) -> Result<SourceId, EngineError> {
-        let (source, recount) = self.register_document_source(name, format, given)?;
-        if recount {
-            self.rebuild()?;
-        }
-        Ok(source)
-    }
-
-    fn number_document(&mut self) -> Result<DeliveryId, EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            let mut counters = store::counters(&txn)?;
-            counters.delivery += 1;
-            store::put_counters(&txn, &counters)?;
-            txn.commit()?;
-            Ok(DeliveryId::document(counters.delivery))
-        })();
-        self.noted(outcome)
-    }
-
-    fn enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
-        let outcome = self.try_enter_repos(repos);
-        self.noted(outcome)
-    }
-
-    fn try_enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
-        let txn = self.shared.store.write()?;
-        let mut counters = store::counters(&txn)?;
-        let mut new = Vec::new();
-        let numbers = self.number_repos(&txn, &mut counters, repos, &mut new)?;
-        if new.is_empty() {
-            return Ok(numbers);
-        }
-        store::put_counters(&txn, &counters)?;
-        let sets = self.with_new_repos(&txn, &new)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        if let Some(sets) = sets {
-            published.sets = sets;
-        }
-        Ok(numbers)
-    }
-
-    /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction.
-    fn commit_piece(&mut self, id: DeliveryId, arrival: (SourceId, String), piece: Piece) -> Result<(), EngineError> {
-        let outcome = self.try_commit_piece(id, arrival, piece);
-        self.noted(outcome)
-    }
-
-    fn try_commit_piece(&mut self, id: DeliveryId, (source, name): (SourceId, String), piece: Piece) -> Result<(), EngineError> {
-        let txn = self.shared.store.write()?;
-        let mut counters = store::counters(&txn)?;
-        for segment in piece.segments {
-            let mut manifest = store::manifest(&txn, segment.day)?;
-            let day = segment.day;
-            store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
-            store::put_manifest(&txn, day, &manifest)?;
-            counters.segment += 1;
-        }
-        let mut record = store::get_delivery(&txn, id)?.unwrap_or_else(|| DeliveryRecord {
-            source: source.0,
-            name,
-            arrived_ms: self.shared.now().0,
-            state: DeliveryState::Partial,
-            lines: LinesRecord::default(),
-            content: ContentRecord::Document(DocumentRecord::default()),
-        });
-        add_to_record(&mut record.lines, &piece.lines);
-        record.state = DeliveryState::Partial;
-        record.content = ContentRecord::Document(piece.document);
-        store::put_delivery(&txn, id, &record)?;
-        store::put_counters(&txn, &counters)?;
-        Ok(txn.commit()?)
-    }
-
-    /// Publishes the committed pieces of a document; gives how many of their events are new.
-    fn publish_document(&mut self, id: DeliveryId, days: BTreeSet<Day>, events: u64) -> Result<u64, EngineError> {
-        let outcome = self.publish_days(days, Publishing::Document(id), |_, txn, applied| {
-            if let Some(mut record) = store::get_delivery(txn, id)? {
-                let repeated = events.saturating_sub(applied.accepted).min(record.lines.accepted);
-                record.lines.accepted -= repeated;
-                record.lines.repeated += repeated;
-                store::put_delivery(txn, id, &record)?;
-            }
-            Ok(())
-        });
-        Ok(self.noted(outcome)?.accepted)
-    }
-
-    fn complete_document(&mut self, id: DeliveryId) -> Result<(), EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            if let Some(mut record) = store::get_delivery(&txn, id)?
-                && record.state == DeliveryState::Partial
-            {
-                record.state = DeliveryState::Complete;
-                store::put_delivery(&txn, id, &record)?;
-                txn.commit()?;
-            }
-            Ok(())
-        })();
-        self.noted(outcome)
-    }
-
-    /// Takes a delivery back.
-    pub(super) fn retract(&mut self, serial: u32) -> Result<super::DeliveryInfo, EngineError> {
-        let outcome = self.try_retract(serial);
-        self.noted(outcome)
-    }
-
-    fn try_retract(&mut self, serial: u32) -> Result<super::DeliveryInfo, EngineError> {
-        self.note_repeats()?;
-        let txn = self.shared.store.write()?;
-        let ids = [DeliveryId::document(serial), DeliveryId::pushes(serial)];
-        let mut found = None;
-        for id in ids {
-            if let Some(record) = store::get_delivery(&txn, id)? {
-                found = Some((id, record));
-            }
-        }
-        let Some((id, mut record)) = found else {
-            return Err(EngineError::Refused(format!("there is no delivery {serial}: 'hubtally deliveries' lists them")));
-        };
-        let days = self.remove_rows(&txn, id)?;
-        record.state = DeliveryState::Retracted;
-        store::put_delivery(&txn, id, &record)?;
-        if let ContentRecord::Pushes { .. } = record.content {
-            self.forget_pushes(id);
-        }
-        txn.commit()?;
-        self.publish_days(days, Publishing::Pushes, |_, _, _| Ok(()))?;
-        Ok(super::engine::delivery_info(id, &record, &self.sources))
-    }
-
-    /// Removes a delivery's rows from all segments; gives the days that had some.
-    fn remove_rows(&mut self, txn: &store::WriteTxn, id: DeliveryId) -> Result<BTreeSet<Day>, EngineError> {
-        let mut counters = store::counters(txn)?;
-        let mut days = BTreeSet::new();
-        for (day, mut manifest) in store::manifests(txn)? {
-            let touched: Vec<_> =
-                manifest.segments.iter().filter(|segment| segment.deliveries.contains(&id.0)).cloned().collect();
-            if touched.is_empty() {
-                continue;
-            }
-            for segment in &touched {
-                let members = std::slice::from_ref(segment);
-                let rest = super::segments::merge(txn, &mut self.encoder, day, members, |row| row.delivery != id)?;
-                let rest = rest.map(|mut rest| {
-                    rest.record.unpublished = segment.unpublished;
-                    rest
-                });
-                super::segments::replace(txn, &mut manifest, day, members, rest, &mut counters.segment)?;
-            }
-            store::put_manifest(txn, day, &manifest)?;
-            days.insert(day);
-        }
-        store::put_counters(txn, &counters)?;
-        Ok(days)
     }
 }

@@ -5,14 +5,19 @@
 
 mod access;
 mod batch;
+mod catalog;
 mod document;
 mod engine;
 mod error;
 mod import;
+mod numbers;
 mod overlay;
+mod pieces;
 mod publish;
 mod push;
+mod retract;
 mod segments;
+mod stages;
 mod verify;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::block::Merge;
+use crate::block::{Merge, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderHash, RepoNumber, Row};
 use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, TAIL_MS, find_edges};
 use crate::store::{self, BlockIter, Read, StoreError, ViewStateRecord};
@@ -35,7 +35,7 @@ pub struct Loaded {
 pub fn read_repo_on_day(txn: &impl Read, (day, repo): RepoOnDay) -> Result<Loaded, StoreError> {
     let manifest = store::manifest(txn, day)?;
     let segments = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-    let mut merge = Merge::new(segments.map(|segment| BlockIter::of_repo(txn, day, segment, repo)))?;
+    let mut merge = Merge::new(segments.map(|segment| BlockIter::of_repo(txn, day, segment, repo, Wanted::Identity)))?;
     let mut rows = Vec::new();
     while let Some((_, row)) = merge.next_row()? {
         rows.push(row);

@@ -8,25 +8,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::EngineError;
-use super::segments;
 use super::writer::Writer;
+use super::{numbers, segments};
 use crate::block::{Merge, Wanted};
 use crate::model::{Day, DeliveryId, DownloaderHash, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
-    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Live,
-    Numbering, RUN_CHUNK_ENTRIES, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
-    encode_run_chunk,
+    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, Live, Numbering,
+    RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, BlockIter, DayManifest, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, RunRecord, SegmentRecord,
-    StoreError, Table, ViewStateRecord, WriteTxn,
+    self, BlockIter, DayManifest, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord, StoreError,
+    Table, ViewStateRecord, WriteTxn,
 };
 
 /// Rows that are folded before their views are written, which bounds memory.
 const WAVE_ROWS_MAX: u64 = 6_000_000;
-
-/// So many dictionary runs of one tier become one.
-const RUN_FAN_IN: usize = 8;
 
 /// Which segments that were not published before are counted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +69,7 @@ impl Writer {
         *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(settings));
     }
 
-    fn settings_checksum(&self) -> u64 {
+    pub(super) fn settings_checksum(&self) -> u64 {
         let bytes: Vec<u8> = self.sources.iter().flat_map(|source| settings_bytes(source.settings())).collect();
         xxh3_64(&bytes)
     }
@@ -84,7 +80,8 @@ impl Writer {
         let views = store::view_state(&txn)?;
         if views.version != VIEW_VERSION || views.settings_checksum != self.settings_checksum() {
             drop(txn);
-            return self.rebuild();
+            // What a crash left unpublished counts now, as below.
+            return self.rebuild_with(Publishing::All);
         }
         let mut dirty = BTreeSet::new();
         let known: BTreeMap<Day, DayViewRecord> = store::day_views(&txn)?.into_iter().collect();
@@ -99,16 +96,17 @@ impl Writer {
         let sets = store::repo_sets(&txn)?;
         let last_day = store::last_day_view(&txn)?;
         drop(txn);
-        {
-            let mut published = self.lock()?;
-            published.live = Live::over(DownloaderNumber(views.next_number));
-            published.views = views;
-            published.sets = sets;
-            published.last_day = last_day;
-        }
         if !dirty.is_empty() {
-            self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
+            // After a failure the overlay answers until the views hold all it holds, however often that fails.
+            let txn = self.shared.store.write()?;
+            return self.publish_in(txn, views, sets, dirty, Publishing::All, |_, _, _| Ok(())).map(drop);
         }
+        let mut published = self.lock()?;
+        published.live = Live::over(DownloaderNumber(views.next_number));
+        published.views = views;
+        published.sets = sets;
+        published.last_day = last_day;
+        drop(published);
         self.shared.advance();
         Ok(())
     }
@@ -136,6 +134,10 @@ impl Writer {
 
     /// Throws all views away and builds them anew.
     pub(super) fn rebuild(&mut self) -> Result<(), EngineError> {
+        self.rebuild_with(Publishing::Pushes)
+    }
+
+    fn rebuild_with(&mut self, publishing: Publishing) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
         store::clear_views(&txn)?;
         let mut sets = RepoSets::default();
@@ -147,7 +149,7 @@ impl Writer {
         }
         let days = store::manifests(&txn)?.into_iter().map(|(day, _)| day).collect();
         let views = ViewStateRecord { version: VIEW_VERSION, ..ViewStateRecord::default() };
-        self.publish_in(txn, views, sets, days, Publishing::Pushes, |_, _, _| Ok(())).map(drop)
+        self.publish_in(txn, views, sets, days, publishing, |_, _, _| Ok(())).map(drop)
     }
 
     fn publish_in(
@@ -174,7 +176,7 @@ impl Writer {
             next_segment: counters.segment,
         };
         self.fold_all(&mut publication, days)?;
-        publication.tidy_runs()?;
+        numbers::tidy(&txn, &mut publication.views)?;
         let Publication { views, sets, applied, next_segment, .. } = publication;
         store::put_view_state(&txn, &views)?;
         store::put_repo_sets(&txn, &sets)?;
@@ -250,7 +252,7 @@ impl Writer {
             });
             let mut folds = Vec::new();
             for result in results {
-                let of_thread = result.map_err(|_| EngineError::Refused("counting a day ended in a panic".to_owned()))?;
+                let of_thread = result.map_err(|_| EngineError::Broken("counting a day ended in a panic".to_owned()))?;
                 folds.extend(of_thread?);
             }
             folds
@@ -330,7 +332,7 @@ impl Publication<'_> {
 
     /// Numbers the downloaders of folded days and writes the days' views.
     fn write(&mut self, folds: &[DayFold]) -> Result<(), StoreError> {
-        let numbering = self.number(folds)?;
+        let numbering = numbers::number(self.txn, &mut self.views, folds)?;
         let mut changes: Vec<HistoryChange> = Vec::new();
         for fold in folds {
             self.compare_with_stored(fold, &mut changes)?;
@@ -338,34 +340,6 @@ impl Publication<'_> {
         }
         changes.sort_unstable_by_key(|(repo, day, _)| (*repo, *day));
         self.write_histories(&changes)
-    }
-
-    fn number(&mut self, folds: &[DayFold]) -> Result<Numbering, StoreError> {
-        let mut wanted: Vec<DownloaderHash> = Vec::new();
-        for fold in folds {
-            wanted.extend_from_slice(&fold.downloaders);
-            if wanted.len() > 1 << 20 {
-                wanted.sort_unstable();
-                wanted.dedup();
-            }
-        }
-        let mut numbering = Numbering::wanting(wanted);
-        for run in &self.views.runs {
-            for (at, (first, last, _)) in run.chunks.iter().enumerate() {
-                if numbering.wants_within(DownloaderHash(*first), DownloaderHash(*last)) {
-                    let bytes = store::read_run_chunk(self.txn, run, at)?;
-                    numbering.join(DictionaryChunk::new(&bytes).map_err(|error| damaged("dictionary", run.id, error))?);
-                }
-            }
-        }
-        let new = numbering.number_rest(DownloaderNumber(self.views.next_number));
-        self.views.next_number += u32::try_from(new.len()).unwrap_or(u32::MAX);
-        if !new.is_empty() {
-            let run = put_run(self.txn, self.views.next_run, &new)?;
-            self.views.next_run += 1;
-            self.views.runs.push(run);
-        }
-        Ok(numbering)
     }
 
     /// Lists repos that the stored view of a day has and the new one has not, and logs what changed on a closed day.
@@ -440,6 +414,9 @@ impl Publication<'_> {
         for of_repo in changes.chunk_by(|a, b| a.0 == b.0) {
             let Some((repo, ..)) = of_repo.first() else { continue };
             let mut head = histories.head(*repo)?;
+            if head.years.is_empty() && self.sets.counted.contains(*repo) {
+                return Err(damaged("repo_heads", repo.0, "the value is missing"));
+            }
             let mut years: Vec<(u16, RepoYear)> = Vec::new();
             for (_, day, of_day) in of_repo {
                 let year = day.year();
@@ -456,47 +433,13 @@ impl Publication<'_> {
         }
         Ok(())
     }
-
-    /// Merges dictionary runs of one size, so that a look-up stays short.
-    fn tidy_runs(&mut self) -> Result<(), StoreError> {
-        for tier in 0..22 {
-            let of_tier = |run: &&RunRecord| run.entries.max(1).ilog2() / 3 == tier;
-            let members: Vec<RunRecord> = self.views.runs.iter().filter(of_tier).cloned().collect();
-            if members.len() < RUN_FAN_IN {
-                continue;
-            }
-            let mut entries = Vec::new();
-            for run in &members {
-                for at in 0..run.chunks.len() {
-                    let bytes = store::read_run_chunk(self.txn, run, at)?;
-                    let chunk = DictionaryChunk::new(&bytes).map_err(|error| damaged("dictionary", run.id, error))?;
-                    entries.extend(chunk.entries());
-                }
-                store::remove_run(self.txn, run)?;
-            }
-            entries.sort_unstable();
-            self.views.runs.retain(|run| !members.iter().any(|member| member.id == run.id));
-            let merged = put_run(self.txn, self.views.next_run, &entries)?;
-            self.views.next_run += 1;
-            self.views.runs.push(merged);
-        }
-        Ok(())
-    }
 }
 
 fn repo_day(fold: &RepoFold, downloaders: &[DownloaderHash]) -> RepoDay {
     RepoDay { counts: fold.counts, uniques: crate::model::Uniques(downloaders.len() as u64), evidence: fold.evidence }
 }
 
-fn put_run(txn: &WriteTxn, id: u32, entries: &[(DownloaderHash, DownloaderNumber)]) -> Result<RunRecord, StoreError> {
-    let chunks = entries.chunks(RUN_CHUNK_ENTRIES).filter_map(|entries| {
-        let (first, last) = (entries.first()?.0, entries.last()?.0);
-        Some((first.0, last.0, encode_run_chunk(entries)))
-    });
-    store::put_run(txn, id, entries.len() as u64, chunks)
-}
-
-fn damaged(table: &'static str, key: impl std::fmt::Display, why: impl std::fmt::Display) -> StoreError {
+pub(super) fn damaged(table: &'static str, key: impl std::fmt::Display, why: impl std::fmt::Display) -> StoreError {
     debug_assert!(Table::ALL.iter().any(|known| known.name() == table));
     StoreError::Damaged { table, key: key.to_string(), why: why.to_string() }
 }

@@ -8,7 +8,7 @@ use super::publish::{Publishing, fold_day};
 use crate::block::Wanted;
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{DayChunk, RepoDay, decode_edges};
-use crate::store::{self, BlockIter, DayManifest, Read, ReadTxn, StoreError, Table};
+use crate::store::{self, BlockIter, DayManifest, ReadTxn, StoreError, Table};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,19 +31,16 @@ impl Engine {
     /// When the store cannot be read at all.
     pub fn verify(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<VerifyReport, EngineError> {
         // The overlay first becomes views, so that all days can be compared.
-        self.write(|writer| {
+        let txn = self.write(|writer| {
             let outcome = writer.publish(BTreeSet::new());
-            writer.noted(outcome)
+            writer.noted(outcome)?;
+            // Taken here, before the next push is committed.
+            Ok(writer.shared.store.read()?)
         })?;
-        let txn = self.shared.store.read()?;
         let mut report = VerifyReport::default();
         for table in Table::ALL {
             progress(&format!("checking table {}", table.name()));
-            let scanned = txn.scan(*table, &[], &mut |_, _| {
-                report.checked_values += 1;
-                Ok(true)
-            });
-            report.note(scanned);
+            report.checked_values += report.note(store::check_table(&txn, *table)).unwrap_or(0);
         }
         let Some(manifests) = report.note(store::manifests(&txn)) else { return Ok(report) };
         for (day, manifest) in &manifests {

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 
 use super::batch::{Batch, add_to_record, receipt_of};
-use super::engine::{Commands, Published, RepoListing, Shared, delivery_info};
+use super::engine::{Commands, Published, Shared, delivery_info};
 use super::error::{EngineError, PushError};
 use super::overlay::{self, Loaded};
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
-use crate::model::{Day, DeliveryId, Format, Likes, Millis, Receipt, RepoKey, RepoNumber, Row, SourceId, SourceName, Who, Words};
+use crate::model::{Day, DeliveryId, Format, Receipt, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
 use crate::rollup::Applied;
 use crate::store::{
     self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
@@ -27,11 +27,11 @@ const GROUP_JOBS_MAX: usize = 1_024;
 /// Rows the overlay may hold before they are folded into the views.
 const LIVE_ROWS_MAX: usize = 250_000;
 
-/// Repo names that are remembered.
-const NAMES_MAX: usize = 1 << 18;
-
 /// Wait after a failed reopening of the store.
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a failed store is tried again while nobody asks for anything.
+const RECOVER_EVERY: Duration = Duration::from_secs(1);
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -55,12 +55,12 @@ pub struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) encoder: Encoder,
     pub(super) sources: Vec<SourceEntry>,
-    names: HashMap<RepoKey, RepoNumber>,
+    pub(super) names: HashMap<RepoKey, RepoNumber>,
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     repeats: BTreeMap<DeliveryId, u64>,
-    /// Whether the store failed and must be opened anew.
-    broken: bool,
+    /// How the store failed; it must be opened anew.
+    broken: Option<StoreError>,
 }
 
 /// What a group of pushes comes to before it is committed.
@@ -87,7 +87,7 @@ impl Writer {
             names: HashMap::new(),
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
-            broken: false,
+            broken: None,
         })
     }
 
@@ -117,6 +117,14 @@ impl Writer {
         loop {
             let command = match waiting.take() {
                 Some(command) => command,
+                None if self.broken.is_some() => match commands.recv_timeout(RECOVER_EVERY) {
+                    Ok(command) => command,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.guarded(|_| ());
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                },
                 None => match commands.recv() {
                     Ok(command) => command,
                     Err(_) => break,
@@ -141,7 +149,7 @@ impl Writer {
                             Err(_) => break,
                         }
                     }
-                    self.guarded(|writer| writer.push_all(jobs));
+                    self.guarded(|writer| writer.push_all(&jobs));
                 }
             }
         }
@@ -150,12 +158,16 @@ impl Writer {
 
     /// Runs one command; a panic in it ends that command, not the writer.
     fn guarded(&mut self, command: impl FnOnce(&mut Writer)) {
-        if self.broken {
-            self.recover();
-        }
-        if catch_unwind(AssertUnwindSafe(|| command(self))).is_err() {
-            self.set_trouble(Some("a command of the writer ended in a panic".to_owned()));
-            self.broken = true;
+        let run = || {
+            if self.broken.is_some() {
+                self.recover();
+            }
+            command(self);
+        };
+        if catch_unwind(AssertUnwindSafe(run)).is_err() {
+            let panicked = "a command of the writer ended in a panic";
+            self.set_trouble(Some(panicked.to_owned()));
+            self.broken = Some(StoreError::Storage(panicked.to_owned()));
         }
     }
 
@@ -164,10 +176,13 @@ impl Writer {
         let recovered = self.shared.store.reopen().map_err(EngineError::from).and_then(|()| self.start());
         match recovered {
             Ok(()) => {
-                self.broken = false;
+                self.broken = None;
                 self.set_trouble(None);
             }
             Err(error) => {
+                if let EngineError::Store(error) = &error {
+                    self.broken = Some(error.clone());
+                }
                 self.set_trouble(Some(error.to_string()));
                 std::thread::sleep(REOPEN_PAUSE);
             }
@@ -178,15 +193,17 @@ impl Writer {
         *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// Notes that the store failed, so that the next command finds it open again.
+    /// Notes that the store failed, so that the next command finds it open again. Until it is, all errors are told as
+    /// the first one: redb only says that there was one.
     pub(super) fn noted<T>(&mut self, outcome: Result<T, EngineError>) -> Result<T, EngineError> {
-        if let Err(EngineError::Store(error)) = &outcome
-            && !matches!(error, StoreError::Unusable(_))
-        {
-            self.broken = true;
-            self.set_trouble(Some(error.to_string()));
+        match outcome {
+            Err(EngineError::Store(error)) if !matches!(error, StoreError::Unusable(_)) => {
+                let error = self.broken.get_or_insert(error).clone();
+                self.set_trouble(Some(error.to_string()));
+                Err(error.into())
+            }
+            outcome => outcome,
         }
-        outcome
     }
 
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
@@ -194,8 +211,8 @@ impl Writer {
     }
 
     /// Commits and publishes a group of pushed bodies, and answers each.
-    fn push_all(&mut self, jobs: Vec<PushJob>) {
-        let outcome = self.commit_group(&jobs);
+    fn push_all(&mut self, jobs: &[PushJob]) {
+        let outcome = self.commit_group(jobs);
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
         self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
         let outcome = self.noted(outcome);
@@ -207,7 +224,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                for job in &jobs {
+                for job in jobs {
                     let error = match &error {
                         EngineError::Store(error) => EngineError::Store(error.clone()),
                         other => EngineError::Refused(other.to_string()),
@@ -371,90 +388,6 @@ impl Writer {
         Ok(answers)
     }
 
-    /// The sets of repos with new ones entered, written if there are any.
-    pub(super) fn with_new_repos(&self, txn: &WriteTxn, new: &[(RepoNumber, RepoKey)]) -> Result<Option<RepoSets>, EngineError> {
-        if new.is_empty() {
-            return Ok(None);
-        }
-        let mut sets = self.sets()?;
-        new.iter().for_each(|(number, key)| sets.set_kind(*number, key.kind));
-        store::put_repo_sets(txn, &sets)?;
-        Ok(Some(sets))
-    }
-
-    /// A copy of the published sets of repos.
-    pub(super) fn sets(&self) -> Result<RepoSets, EngineError> {
-        Ok(self.shared.published.read().map_err(|_| EngineError::Stopped)?.sets.clone())
-    }
-
-    /// The numbers of some repos; new ones are entered and listed in `new`.
-    pub(super) fn number_repos(
-        &mut self,
-        txn: &WriteTxn,
-        counters: &mut CountersRecord,
-        repos: &[RepoKey],
-        new: &mut Vec<(RepoNumber, RepoKey)>,
-    ) -> Result<Vec<RepoNumber>, StoreError> {
-        let mut numbers = Vec::with_capacity(repos.len());
-        for repo in repos {
-            let number = match self.names.get(repo) {
-                Some(number) => *number,
-                None => {
-                    let next = counters.repo;
-                    let number = store::allocate_repo(txn, counters, repo)?;
-                    if counters.repo == next {
-                        self.remember(repo, number);
-                    } else {
-                        new.push((number, repo.clone()));
-                    }
-                    number
-                }
-            };
-            numbers.push(number);
-        }
-        Ok(numbers)
-    }
-
-    /// Remembers the number of a repo that is committed.
-    fn remember(&mut self, repo: &RepoKey, number: RepoNumber) {
-        if self.names.len() >= NAMES_MAX {
-            self.names.clear();
-        }
-        self.names.insert(repo.clone(), number);
-    }
-
-    /// The source of a name, entered if it is new, with a format that arrived and settings that were given. Says whether
-    /// settings that were in force have changed.
-    pub(super) fn register(
-        &mut self,
-        txn: &WriteTxn,
-        name: &SourceName,
-        format: Option<Format>,
-        change: impl FnOnce(&mut store::SourceRecord),
-    ) -> Result<(SourceId, bool), StoreError> {
-        let known = self.sources.iter().position(|source| source.record.name == name.as_str());
-        let mut entry = known.and_then(|at| self.sources.get(at).cloned()).unwrap_or_else(|| SourceEntry {
-            id: SourceId(u16::try_from(self.sources.len()).unwrap_or(u16::MAX)),
-            record: store::SourceRecord { name: name.as_str().to_owned(), ..store::SourceRecord::default() },
-        });
-        let before = entry.clone();
-        if let Some(bit) = format.and_then(|format| Format::ALL.iter().position(|known| *known == format)) {
-            entry.record.formats |= 1 << bit;
-        }
-        change(&mut entry.record);
-        if known.is_some() && entry == before {
-            return Ok((entry.id, false));
-        }
-        store::put_source(txn, &entry)?;
-        let (id, recount) = (entry.id, known.is_some() && before.record.formats != 0 && entry.settings() != before.settings());
-        match known.and_then(|at| self.sources.get_mut(at)) {
-            Some(place) => *place = entry,
-            None => self.sources.push(entry),
-        }
-        self.refresh_settings();
-        Ok((id, recount))
-    }
-
     /// The delivery that a source's pushes of today belong to.
     fn pushes_of_today(
         &mut self,
@@ -518,69 +451,16 @@ impl Writer {
         let deliveries = store::list_deliveries(&txn)?;
         Ok(deliveries.into_iter().map(|(id, record)| delivery_info(id, &record, &self.sources)).collect())
     }
-
-    /// Takes in what the hub's catalog says.
-    pub(super) fn put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
-        let outcome = self.try_put_repos(listings);
-        self.noted(outcome)
-    }
-
-    fn try_put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
-        let txn = self.shared.store.write()?;
-        let mut counters = store::counters(&txn)?;
-        let mut sets = self.sets()?;
-        for listing in listings {
-            let number = store::allocate_repo(&txn, &mut counters, &listing.repo)?;
-            let record = store::ListingRecord {
-                private: listing.private,
-                likes: listing.likes,
-                library: listing.library.clone(),
-                created_ms: listing.created_at.map(|at| at.0),
-            };
-            store::write_listing(&txn, number, record)?;
-            sets.set_kind(number, listing.repo.kind);
-            sets.set_listing(number, listing.private);
-        }
-        store::put_counters(&txn, &counters)?;
-        store::put_repo_sets(&txn, &sets)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        published.sets = sets;
-        drop(published);
-        self.shared.advance();
-        Ok(listings.len() as u64)
-    }
-
-    /// Takes in a like or unlike.
-    pub(super) fn like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
-        let outcome = self.try_like(repo, who, ts, liked);
-        self.noted(outcome)
-    }
-
-    fn try_like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
-        let txn = self.shared.store.write()?;
-        let mut counters = store::counters(&txn)?;
-        let mut new = Vec::new();
-        let numbers = self.number_repos(&txn, &mut counters, std::slice::from_ref(repo), &mut new)?;
-        let number = numbers.first().copied().unwrap_or_default();
-        let likes = store::put_like(&txn, number, who, ts, liked)?;
-        store::put_counters(&txn, &counters)?;
-        let sets = self.with_new_repos(&txn, &new)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        if let Some(sets) = sets {
-            published.sets = sets;
-        }
-        drop(published);
-        self.shared.advance();
-        Ok(likes)
-    }
 }
 
 /// The answer to a body whose idempotency key came before.
 fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<Result<Receipt, PushError>>, StoreError> {
     let Some(key) = &job.idempotency_key else { return Ok(None) };
     let Some(known) = store::get_body(txn, source, key)? else { return Ok(None) };
+    let delivery = store::get_delivery(txn, DeliveryId(known.delivery))?;
+    if delivery.is_some_and(|delivery| delivery.state == DeliveryState::Retracted) {
+        return Ok(None);
+    }
     if known.body_hash != job.body_hash {
         return Ok(Some(Err(PushError::KeyReused)));
     }

@@ -59,6 +59,16 @@ pub struct RepoHistory {
     pub days: Vec<(Day, Downloads)>,
 }
 
+/// What the hub has given out so far, as far as the caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ecosystem {
+    pub hub: HubTotals,
+    /// All-time downloads by type.
+    pub kinds: Vec<(RepoKind, Downloads)>,
+    /// Distinct downloaders of all time.
+    pub uniques: Uniques,
+}
+
 /// The hub in one look, as far as the caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HubTotals {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::answers::{DayRow, RepoHistory, RepoTotals};
 use super::{QueryError, View};
 use crate::model::{Day, DayRange, Downloads, Likes, RepoKey, RepoNumber};
-use crate::rollup::RepoDay;
+use crate::rollup::{RepoDay, RepoHead};
 use crate::store;
 
 impl View<'_> {
@@ -29,9 +29,18 @@ impl View<'_> {
         Ok(Likes(listing.and_then(|listing| listing.likes).unwrap_or(0)))
     }
 
+    /// What the views know of a repo's years; the set of counted repos says who must have some.
+    fn head(&self, repo: RepoNumber) -> Result<Option<RepoHead>, QueryError> {
+        let head = store::get_head(&self.txn, repo)?;
+        if head.is_none() && self.published.sets.counted.contains(repo) {
+            return Err(QueryError::Damaged(format!("the history of repo {} is missing; run 'hubtally verify'", repo.0)));
+        }
+        Ok(head)
+    }
+
     /// All-time downloads, today included.
     pub(super) fn downloads(&self, repo: RepoNumber) -> Result<Downloads, QueryError> {
-        let head = store::get_head(&self.txn, repo)?;
+        let head = self.head(repo)?;
         let this_year = self.today.year();
         let live: Vec<Day> = self.published.live.days_of(repo).map(|(day, _)| day).collect();
         let mut sum = Downloads(0);
@@ -55,7 +64,7 @@ impl View<'_> {
     pub(super) fn days(&self, repo: RepoNumber, range: DayRange) -> Result<BTreeMap<Day, RepoDay>, QueryError> {
         let range = range.until(self.today);
         let mut days = BTreeMap::new();
-        if let Some(head) = store::get_head(&self.txn, repo)? {
+        if let Some(head) = self.head(repo)? {
             let wanted = range.first.year()..=range.last.year();
             for year in head.years.iter().filter(|year| wanted.contains(&year.year)) {
                 let of_year = store::get_year(&self.txn, repo, year.year, year.checksum)?;
@@ -75,7 +84,7 @@ impl View<'_> {
 
     /// The first day on which anything of the repo was counted.
     fn first_day(&self, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
-        let head = store::get_head(&self.txn, repo)?;
+        let head = self.head(repo)?;
         let stored = match head.as_ref().and_then(|head| head.years.first()) {
             Some(year) => store::get_year(&self.txn, repo, year.year, year.checksum)?.days.first().map(|day| day.day),
             None => None,

@@ -3,6 +3,7 @@
 //! A [`View`] holds one consistent state still: what is published, and the snapshot of the store that belongs to it. It is
 //! short-lived and never crosses a wait for a client.
 
+mod access_log;
 mod answers;
 mod history;
 mod scope;
@@ -10,5 +11,6 @@ mod trending;
 mod view;
 mod visible;
 
-pub use answers::{DayRow, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use access_log::{AccessColumns, AccessRow};
+pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
 pub use view::{QueryError, View};

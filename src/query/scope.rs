@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::{DayRow, HubTotals, Interval, Scope};
+use super::answers::{DayRow, Ecosystem, HubTotals, Interval, Scope};
 use super::view::damaged;
 use super::{QueryError, View};
-use crate::model::{Caller, Day, DayCounts, DayRange, Downloads, RepoNumber, Uniques};
+use crate::model::{Caller, Day, DayCounts, DayRange, Downloads, RepoKind, RepoNumber, Uniques};
 use crate::rollup::{DayChunk, DownloaderSet};
 use crate::store::{self, DayViewRecord};
 
@@ -41,7 +41,7 @@ impl View<'_> {
             Scope::Hub => Ok(Some(Members::AllBut(self.hidden_from(caller, |_| true)?))),
             Scope::Kind(kind) => {
                 let mut hidden = self.hidden_from(caller, |repo| self.is_of_kind(repo, *kind))?;
-                for other in crate::model::RepoKind::ALL.into_iter().filter(|other| other != kind) {
+                for other in RepoKind::ALL.into_iter().filter(|other| other != kind) {
                     hidden.extend(self.published.sets.of_kind(other).into_iter().flat_map(|set| set.iter()));
                 }
                 Ok(Some(Members::AllBut(hidden)))
@@ -56,7 +56,7 @@ impl View<'_> {
             return Ok(hidden);
         }
         for repo in self.published.sets.kinds.iter().flat_map(|set| set.iter()) {
-            if among(repo) && !self.is_public(repo) && !self.sees(repo, caller)? {
+            if among(repo) && !self.sees(repo, caller)? {
                 hidden.insert(repo);
             }
         }
@@ -212,6 +212,21 @@ impl View<'_> {
         numbers.dedup();
         set.add(numbers);
         Ok(())
+    }
+
+    /// What the hub has given out so far.
+    ///
+    /// # Errors
+    /// When the store fails or a value is damaged.
+    pub fn ecosystem(&self, caller: &Caller) -> Result<Ecosystem, QueryError> {
+        let all = DayRange { first: Day(0), last: self.today };
+        let mut kinds = Vec::new();
+        for kind in RepoKind::ALL {
+            let counts = self.scope_totals(&Scope::Kind(kind), all, caller)?.unwrap_or_default();
+            kinds.push((kind, counts.downloads()));
+        }
+        let uniques = self.uniques(&Scope::Hub, all, caller)?.unwrap_or_default();
+        Ok(Ecosystem { hub: self.hub(caller)?, kinds, uniques })
     }
 
     /// The hub in one look.

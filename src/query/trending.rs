@@ -42,7 +42,7 @@ impl View<'_> {
                     downloads: self.downloads(repo)?,
                     likes: self.likes(repo)?,
                     recent,
-                    private: !self.is_public(repo),
+                    private: !self.is_public(repo)?,
                 });
             }
         }

@@ -5,14 +5,28 @@ use crate::model::{Caller, Day, DayRange, OrgName, RepoKey, RepoNumber};
 use crate::store;
 
 impl View<'_> {
-    /// The number of a repo, if it exists and the caller may see it.
+    /// The number of a repo, if it exists and the caller may see it: of exactly this name, else of the only one that
+    /// differs in case alone. Hidden repos and names that were only probed do not stand in the way.
     ///
     /// # Errors
     /// When the store fails.
     pub fn repo(&self, repo: &RepoKey, caller: &Caller) -> Result<Option<RepoNumber>, QueryError> {
-        let Some(number) = store::find_repo(&self.txn, repo)? else { return Ok(None) };
-        let visible = self.exists(number) && (self.is_public(number) || caller.sees_private(repo.name.org()));
-        Ok(visible.then_some(number))
+        let org = repo.name.org();
+        let visible = |number: RepoNumber| -> Result<bool, QueryError> {
+            Ok(self.exists(number) && (self.is_public(number)? || caller.sees_private(org)))
+        };
+        if let Some(number) = store::find_repo(&self.txn, repo)?
+            && visible(number)?
+        {
+            return Ok(Some(number));
+        }
+        let mut others = Vec::new();
+        for number in store::find_spellings(&self.txn, repo)? {
+            if visible(number)? {
+                others.push(number);
+            }
+        }
+        Ok(if let [only] = others.as_slice() { Some(*only) } else { None })
     }
 
     /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.
@@ -23,37 +37,39 @@ impl View<'_> {
             || self.published.live.days_of(repo).any(|(_, live)| live.day().uniques.0 > 0)
     }
 
-    /// Whether everybody may see the repo: the catalog's word, else evidence, else the default.
-    pub(super) fn is_public(&self, repo: RepoNumber) -> bool {
+    /// Whether everybody may see the repo: the catalog's word, else evidence, else the default. A damaged history is an
+    /// error even here: a repo that hides would be missing in sums.
+    pub(super) fn is_public(&self, repo: RepoNumber) -> Result<bool, QueryError> {
         let sets = &self.published.sets;
         if sets.listed_public.contains(repo) {
-            return true;
+            return Ok(true);
         }
         if sets.listed_private.contains(repo) {
-            return false;
+            return Ok(false);
         }
-        self.default_public || self.has_evidence(repo)
+        Ok(self.default_public || self.has_evidence(repo)?)
     }
 
     /// Whether an event until today proves that the repo is public.
-    fn has_evidence(&self, repo: RepoNumber) -> bool {
+    fn has_evidence(&self, repo: RepoNumber) -> Result<bool, QueryError> {
         let live = &self.published.live;
         if live.days_of(repo).any(|(day, live)| day <= self.today && live.day().evidence) {
-            return true;
+            return Ok(true);
         }
         if !self.published.sets.evidence.contains(repo) {
-            return false;
+            return Ok(false);
         }
-        // Only a store that holds days to come needs a closer look, and a damaged history proves nothing.
-        self.published.last_day <= self.today
-            || self
-                .days(repo, DayRange { first: Day(0), last: self.today })
-                .is_ok_and(|days| days.values().any(|day| day.evidence))
+        // Only a store that holds days to come needs a closer look.
+        if self.published.last_day <= self.today {
+            return Ok(true);
+        }
+        let days = self.days(repo, DayRange { first: Day(0), last: self.today })?;
+        Ok(days.values().any(|day| day.evidence))
     }
 
     /// Whether the caller may see an existing repo.
     pub(super) fn sees(&self, repo: RepoNumber, caller: &Caller) -> Result<bool, QueryError> {
-        if self.is_public(repo) || caller.is_admin() {
+        if caller.is_admin() || self.is_public(repo)? {
             return Ok(true);
         }
         if caller.role.is_none() {
@@ -69,8 +85,12 @@ impl View<'_> {
     /// # Errors
     /// When the store fails.
     pub fn org_repos(&self, org: &OrgName, caller: &Caller) -> Result<Option<Vec<(RepoKey, RepoNumber)>>, QueryError> {
-        let mut repos = store::org_repos(&self.txn, org)?;
-        repos.retain(|(_, repo)| self.exists(*repo) && (self.is_public(*repo) || caller.sees_private(Some(org.as_str()))));
+        let mut repos = Vec::new();
+        for (key, repo) in store::org_repos(&self.txn, org)? {
+            if self.exists(repo) && (self.is_public(repo)? || caller.sees_private(Some(org.as_str()))) {
+                repos.push((key, repo));
+            }
+        }
         Ok((!repos.is_empty()).then_some(repos))
     }
 }

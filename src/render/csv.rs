@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::model::DayRange;
-use crate::query::{DayRow, RepoHistory};
+use crate::model::{DayRange, Method, RangeFlag, RepoKey};
+use crate::query::{AccessColumns, AccessRow, DayRow, RepoHistory};
 
 /// The header of the breakdown export, exactly as publishers' scripts expect it.
 pub const BREAKDOWN_HEADER: &str = "repoType,repoName,total,timestamp,downloads\n";
@@ -94,6 +94,45 @@ pub fn figures(range: DayRange, figures: &[(&str, u64)]) -> String {
         csv.plain(figure);
     }
     csv.end_row();
+    csv.into_text()
+}
+
+/// The header of the access-log export: Hugging Face's ten columns, and what else counts.
+#[must_use]
+pub fn access_log_header(columns: AccessColumns) -> &'static str {
+    match columns {
+        AccessColumns::Ten => "timestamp,status,method,repoName,repoType,hashedUserId,hashedIp,country,region,userAgent\n",
+        AccessColumns::All => {
+            "timestamp,status,method,repoName,repoType,hashedUserId,hashedIp,country,region,userAgent,path,range\n"
+        }
+    }
+}
+
+/// The access-log lines of one repo on one day. `exported` writes a downloader.
+#[must_use]
+pub fn access_log(repo: &RepoKey, rows: &[AccessRow], columns: AccessColumns, exported: impl Fn(&AccessRow) -> String) -> String {
+    let mut csv = CsvWriter::default();
+    for row in rows {
+        let method = match row.method {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+        };
+        let who = exported(row);
+        let (user, address) = if row.user { (who.as_str(), "") } else { ("", who.as_str()) };
+        let country = row.country.letters().unwrap_or_default();
+        csv.plain(row.time).plain(row.status.0).plain(method).text(repo.name.as_str()).plain(repo.kind);
+        csv.plain(user).plain(address);
+        csv.text(std::str::from_utf8(&country).unwrap_or("").trim_matches('\0')).text(&row.region).text(&row.agent);
+        if columns == AccessColumns::All {
+            csv.text(&row.path).plain(match row.range {
+                RangeFlag::None => "",
+                RangeFlag::FirstByte => "bytes=0-0",
+                RangeFlag::Part => "bytes=1-",
+            });
+        }
+        csv.end_row();
+    }
     csv.into_text()
 }
 

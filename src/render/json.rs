@@ -1,10 +1,12 @@
 //! The JSON shapes of the answers, key for key as clients of the hub's statistics read them.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
 use crate::ingest::Health;
-use crate::model::{Day, DayCounts, DayRange, Downloads, Files, Likes, Uniques};
-use crate::query::{DayRow, Trend};
+use crate::model::{Day, DayCounts, DayRange, Downloads, Files, Likes, Millis, Uniques};
+use crate::query::{DayRow, Ecosystem, Trend};
 
 /// `{"start","end","days"}`.
 #[derive(Serialize)]
@@ -117,6 +119,55 @@ impl Trending<'_> {
     #[must_use]
     pub fn new(trends: &[Trend], range: DayRange) -> Trending<'_> {
         Trending { trending: trends.iter().map(TrendRow::new).collect(), period: range.into() }
+    }
+}
+
+/// The cumulative counter with its method.
+#[derive(Serialize)]
+pub struct EcosystemPage {
+    cumulative_downloads: Downloads,
+    as_of: String,
+    by_type: BTreeMap<&'static str, Downloads>,
+    last_30_days: Downloads,
+    unique_downloaders: Uniques,
+    distinct_repos: u64,
+    first_day: Option<String>,
+    methodology: Methodology,
+}
+
+/// What a figure is and is not, in words.
+#[derive(Serialize)]
+struct Methodology {
+    source: &'static str,
+    metric: &'static str,
+    scope: &'static str,
+    caveats: [&'static str; 3],
+}
+
+impl EcosystemPage {
+    /// What the hub has given out until `as_of`.
+    #[must_use]
+    pub fn new(ecosystem: &Ecosystem, as_of: Millis) -> EcosystemPage {
+        EcosystemPage {
+            cumulative_downloads: ecosystem.hub.downloads,
+            as_of: as_of.to_string(),
+            by_type: ecosystem.kinds.iter().map(|(kind, downloads)| (kind.plural(), *downloads)).collect(),
+            last_30_days: ecosystem.hub.last_30_days,
+            unique_downloaders: ecosystem.uniques,
+            distinct_repos: ecosystem.hub.repos,
+            first_day: ecosystem.hub.first_day.map(|day| day.to_string()),
+            methodology: Methodology {
+                source: "access logs and events of this hub, counted by hubtally",
+                metric: "cumulative download sessions: all counted requests of one downloader on one repository with less than \
+                         30 minutes between one and the next are one download",
+                scope: "models, datasets and spaces that you may see; files answered with 200 or 206, or handed on to a file store",
+                caveats: [
+                    "a cumulative total says nothing about how many copies are in use",
+                    "late events and retractions change past figures, downwards too",
+                    "unique downloaders are users, or addresses with their kind of client: one person may be several",
+                ],
+            },
+        }
     }
 }
 

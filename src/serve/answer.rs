@@ -122,7 +122,14 @@ impl Answer {
 
 impl From<EngineError> for Answer {
     fn from(error: EngineError) -> Answer {
-        Answer::retry(StatusCode::SERVICE_UNAVAILABLE, 5, &error.to_string())
+        match error {
+            EngineError::Refused(sentence) => Answer::bad_request(&sentence),
+            EngineError::Changed { .. } => {
+                Answer::error(StatusCode::CONFLICT, &error.to_string()).with(X_ERROR_CODE, "DocumentChanged")
+            }
+            _ if error.is_full() => Answer::retry(StatusCode::INSUFFICIENT_STORAGE, 5, &error.to_string()),
+            _ => Answer::retry(StatusCode::SERVICE_UNAVAILABLE, 5, &error.to_string()),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ impl App {
     /// A server around an engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>, origin: String) -> App {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let cores = std::thread::available_parallelism().map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(2));
         App {
             engine,
             origin,
@@ -55,6 +55,11 @@ impl App {
     pub async fn upkeep<T: Send + 'static>(&self, work: impl FnOnce(&Engine) -> T + Send + 'static) -> Result<T, Answer> {
         let engine = Arc::clone(&self.engine);
         self.upkeep.run(move || work(&engine)).await
+    }
+
+    /// Waits until no write is under way.
+    pub async fn writes_done(&self) {
+        tokio::join!(self.pushes.idle(), self.upkeep.idle());
     }
 
     /// A new request id.

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use super::app::App;
 use super::auth::Trust;
 use super::body::Body;
+use super::phase::Phase;
 use super::{connection, limits, socket};
 use crate::ingest::Engine;
 
@@ -141,10 +142,10 @@ impl Client {
             }
             Transport::InProcess(app) => {
                 let (near, far) = tokio::io::duplex(PIPE_BYTES);
-                let (keep, stop) = watch::channel(false);
-                let serving = tokio::spawn(connection::serve(far, Arc::clone(app), Trust::Owner, stop));
+                let (phase, phases) = watch::channel(Phase::Serving);
+                let serving = tokio::spawn(connection::serve(far, Arc::clone(app), Trust::Owner, phases));
                 let reply = self.send(near, request).await;
-                keep.send_replace(true);
+                phase.send_replace(Phase::Leaving);
                 serving.abort();
                 reply
             }

@@ -15,10 +15,11 @@ use super::app::App;
 use super::auth::Trust;
 use super::handle::handle;
 use super::limits;
+use super::phase::{Phase, reached};
 use super::stall::Stall;
 
-/// Serves a connection until the client or a limit ends it, or until `stop` turns true and what is in flight is done.
-pub async fn serve<I>(io: I, app: Arc<App>, trust: Trust, mut stop: watch::Receiver<bool>)
+/// Serves a connection until the client, a limit or the end of the server ends it.
+pub async fn serve<I>(io: I, app: Arc<App>, trust: Trust, mut phases: watch::Receiver<Phase>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -32,23 +33,26 @@ where
     builder.max_headers(limits::HEADERS_MAX).max_buf_size(limits::HEAD_BYTES_MAX).half_close(false);
     let io = TokioIo::new(Stall::new(io, limits::WRITE_TIMEOUT));
     let mut connection = builder.serve_connection(io, service);
-    let stopping = {
-        let mut stopped = pin!(stop.wait_for(|stop| *stop));
-        let mut stopping = false;
+    let mut finishing = false;
+    {
+        let mut also = phases.clone();
+        let mut finish = pin!(reached(&mut also, Phase::Finishing));
         // Polled by hand, so that the socket comes back afterwards.
-        let _ = std::future::poll_fn(|cx| {
-            if !stopping && stopped.as_mut().poll(cx).is_ready() {
-                stopping = true;
+        let served = std::future::poll_fn(|cx| {
+            if !finishing && finish.as_mut().poll(cx).is_ready() {
+                finishing = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
             connection.poll_without_shutdown(cx)
-        })
-        .await;
-        stopping
-    };
-    let io = connection.into_parts().io.into_inner().into_inner();
-    if !stopping {
-        linger(io).await;
+        });
+        tokio::select! {
+            // An error is the client's: it went away, was too slow, or spoke something else.
+            _ = served => {}
+            () = reached(&mut phases, Phase::Leaving) => return,
+        }
+    }
+    if !finishing {
+        linger(connection.into_parts().io.into_inner().into_inner()).await;
     }
 }
 

@@ -9,19 +9,27 @@ use super::answer::Answer;
 use super::limits;
 
 /// A number of turns for work that blocks.
-pub struct Gate(Arc<Semaphore>);
+pub struct Gate {
+    free: Arc<Semaphore>,
+    turns: u32,
+}
 
 impl Gate {
     /// A gate that lets `turns` through at once.
     #[must_use]
-    pub fn new(turns: usize) -> Gate {
-        Gate(Arc::new(Semaphore::new(turns)))
+    pub fn new(turns: u32) -> Gate {
+        Gate { free: Arc::new(Semaphore::new(turns as usize)), turns }
+    }
+
+    /// Waits until nothing is being done.
+    pub async fn idle(&self) {
+        let _ = self.free.acquire_many(self.turns).await;
     }
 
     /// Runs blocking work on a thread of its own when its turn comes.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Answer> {
         let busy = || Answer::retry(StatusCode::SERVICE_UNAVAILABLE, 5, "the server is busy with other work; ask again");
-        let turn = tokio::time::timeout(limits::TURN_TIMEOUT, Arc::clone(&self.0).acquire_owned()).await;
+        let turn = tokio::time::timeout(limits::TURN_TIMEOUT, Arc::clone(&self.free).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         let done = tokio::task::spawn_blocking(move || {
             // The turn belongs to the work, not to whoever waits: a client that leaves does not let more in.

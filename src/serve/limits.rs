@@ -51,13 +51,13 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 pub const CHUNKS_WAITING_MAX: usize = 4;
 
 /// Pushes that wait for the disk at once; many, because one commit acknowledges all that wait.
-pub const PUSHES_MAX: usize = 256;
+pub const PUSHES_MAX: u32 = 256;
 /// Imports, verifications and rebuilds at once.
-pub const UPKEEP_MAX: usize = 8;
+pub const UPKEEP_MAX: u32 = 8;
 /// How long a costly question waits for its turn before the client is asked to come back.
 pub const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time for what is in flight to finish after a signal; the rest of the 5 s is for the last commit.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(3500);
+pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(3000);
 /// Time for blocking work that does not end by itself, such as a rebuild, before the process leaves it.
-pub const LEAVE_TIMEOUT: Duration = Duration::from_millis(200);
+pub const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);

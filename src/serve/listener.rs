@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::app::App;
 use super::auth::Trust;
+use super::phase::{Phase, reached};
 use super::{connection, limits};
 
 /// Pause after a failed accept: the usual reason is a lack of file handles, which passes.
@@ -18,13 +19,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 68\r\n\
 Retry-After: 5\r\nConnection: close\r\n\r\n{\"error\":\"too many connections are open; come back in some seconds\"}";
 
-/// Accepts clients of the network until `stop` turns true.
-pub async fn network(listener: TcpListener, app: Arc<App>, turns: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+/// Accepts clients of the network until the server finishes.
+pub async fn network(listener: TcpListener, app: Arc<App>, turns: Arc<Semaphore>, mut phases: watch::Receiver<Phase>) {
     let refusals = Arc::new(Semaphore::new(limits::REFUSALS_MAX));
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = reached(&mut phases, Phase::Finishing) => return,
         };
         let Ok((stream, _)) = stream else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -36,17 +37,17 @@ pub async fn network(listener: TcpListener, app: Arc<App>, turns: Arc<Semaphore>
         };
         // Answers are written whole; waiting for more only delays them.
         let _ = stream.set_nodelay(true);
-        let (app, stop) = (Arc::clone(&app), stop.clone());
+        let (app, phases) = (Arc::clone(&app), phases.clone());
         tokio::spawn(async move {
-            connection::serve(stream, app, Trust::Network, stop).await;
+            connection::serve(stream, app, Trust::Network, phases).await;
             drop(turn);
         });
     }
 }
 
-/// Accepts the owner's own commands on the socket in the data folder until `stop` turns true. They have turns of their
+/// Accepts the owner's own commands on the socket in the data folder until the server finishes. They have turns of their
 /// own, so that no crowd outside keeps the owner out; one command too many waits.
-pub async fn owner(listener: UnixListener, app: Arc<App>, turns: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+pub async fn owner(listener: UnixListener, app: Arc<App>, turns: Arc<Semaphore>, mut phases: watch::Receiver<Phase>) {
     loop {
         let accepting = async {
             let turn = Arc::clone(&turns).acquire_owned().await.ok();
@@ -54,15 +55,15 @@ pub async fn owner(listener: UnixListener, app: Arc<App>, turns: Arc<Semaphore>,
         };
         let (stream, turn) = tokio::select! {
             accepted = accepting => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = reached(&mut phases, Phase::Finishing) => return,
         };
         let Ok((stream, _)) = stream else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (app, stop) = (Arc::clone(&app), stop.clone());
+        let (app, phases) = (Arc::clone(&app), phases.clone());
         tokio::spawn(async move {
-            connection::serve(stream, app, Trust::Owner, stop).await;
+            connection::serve(stream, app, Trust::Owner, phases).await;
             drop(turn);
         });
     }

@@ -19,6 +19,7 @@ mod handle;
 mod intake;
 mod limits;
 mod listener;
+mod phase;
 mod query_string;
 mod router;
 mod routes;
@@ -40,6 +41,7 @@ use crate::ingest::Engine;
 use app::App;
 pub use client::{Ask, Client, ClientError, Reply, Upload};
 pub use limits::{CONNECTIONS_MAX, LEAVE_TIMEOUT};
+use phase::Phase;
 pub use routes::{Access, ROUTES, Route};
 pub use socket::exists as socket_exists;
 
@@ -98,19 +100,19 @@ impl Server {
     /// Answers until SIGTERM or SIGINT, then finishes what is in flight and commits the queue.
     pub async fn run(mut self) {
         let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin()));
-        let (stopper, stop) = watch::channel(false);
+        let (phase, phases) = watch::channel(Phase::Serving);
         let network = Turns::new(self.options.connections_max);
         let owners = Turns::new(limits::OWNER_CONNECTIONS_MAX);
-        let accepting = listener::network(self.listener, Arc::clone(&app), Arc::clone(&network.free), stop.clone());
+        let accepting = listener::network(self.listener, Arc::clone(&app), Arc::clone(&network.free), phases.clone());
         let mut loops = vec![tokio::spawn(accepting)];
         if let Some(owner) = self.owner.take() {
-            loops.push(tokio::spawn(listener::owner(owner, Arc::clone(&app), Arc::clone(&owners.free), stop.clone())));
+            loops.push(tokio::spawn(listener::owner(owner, Arc::clone(&app), Arc::clone(&owners.free), phases.clone())));
         }
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        stopper.send_replace(true);
+        phase.send_replace(Phase::Finishing);
         for accepting in loops {
             let _ = accepting.await;
         }
@@ -118,6 +120,9 @@ impl Server {
             socket::remove(folder);
         }
         let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, async { tokio::join!(network.all_back(), owners.all_back()) }).await;
+        // Imports that waited for their clients end here, so that the engine is not stopped under them.
+        phase.send_replace(Phase::Leaving);
+        let _ = tokio::time::timeout(LEAVE_TIMEOUT, app.writes_done()).await;
         let engine = Arc::clone(&self.engine);
         let _ = tokio::task::spawn_blocking(move || engine.stop()).await;
     }

@@ -22,7 +22,7 @@ pub struct RepoEntry {
 /// What the catalog says, as a query needs it.
 pub type Listing = ListingRecord;
 
-/// Names are looked up without regard to case when the exact one is unknown.
+/// Names are looked up without regard to case when the exact one is not there for the asker.
 fn name_prefix(name: &str, kind: RepoKind) -> Vec<u8> {
     let mut key = name.to_ascii_lowercase().into_bytes();
     key.push(0);
@@ -41,19 +41,22 @@ fn repo_number(key: &[u8], value: &[u8]) -> Result<RepoNumber, StoreError> {
     Ok(RepoNumber(u32::from_be_bytes(bytes)))
 }
 
-/// The number of a repo: of exactly this name, else of the only one that differs in case alone.
+/// The number of the repo of exactly this name.
 ///
 /// # Errors
 /// When the store fails.
 pub fn find_repo(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Option<RepoNumber>, StoreError> {
     let key = name_key(repo);
-    if let Some(value) = txn.get(Table::RepoNames, &key)? {
-        return repo_number(&key, &value).map(Some);
-    }
-    match txn.with_prefix(Table::RepoNames, &name_prefix(repo.name.as_str(), repo.kind))?.as_slice() {
-        [(key, value)] => repo_number(key, value).map(Some),
-        _ => Ok(None),
-    }
+    txn.get(Table::RepoNames, &key)?.map(|value| repo_number(&key, &value)).transpose()
+}
+
+/// The numbers of all repos whose names differ from this one in case alone, if at all.
+///
+/// # Errors
+/// When the store fails.
+pub fn find_spellings(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Vec<RepoNumber>, StoreError> {
+    let found = txn.with_prefix(Table::RepoNames, &name_prefix(repo.name.as_str(), repo.kind))?;
+    found.iter().map(|(key, value)| repo_number(key, value)).collect()
 }
 
 /// The number of exactly this repo, new if need be.

@@ -9,6 +9,7 @@ use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::records::{CredentialKind, CredentialRecord};
 use super::table::{Read, Table, WriteTxn};
+use crate::model::Millis;
 
 /// What every token of ours begins with.
 pub const TOKEN_PREFIX: &str = "ht_";
@@ -77,13 +78,15 @@ pub fn list_credentials(txn: &(impl Read + ?Sized)) -> Result<Vec<Credential>, S
     values.iter().map(|(key, value)| Ok(Credential { id: id_of(key), record: decode(Table::Credentials, key, value)? })).collect()
 }
 
-/// Whether anybody can be admin: a token or session, or a link that is still unused, does not matter here.
+/// Whether anybody can be admin now, by a token or a session that has not run out; links do not count.
 ///
 /// # Errors
 /// When the store fails or a record is damaged.
-pub fn any_admin(txn: &(impl Read + ?Sized)) -> Result<bool, StoreError> {
-    let admin =
-        |credential: &Credential| credential.record.kind != CredentialKind::AdminLink && credential.record.scope == "admin";
+pub fn any_admin(txn: &(impl Read + ?Sized), now: Millis) -> Result<bool, StoreError> {
+    let admin = |credential: &Credential| {
+        let CredentialRecord { kind, scope, expires_ms, .. } = &credential.record;
+        *kind != CredentialKind::AdminLink && scope == "admin" && expires_ms.is_none_or(|at| at > now.0)
+    };
     Ok(list_credentials(txn)?.iter().any(admin))
 }
 

@@ -13,11 +13,13 @@ mod open;
 mod pieces;
 mod records;
 mod segments;
+mod sums;
 mod table;
 mod views;
 
 pub use catalog::{
-    Listing, RepoEntry, all_repos, allocate_repo, find_repo, listing, org_repos, put_repo, read_repo, write_listing,
+    Listing, RepoEntry, all_repos, allocate_repo, find_repo, find_spellings, listing, org_repos, put_repo, read_repo,
+    write_listing,
 };
 pub use catalog::{SourceEntry, put_source, read_sources};
 pub use catalog::{like_count, put_like};
@@ -32,6 +34,7 @@ pub use records::{
     SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
+pub use sums::check_table;
 pub use table::{Read, ReadTxn, Table, WriteTxn};
 pub use views::{
     RepoSets, RepoYears, clear_views, day_view, day_views, get_head, get_year, last_day_view, put_day_view, put_repo_sets,

@@ -12,6 +12,7 @@ use redb::{Database, Durability};
 use super::StoreError;
 use super::codec::{get_record, put_record};
 use super::records::{CountersRecord, FormatRecord};
+use super::sums::{check_at_start, knows_all_tables};
 use super::table::{Read, ReadTxn, Table, WriteTxn};
 use crate::model::Millis;
 
@@ -49,20 +50,25 @@ impl Store {
     /// When the folder cannot be used, is held by another process, or holds a newer format or another key's data.
     pub fn open(place: Place, fingerprint: impl Fn(&[u8; 32]) -> [u8; 32], now: Millis) -> Result<Store, StoreError> {
         let (database, secret) = match &place {
-            Place::Memory => (builder().create_with_backend(InMemoryBackend::new())?, random_secret()?),
+            Place::Memory => {
+                let (database, secret) = (builder().create_with_backend(InMemoryBackend::new())?, random_secret()?);
+                initialise(&database, fingerprint(&secret), now)?;
+                (database, secret)
+            }
             Place::Folder(folder) => {
                 prepare_folder(folder)?;
                 let file = folder.join(FILE_NAME);
                 let fresh = !file.exists();
                 let secret = read_or_make_secret(folder, fresh)?;
                 if fresh {
-                    create_file(folder, &file)?;
+                    create_file(folder, &file, |database| initialise(database, fingerprint(&secret), now))?;
                 }
                 (builder().open(&file)?, secret)
             }
         };
         let store = Store { place, database: RwLock::new(Some(database)), secret };
-        store.check_format(fingerprint(&store.secret), now)?;
+        store.check_format(fingerprint(&store.secret))?;
+        check_at_start(&store.read()?)?;
         Ok(store)
     }
 
@@ -94,11 +100,7 @@ impl Store {
     /// When the store fails.
     pub fn write(&self) -> Result<WriteTxn, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or_else(closed)?;
-        let mut txn = database.begin_write()?;
-        txn.set_durability(Durability::Immediate)?;
-        txn.set_quick_repair(true);
-        Ok(WriteTxn::new(txn))
+        begin_write(database.as_ref().ok_or_else(closed)?)
     }
 
     /// Replaces the database after a failure: redb refuses writes until then.
@@ -113,29 +115,48 @@ impl Store {
         Ok(())
     }
 
-    fn check_format(&self, key_fingerprint: [u8; 32], now: Millis) -> Result<(), StoreError> {
-        let known: Option<FormatRecord> = {
-            let txn = self.write()?;
-            Table::ALL.iter().try_for_each(|table| txn.open(*table).map(drop))?;
-            let known = get_record(&txn, Table::Meta, FORMAT_KEY)?;
-            if known.is_none() {
-                let record = FormatRecord { format: FORMAT_VERSION, key_fingerprint, created_ms: now.0 };
-                put_record(&txn, Table::Meta, FORMAT_KEY, &record)?;
-                txn.commit()?;
-            }
-            known
-        };
+    /// Refuses what this program or this key cannot read. A store without a format is a damaged one: a new one gets its
+    /// format before it gets its name.
+    fn check_format(&self, key_fingerprint: [u8; 32]) -> Result<(), StoreError> {
+        let txn = self.write()?;
+        let known: Option<FormatRecord> = get_record(&txn, Table::Meta, FORMAT_KEY)?;
         match known {
             Some(known) if known.format > FORMAT_VERSION => Err(StoreError::Unusable(format!(
                 "the store has format {}, this program knows up to {FORMAT_VERSION}: use the newer hubtally that wrote it",
                 known.format
             ))),
+            None => Err(StoreError::damaged(Table::Meta.name(), FORMAT_KEY, "the store does not say what format it has")),
             Some(known) if known.key_fingerprint != key_fingerprint => Err(StoreError::Unusable(format!(
                 "{SECRET_NAME} is not the key this store was made with: put the original file back, or start with an empty folder"
             ))),
-            _ => Ok(()),
+            Some(_) if knows_all_tables(&txn)? => Ok(()),
+            Some(_) => {
+                open_all_tables(&txn)?;
+                txn.commit()
+            }
         }
     }
+}
+
+fn begin_write(database: &Database) -> Result<WriteTxn, StoreError> {
+    let mut txn = database.begin_write()?;
+    txn.set_durability(Durability::Immediate)?;
+    txn.set_quick_repair(true);
+    WriteTxn::new(txn)
+}
+
+/// Opens all tables, which makes those that are not there.
+fn open_all_tables(txn: &WriteTxn) -> Result<(), StoreError> {
+    Table::ALL.iter().try_for_each(|table| txn.open(*table).map(drop))
+}
+
+/// Makes a store of an empty database.
+fn initialise(database: &Database, key_fingerprint: [u8; 32], now: Millis) -> Result<(), StoreError> {
+    let txn = begin_write(database)?;
+    open_all_tables(&txn)?;
+    let record = FormatRecord { format: FORMAT_VERSION, key_fingerprint, created_ms: now.0 };
+    put_record(&txn, Table::Meta, FORMAT_KEY, &record)?;
+    txn.commit()
 }
 
 fn closed() -> StoreError {
@@ -164,12 +185,18 @@ fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates the database under another name first: a file that a kill cuts short while it is created never opens again.
-fn create_file(folder: &Path, file: &Path) -> Result<(), StoreError> {
+fn create_file(
+    folder: &Path,
+    file: &Path,
+    initialise: impl FnOnce(&Database) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let unfinished = folder.join(format!("{FILE_NAME}.new"));
     if unfinished.exists() {
         fs::remove_file(&unfinished)?;
     }
-    drop(builder().create(&unfinished)?);
+    let database = builder().create(&unfinished)?;
+    initialise(&database)?;
+    drop(database);
     fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
     File::open(&unfinished)?.sync_all()?;
     fs::rename(&unfinished, file)?;

@@ -19,6 +19,12 @@ pub struct CountersRecord {
     pub segment: u64,
 }
 
+/// `meta/sums`: of each table its name, how many values it has, and the wrapping sum of their checksums.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct SumsRecord {
+    pub tables: Vec<(String, u64, u64)>,
+}
+
 /// A source and its settings; an absent setting follows from the formats that arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct SourceRecord {
@@ -93,8 +99,6 @@ pub enum ContentRecord {
 pub struct DocumentRecord {
     /// `Format` as its place in `Format::ALL`.
     pub format: u8,
-    /// The first line, which names the columns of some formats.
-    pub first_line: Vec<u8>,
     /// Decoded bytes and lines that are in.
     pub bytes: u64,
     pub lines: u64,
@@ -218,8 +222,8 @@ pub struct DayViewRecord {
     pub covers: u64,
     /// First repo and checksum of each chunk.
     pub chunks: Vec<(u32, u64)>,
-    /// Repo and bytes of each set that lies apart.
-    pub sets: Vec<(u32, u32)>,
+    /// Repo and bytes of each set that lies apart, and the checksum of its bytes.
+    pub sets: Vec<(u32, u32, u64)>,
     pub tail_bytes: u32,
     /// Of the tail's bytes.
     pub tail_checksum: u64,

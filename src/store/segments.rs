@@ -144,9 +144,9 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         BlockIter { txn, day, segment, next: 0, wanted, repo: None }
     }
 
-    /// Reads the rows of one repo, identity only.
-    pub fn of_repo(txn: &'a R, day: Day, segment: SegmentRecord, repo: RepoNumber) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted: Wanted::Identity, repo: Some(repo) }
+    /// Reads the rows of one repo.
+    pub fn of_repo(txn: &'a R, day: Day, segment: SegmentRecord, repo: RepoNumber, wanted: Wanted) -> BlockIter<'a, R> {
+        BlockIter { txn, day, segment, next: 0, wanted, repo: Some(repo) }
     }
 
     fn read(&self, number: usize, record: BlockRecord) -> Result<Decoded, StoreError> {

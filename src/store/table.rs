@@ -2,15 +2,17 @@
 //!
 //! redb does not verify what it reads, so every value carries one: `checksum u64 LE | payload`, the checksum being
 //! xxh3-64 of the payload under a seed made of the table's name and the key. A value that was damaged, or that lies under
-//! another key than it was written to, is refused.
+//! another key than it was written to, is refused. So is an order of keys that cannot be: a damaged inner page of redb
+//! leads a search astray, and what is there would seem to be missing.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ops::Bound;
 
 use redb::{ReadOnlyTable, ReadableTable, ReadableTableMetadata, TableDefinition};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::StoreError;
+use super::sums::{SUMS_KEY, Sums, TableSum, is_sums};
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident => $text:literal, $truth:literal;)+) => {
@@ -113,6 +115,9 @@ impl Table {
 /// A key with its value.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
+/// Gets a key with its value, and says whether to go on.
+pub type Visitor<'a> = &'a mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>;
+
 /// What both kinds of transaction can read.
 pub trait Read {
     /// The value of a key.
@@ -125,12 +130,7 @@ pub trait Read {
     ///
     /// # Errors
     /// When the store fails, a value is damaged, or `each` fails.
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError>;
 
     /// The last key of a table.
     ///
@@ -155,14 +155,44 @@ pub trait Read {
     }
 }
 
+type Sealed = &'static [u8];
+
+/// The last key before one, as far as a search for it finds one.
+fn last_before(open: &impl ReadableTable<Sealed, Sealed>, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut before = open.range::<&[u8]>((Bound::Unbounded, Bound::Excluded(key)))?;
+    Ok(before.next_back().transpose()?.map(|(key, _)| key.value().to_vec()))
+}
+
+fn astray(table: Table, key: &[u8]) -> StoreError {
+    StoreError::damaged(table.name(), key, "keys are not in order")
+}
+
+/// The value of a key. That there is none is believed only if its neighbours are where they must be.
+fn get_from(table: Table, open: &impl ReadableTable<Sealed, Sealed>, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    if let Some(sealed) = open.get(key)? {
+        return table.unseal(key, sealed.value()).map(Some);
+    }
+    let before = last_before(open, key)?;
+    let after = open.range::<&[u8]>((Bound::Included(key), Bound::Unbounded))?.next().transpose()?;
+    let in_order = before.is_none_or(|before| before.as_slice() < key) && after.is_none_or(|(after, _)| after.value() > key);
+    if in_order { Ok(None) } else { Err(astray(table, key)) }
+}
+
 fn scan_table(
     table: Table,
-    open: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    open: &impl ReadableTable<Sealed, Sealed>,
     first: &[u8],
-    each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
+    each: Visitor<'_>,
 ) -> Result<(), StoreError> {
+    let mut last = last_before(open, first)?;
     for entry in open.range::<&[u8]>((Bound::Included(first), Bound::Unbounded))? {
         let (key, value) = entry?;
+        if key.value() < first || last.as_deref().is_some_and(|last| key.value() <= last) {
+            return Err(astray(table, key.value()));
+        }
+        let last = last.get_or_insert_default();
+        last.clear();
+        last.extend_from_slice(key.value());
         if !each(key.value(), table.unseal(key.value(), value.value())?)? {
             break;
         }
@@ -170,10 +200,12 @@ fn scan_table(
     Ok(())
 }
 
+type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// A read transaction. Short-lived: a reader that is held makes the file grow.
 pub struct ReadTxn {
     txn: redb::ReadTransaction,
-    tables: Vec<OnceCell<ReadOnlyTable<&'static [u8], &'static [u8]>>>,
+    tables: Vec<OnceCell<OpenForReading>>,
 }
 
 impl ReadTxn {
@@ -181,7 +213,7 @@ impl ReadTxn {
         ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
     }
 
-    fn open(&self, table: Table) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+    fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {
         let cell = self.tables.get(table as usize).ok_or_else(|| StoreError::damaged(table.name(), &[], "no such table"))?;
         if let Some(open) = cell.get() {
             return Ok(open);
@@ -205,15 +237,10 @@ impl Read for ReadTxn {
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.open(table)?.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()
+        get_from(table, self.open(table)?, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError> {
         scan_table(table, self.open(table)?, first, each)
     }
 }
@@ -221,11 +248,16 @@ impl Read for ReadTxn {
 /// The one write transaction.
 pub struct WriteTxn {
     txn: redb::WriteTransaction,
+    sums: RefCell<Sums>,
 }
 
 impl WriteTxn {
-    pub(super) fn new(txn: redb::WriteTransaction) -> WriteTxn {
-        WriteTxn { txn }
+    pub(super) fn new(txn: redb::WriteTransaction) -> Result<WriteTxn, StoreError> {
+        let txn = WriteTxn { txn, sums: RefCell::default() };
+        if let Some(sums) = Sums::read(&txn)? {
+            txn.sums.replace(sums);
+        }
+        Ok(txn)
     }
 
     /// Opens a table for several changes in a row.
@@ -233,7 +265,7 @@ impl WriteTxn {
     /// # Errors
     /// When the store fails.
     pub fn open(&self, table: Table) -> Result<OpenTable<'_>, StoreError> {
-        Ok(OpenTable { table, open: self.txn.open_table(table.definition())? })
+        Ok(OpenTable { table, open: self.txn.open_table(table.definition())?, sums: &self.sums })
     }
 
     /// Writes one value; gives its checksum.
@@ -259,6 +291,9 @@ impl WriteTxn {
     pub fn clear(&self, table: Table) -> Result<(), StoreError> {
         self.txn.delete_table(table.definition())?;
         self.txn.open_table(table.definition())?;
+        if let Some(sum) = self.sums.borrow_mut().of(table) {
+            *sum = TableSum::default();
+        }
         Ok(())
     }
 
@@ -267,6 +302,8 @@ impl WriteTxn {
     /// # Errors
     /// When the store fails; nothing of the transaction is kept then.
     pub fn commit(self) -> Result<(), StoreError> {
+        let sums = self.sums.borrow().encode()?;
+        self.put(Table::Meta, SUMS_KEY, &sums)?;
         Ok(self.txn.commit()?)
     }
 }
@@ -278,16 +315,10 @@ impl Read for WriteTxn {
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let open = self.txn.open_table(table.definition())?;
-        open.get(key)?.map(|sealed| table.unseal(key, sealed.value())).transpose()
+        get_from(table, &self.txn.open_table(table.definition())?, key)
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        first: &[u8],
-        each: &mut dyn FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, first: &[u8], each: Visitor<'_>) -> Result<(), StoreError> {
         scan_table(table, &self.txn.open_table(table.definition())?, first, each)
     }
 }
@@ -296,6 +327,12 @@ impl Read for WriteTxn {
 pub struct OpenTable<'txn> {
     table: Table,
     open: redb::Table<'txn, &'static [u8], &'static [u8]>,
+    sums: &'txn RefCell<Sums>,
+}
+
+/// The checksum in front of a sealed value.
+fn checksum_of(sealed: &[u8]) -> u64 {
+    sealed.first_chunk().map_or(0, |checksum| u64::from_le_bytes(*checksum))
 }
 
 impl OpenTable<'_> {
@@ -305,8 +342,10 @@ impl OpenTable<'_> {
     /// When the store fails.
     pub fn put(&mut self, key: &[u8], payload: &[u8]) -> Result<u64, StoreError> {
         let sealed = self.table.seal(key, payload);
-        self.open.insert(key, sealed.as_slice())?;
-        Ok(self.table.checksum(key, payload))
+        let checksum = checksum_of(&sealed);
+        let before = self.open.insert(key, sealed.as_slice())?.map(|before| checksum_of(before.value()));
+        self.note(key, before, Some(checksum));
+        Ok(checksum)
     }
 
     /// Removes a value.
@@ -314,8 +353,18 @@ impl OpenTable<'_> {
     /// # Errors
     /// When the store fails.
     pub fn remove(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        self.open.remove(key)?;
+        let before = self.open.remove(key)?.map(|before| checksum_of(before.value()));
+        self.note(key, before, None);
         Ok(())
+    }
+
+    /// Keeps the table's sum.
+    fn note(&self, key: &[u8], before: Option<u64>, after: Option<u64>) {
+        let mut sums = self.sums.borrow_mut();
+        if let Some(sum) = sums.of(self.table).filter(|_| !is_sums(self.table, key)) {
+            before.into_iter().for_each(|checksum| sum.subtract(checksum));
+            after.into_iter().for_each(|checksum| sum.add(checksum));
+        }
     }
 
     /// Removes all values whose keys begin with `prefix`.
@@ -339,6 +388,6 @@ impl OpenTable<'_> {
     /// # Errors
     /// When the store fails or the value is damaged.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.open.get(key)?.map(|sealed| self.table.unseal(key, sealed.value())).transpose()
+        get_from(self.table, &self.open, key)
     }
 }

@@ -163,7 +163,7 @@ pub fn put_day_view(
     for (repo, set) in sets {
         let bytes = set.to_bytes();
         put_pieces(&mut table, day_key(day).repo(*repo).bytes(), &bytes)?;
-        record.sets.push((repo.0, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+        record.sets.push((repo.0, u32::try_from(bytes.len()).unwrap_or(u32::MAX), xxh3_64(&bytes)));
     }
     put_pieces(&mut txn.open(Table::DayTails)?, day_key(day).bytes(), tail)?;
     record.tail_bytes = u32::try_from(tail.len()).unwrap_or(u32::MAX);
@@ -180,7 +180,7 @@ pub fn remove_day_view(txn: &WriteTxn, day: Day) -> Result<(), StoreError> {
     let mut table = txn.open(Table::DayChunks)?;
     record.chunks.iter().try_for_each(|(first, _)| table.remove(day_key(day).u32(*first).bytes()))?;
     let mut table = txn.open(Table::DaySets)?;
-    for (repo, bytes) in &record.sets {
+    for (repo, bytes, _) in &record.sets {
         remove_pieces(&mut table, day_key(day).u32(*repo).bytes(), *bytes as usize)?;
     }
     remove_pieces(&mut txn.open(Table::DayTails)?, day_key(day).bytes(), record.tail_bytes as usize)?;
@@ -211,7 +211,7 @@ pub fn read_chunk(txn: &(impl Read + ?Sized), day: Day, chunk: (u32, u64)) -> Re
 /// Adds the members of a set that lies apart to `into`.
 ///
 /// # Errors
-/// When the store fails, or the set is missing or damaged.
+/// When the store fails, or the set is missing, stale or damaged.
 pub fn read_set(
     txn: &(impl Read + ?Sized),
     day: Day,
@@ -220,10 +220,14 @@ pub fn read_set(
     into: &mut DownloaderSet,
 ) -> Result<(), StoreError> {
     let key = day_key(day).repo(repo);
-    let named = record.sets.iter().find(|(named, _)| *named == repo.0);
-    let (_, bytes) =
+    // In order of repo, as they were written.
+    let named = record.sets.binary_search_by_key(&repo.0, |(named, ..)| *named).ok().and_then(|at| record.sets.get(at));
+    let (_, bytes, checksum) =
         named.ok_or_else(|| StoreError::damaged(Table::DaySets.name(), key.bytes(), "the day does not name this set"))?;
     let value = get_pieces(txn, Table::DaySets, key.bytes(), *bytes as usize)?;
+    if xxh3_64(&value) != *checksum {
+        return Err(StoreError::damaged(Table::DaySets.name(), key.bytes(), "the set is stale"));
+    }
     into.unite_stored(&value).map_err(StoreError::of_block(Table::DaySets.name(), key.bytes()))
 }
 

@@ -1,14 +1,24 @@
 //! The one integration-test binary: a second one would double the link time for nothing.
 //! Each module is named after the behaviour it holds hubtally to.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
+// Helpers of tests are tests too, and what they print is for whoever reads the test's output.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod blocks;
 mod command_line;
+mod crash;
+mod damage;
+mod formats;
 mod generate;
+mod hub;
 mod laws;
+mod layering;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod reading;
+mod review;
+mod seeds;
 mod server;
 mod serving;
+mod views;

@@ -39,7 +39,10 @@ impl Server {
 
     fn start_with(data: &str, arguments: &[&str]) -> Server {
         let mut command = hubtally();
-        command.args(["serve", "--data", data, "--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(["serve", "--data", data]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (kept, mut pipe) = (Arc::clone(&stderr), BufReader::new(child.stderr.take().unwrap()));
@@ -136,6 +139,11 @@ impl Server {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Stops it in order; gives its exit and how long that took.

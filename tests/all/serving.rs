@@ -356,6 +356,13 @@ fn an_upload_that_is_cut_off_is_no_whole_log() {
 fn a_signal_stops_the_server_after_what_is_in_flight() {
     let server = Server::start(&[]);
     let idle = server.connect();
+    // An upload that never ends must not keep the server from ending.
+    let mut endless = server.connect();
+    let head = format!(
+        "POST /api/v1/import HTTP/1.1\r\nHost: a\r\nCookie: {}\r\nContent-Length: 100000\r\n\r\n{{",
+        server.admin_cookie()
+    );
+    endless.write_all(head.as_bytes()).unwrap();
     let mut busy = server.connect();
     busy.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n").unwrap();
     std::thread::sleep(Duration::from_millis(50));
@@ -368,5 +375,5 @@ fn a_signal_stops_the_server_after_what_is_in_flight() {
     assert!(exit.success(), "{exit}");
     assert!(took < Duration::from_secs(5), "{took:?}");
     let _ = finishing.join().unwrap();
-    drop(idle);
+    drop((idle, endless));
 }

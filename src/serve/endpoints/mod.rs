@@ -1,16 +1,20 @@
 //! What answers each route, grouped by subject.
 
+mod access_logs;
 mod analytics;
 mod breakdown;
 mod catalog;
 mod deliveries;
+mod ecosystem;
 mod events;
+mod exports;
 mod health;
 mod imports;
 mod json_body;
 mod likes;
 mod pages;
 mod stats;
+mod streamed;
 mod tokens;
 mod trending;
 mod upkeep;
@@ -30,6 +34,8 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Like => likes::set(call, true).await,
         Endpoint::Unlike => likes::set(call, false).await,
         Endpoint::Breakdown => breakdown::breakdown(call).await,
+        Endpoint::AccessLogs => access_logs::access_logs(call).await,
+        Endpoint::Ecosystem => ecosystem::ecosystem(call).await,
         Endpoint::PushEvents => events::push(call).await,
         Endpoint::Import => imports::import(call).await,
         Endpoint::PutRepos => catalog::put(call).await,

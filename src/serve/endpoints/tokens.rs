@@ -31,7 +31,7 @@ pub async fn create(mut call: Call) -> Outcome {
     let role = Role::parse(&new.scope)
         .ok_or_else(|| Answer::bad_request("scope is admin, publisher:ORG, reader:ORG or ingest:SOURCE"))?;
     let expires = json_body::optional_instant(new.expires.as_ref())?;
-    let work = move |engine: &Engine| engine.create_token(role, &new.note, expires);
+    let work = move |engine: &Engine| engine.create_token(&role, &new.note, expires);
     let token = call.app.write(work).await??;
     Ok(Answer::json_with(StatusCode::CREATED, &json!({ "token": token })))
 }

@@ -52,7 +52,7 @@ fn addresses() {
 fn exports_come_back_as_they_are() {
     let key = key();
     let who = address("192.0.2.7");
-    let text = key.export(who);
+    let text = key.export(who, true);
     assert_eq!(text.len(), 4 + 8 + 1 + 16);
     for hashed in [false, true] {
         let as_user = identify(Some(&text), None, hashed, None);
@@ -60,9 +60,9 @@ fn exports_come_back_as_they_are() {
         let as_address = identify(None, Some(&text), hashed, None);
         assert_eq!((as_address.who, as_address.user), (who, false));
     }
-    let nobody = identify(Some(&key.export(Who::NOBODY)), None, false, None);
+    let nobody = identify(Some(&key.export(Who::NOBODY, true)), None, false, None);
     assert_eq!((nobody.who, nobody.user, nobody.known), (Who::NOBODY, false, false));
-    let foreign = IdentityKey::new(&[8; 32]).export(who);
+    let foreign = IdentityKey::new(&[8; 32]).export(who, true);
     assert_ne!(identify(None, Some(&foreign), false, None).who, who);
     for damaged in [&text[..28], &format!("{text}0"), &text.replace("ht1_", "ht2_"), &format!("{}_+123456789abcdef", &text[..12])]
     {
@@ -91,13 +91,13 @@ fn hashes_stay_as_they_are() {
     let seen = [
         key.id().to_owned(),
         fingerprint,
-        key.export(jane.who),
+        key.export(jane.who, true),
         format!("{:08x}", jane.agent.0),
-        key.export(address("192.0.2.7")),
-        key.export(address("2001:db8::1")),
-        key.export(identify(Some("3f1c"), None, true, None).who),
-        key.export(identify(None, Some("3f1c"), true, None).who),
-        key.export(address("unix:")),
+        key.export(address("192.0.2.7"), true),
+        key.export(address("2001:db8::1"), true),
+        key.export(identify(Some("3f1c"), None, true, None).who, true),
+        key.export(identify(None, Some("3f1c"), true, None).who, true),
+        key.export(address("unix:"), true),
         format!("{:016x}", PathHash::of("config.json").0),
         format!("{:016x}", SenderId::of("req-1").0),
     ];

@@ -1,0 +1,202 @@
+//! What the writer knows by name: repos with what the catalog says of them, sources with their settings, and likes.
+
+use super::engine::{GivenSettings, RepoListing};
+use super::error::EngineError;
+use super::writer::Writer;
+use crate::model::{Format, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceId, SourceName, Who};
+use crate::store::{self, CountersRecord, RepoSets, SourceEntry, StoreError, WriteTxn};
+
+/// Repo names that are remembered.
+const NAMES_MAX: usize = 1 << 18;
+
+impl Writer {
+    /// The sets of repos with new ones entered, written if there are any.
+    pub(super) fn with_new_repos(&self, txn: &WriteTxn, new: &[(RepoNumber, RepoKey)]) -> Result<Option<RepoSets>, EngineError> {
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let mut sets = self.sets()?;
+        new.iter().for_each(|(number, key)| sets.set_kind(*number, key.kind));
+        store::put_repo_sets(txn, &sets)?;
+        Ok(Some(sets))
+    }
+
+    /// A copy of the published sets of repos.
+    pub(super) fn sets(&self) -> Result<RepoSets, EngineError> {
+        Ok(self.shared.published.read().map_err(|_| EngineError::Stopped)?.sets.clone())
+    }
+
+    /// The numbers of some repos; new ones are entered and listed in `new`.
+    pub(super) fn number_repos(
+        &mut self,
+        txn: &WriteTxn,
+        counters: &mut CountersRecord,
+        repos: &[RepoKey],
+        new: &mut Vec<(RepoNumber, RepoKey)>,
+    ) -> Result<Vec<RepoNumber>, StoreError> {
+        let mut numbers = Vec::with_capacity(repos.len());
+        for repo in repos {
+            let number = match self.names.get(repo) {
+                Some(number) => *number,
+                None => {
+                    let next = counters.repo;
+                    let number = store::allocate_repo(txn, counters, repo)?;
+                    if counters.repo == next {
+                        self.remember(repo, number);
+                    } else {
+                        new.push((number, repo.clone()));
+                    }
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        Ok(numbers)
+    }
+
+    /// Remembers the number of a repo that is committed.
+    fn remember(&mut self, repo: &RepoKey, number: RepoNumber) {
+        if self.names.len() >= NAMES_MAX {
+            self.names.clear();
+        }
+        self.names.insert(repo.clone(), number);
+    }
+
+    /// The source of a name, entered if it is new, with a format that arrived and settings that were given. Says whether
+    /// settings that were in force have changed.
+    pub(super) fn register(
+        &mut self,
+        txn: &WriteTxn,
+        name: &SourceName,
+        format: Option<Format>,
+        change: impl FnOnce(&mut store::SourceRecord),
+    ) -> Result<(SourceId, bool), StoreError> {
+        let known = self.sources.iter().position(|source| source.record.name == name.as_str());
+        let mut entry = match known.and_then(|at| self.sources.get(at).cloned()) {
+            Some(entry) => entry,
+            None => {
+                let too_many = || StoreError::Unusable("there are 65,536 sources already: use one of them".to_owned());
+                let id = SourceId(u16::try_from(self.sources.len()).map_err(|_| too_many())?);
+                let record = store::SourceRecord { name: name.as_str().to_owned(), ..store::SourceRecord::default() };
+                SourceEntry { id, record }
+            }
+        };
+        let before = entry.clone();
+        if let Some(bit) = format.and_then(|format| Format::ALL.iter().position(|known| *known == format)) {
+            entry.record.formats |= 1 << bit;
+        }
+        change(&mut entry.record);
+        if known.is_some() && entry == before {
+            return Ok((entry.id, false));
+        }
+        store::put_source(txn, &entry)?;
+        let checksum_before = self.settings_checksum();
+        let (id, recount) = (entry.id, known.is_some() && before.record.formats != 0 && entry.settings() != before.settings());
+        match known.and_then(|at| self.sources.get_mut(at)) {
+            Some(place) => *place = entry,
+            None => self.sources.push(entry),
+        }
+        self.refresh_settings();
+        // No event was counted under other settings, so the views stay right; else the next start would build them anew.
+        let mut views = store::view_state(txn)?;
+        if !recount && views.settings_checksum == checksum_before {
+            views.settings_checksum = self.settings_checksum();
+            store::put_view_state(txn, &views)?;
+        }
+        Ok((id, recount))
+    }
+
+    /// Enters a source with a format that arrived and settings that were given; says whether all must be counted anew.
+    fn register_document_source(
+        &mut self,
+        name: &SourceName,
+        format: Option<Format>,
+        given: GivenSettings,
+    ) -> Result<(SourceId, bool), EngineError> {
+        let outcome = (|| {
+            let txn = self.shared.store.write()?;
+            let registered = self.register(&txn, name, format, |record| {
+                if let Some(redirects) = given.redirects {
+                    record.redirects_ignored = Some(redirects == Redirects::Ignore);
+                }
+                if let Some(head_redirect) = given.head_redirect {
+                    record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
+                }
+                record.knows_users = given.knows_users.or(record.knows_users);
+            })?;
+            txn.commit()?;
+            Ok(registered)
+        })();
+        self.noted(outcome)
+    }
+
+    pub(super) fn configure_source(
+        &mut self,
+        name: &SourceName,
+        format: Option<Format>,
+        given: GivenSettings,
+    ) -> Result<SourceId, EngineError> {
+        let (source, recount) = self.register_document_source(name, format, given)?;
+        if recount {
+            self.rebuild()?;
+        }
+        Ok(source)
+    }
+
+    /// Takes in what the hub's catalog says.
+    pub(super) fn put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
+        let outcome = self.try_put_repos(listings);
+        self.noted(outcome)
+    }
+
+    fn try_put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let mut sets = self.sets()?;
+        for listing in listings {
+            let number = store::allocate_repo(&txn, &mut counters, &listing.repo)?;
+            let record = store::ListingRecord {
+                private: listing.private,
+                likes: listing.likes,
+                library: listing.library.clone(),
+                created_ms: listing.created_at.map(|at| at.0),
+            };
+            store::write_listing(&txn, number, record)?;
+            sets.set_kind(number, listing.repo.kind);
+            sets.set_listing(number, listing.private);
+        }
+        store::put_counters(&txn, &counters)?;
+        store::put_repo_sets(&txn, &sets)?;
+        let mut published = self.lock()?;
+        txn.commit()?;
+        published.sets = sets;
+        drop(published);
+        self.shared.advance();
+        Ok(listings.len() as u64)
+    }
+
+    /// Takes in a like or unlike.
+    pub(super) fn like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
+        let outcome = self.try_like(repo, who, ts, liked);
+        self.noted(outcome)
+    }
+
+    fn try_like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let mut new = Vec::new();
+        let numbers = self.number_repos(&txn, &mut counters, std::slice::from_ref(repo), &mut new)?;
+        let number = numbers.first().copied().unwrap_or_default();
+        let likes = store::put_like(&txn, number, who, ts, liked)?;
+        store::put_counters(&txn, &counters)?;
+        let sets = self.with_new_repos(&txn, &new)?;
+        let mut published = self.lock()?;
+        txn.commit()?;
+        if let Some(sets) = sets {
+            published.sets = sets;
+        }
+        drop(published);
+        self.shared.advance();
+        Ok(likes)
+    }
+}

@@ -1,0 +1,119 @@
+//! Pieces of documents into the store: numbered, committed with the ledger's note of how far they reach, published.
+
+use std::collections::BTreeSet;
+
+use super::batch::{Lines, add_to_record};
+use super::error::EngineError;
+use super::publish::Publishing;
+use super::writer::Writer;
+use crate::model::{Day, DeliveryId, RepoKey, RepoNumber, SourceId};
+use crate::store::{self, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, EncodedSegment, LinesRecord};
+
+/// A piece of a document that is ready to be committed.
+pub(super) struct Piece {
+    pub segments: Vec<EncodedSegment>,
+    pub lines: Lines,
+    pub document: DocumentRecord,
+}
+
+impl Writer {
+    pub(super) fn number_document(&mut self) -> Result<DeliveryId, EngineError> {
+        let outcome = (|| {
+            let txn = self.shared.store.write()?;
+            let mut counters = store::counters(&txn)?;
+            counters.delivery += 1;
+            store::put_counters(&txn, &counters)?;
+            txn.commit()?;
+            Ok(DeliveryId::document(counters.delivery))
+        })();
+        self.noted(outcome)
+    }
+
+    pub(super) fn enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
+        let outcome = self.try_enter_repos(repos);
+        self.noted(outcome)
+    }
+
+    fn try_enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let mut new = Vec::new();
+        let numbers = self.number_repos(&txn, &mut counters, repos, &mut new)?;
+        if new.is_empty() {
+            return Ok(numbers);
+        }
+        store::put_counters(&txn, &counters)?;
+        let sets = self.with_new_repos(&txn, &new)?;
+        let mut published = self.lock()?;
+        txn.commit()?;
+        if let Some(sets) = sets {
+            published.sets = sets;
+        }
+        Ok(numbers)
+    }
+
+    /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction.
+    pub(super) fn commit_piece(&mut self, id: DeliveryId, arrival: (SourceId, String), piece: Piece) -> Result<(), EngineError> {
+        let outcome = self.try_commit_piece(id, arrival, piece);
+        self.noted(outcome)
+    }
+
+    fn try_commit_piece(&mut self, id: DeliveryId, (source, name): (SourceId, String), piece: Piece) -> Result<(), EngineError> {
+        let txn = self.shared.store.write()?;
+        let known = store::get_delivery(&txn, id)?;
+        if known.as_ref().is_some_and(|record| record.state == DeliveryState::Retracted) {
+            return Err(EngineError::Refused(format!("delivery {} was retracted while it came in", id.serial())));
+        }
+        let mut counters = store::counters(&txn)?;
+        for segment in piece.segments {
+            let mut manifest = store::manifest(&txn, segment.day)?;
+            let day = segment.day;
+            store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
+            store::put_manifest(&txn, day, &manifest)?;
+            counters.segment += 1;
+        }
+        let mut record = known.unwrap_or_else(|| DeliveryRecord {
+            source: source.0,
+            name,
+            arrived_ms: self.shared.now().0,
+            state: DeliveryState::Partial,
+            lines: LinesRecord::default(),
+            content: ContentRecord::Document(DocumentRecord::default()),
+        });
+        add_to_record(&mut record.lines, &piece.lines);
+        record.state = DeliveryState::Partial;
+        record.content = ContentRecord::Document(piece.document);
+        store::put_delivery(&txn, id, &record)?;
+        store::put_counters(&txn, &counters)?;
+        Ok(txn.commit()?)
+    }
+
+    /// Publishes the committed pieces of a document; gives how many of their events are new.
+    pub(super) fn publish_document(&mut self, id: DeliveryId, days: BTreeSet<Day>, events: u64) -> Result<u64, EngineError> {
+        let outcome = self.publish_days(days, Publishing::Document(id), |_, txn, applied| {
+            if let Some(mut record) = store::get_delivery(txn, id)? {
+                let repeated = events.saturating_sub(applied.accepted).min(record.lines.accepted);
+                record.lines.accepted -= repeated;
+                record.lines.repeated += repeated;
+                store::put_delivery(txn, id, &record)?;
+            }
+            Ok(())
+        });
+        Ok(self.noted(outcome)?.accepted)
+    }
+
+    pub(super) fn complete_document(&mut self, id: DeliveryId) -> Result<(), EngineError> {
+        let outcome = (|| {
+            let txn = self.shared.store.write()?;
+            if let Some(mut record) = store::get_delivery(&txn, id)?
+                && record.state == DeliveryState::Partial
+            {
+                record.state = DeliveryState::Complete;
+                store::put_delivery(&txn, id, &record)?;
+                txn.commit()?;
+            }
+            Ok(())
+        })();
+        self.noted(outcome)
+    }
+}

@@ -1,0 +1,69 @@
+//! Takes deliveries back: the numbers are as if they had never come.
+
+use std::collections::BTreeSet;
+
+use super::engine::{DeliveryInfo, delivery_info};
+use super::error::EngineError;
+use super::publish::Publishing;
+use super::segments;
+use super::writer::Writer;
+use crate::model::{Day, DeliveryId};
+use crate::store::{self, ContentRecord, DeliveryState};
+
+impl Writer {
+    /// Takes a delivery back.
+    pub(super) fn retract(&mut self, serial: u32) -> Result<DeliveryInfo, EngineError> {
+        let outcome = self.try_retract(serial);
+        self.noted(outcome)
+    }
+
+    fn try_retract(&mut self, serial: u32) -> Result<DeliveryInfo, EngineError> {
+        self.note_repeats()?;
+        let txn = self.shared.store.write()?;
+        let ids = [DeliveryId::document(serial), DeliveryId::pushes(serial)];
+        let mut found = None;
+        for id in ids {
+            if let Some(record) = store::get_delivery(&txn, id)? {
+                found = Some((id, record));
+            }
+        }
+        let Some((id, mut record)) = found else {
+            return Err(EngineError::Refused(format!("there is no delivery {serial}: 'hubtally deliveries' lists them")));
+        };
+        let days = self.remove_rows(&txn, id)?;
+        record.state = DeliveryState::Retracted;
+        store::put_delivery(&txn, id, &record)?;
+        if let ContentRecord::Pushes { .. } = record.content {
+            self.forget_pushes(id);
+        }
+        txn.commit()?;
+        self.publish_days(days, Publishing::Pushes, |_, _, _| Ok(()))?;
+        Ok(delivery_info(id, &record, &self.sources))
+    }
+
+    /// Removes a delivery's rows from all segments; gives the days that had some.
+    fn remove_rows(&mut self, txn: &store::WriteTxn, id: DeliveryId) -> Result<BTreeSet<Day>, EngineError> {
+        let mut counters = store::counters(txn)?;
+        let mut days = BTreeSet::new();
+        for (day, mut manifest) in store::manifests(txn)? {
+            let touched: Vec<_> =
+                manifest.segments.iter().filter(|segment| segment.deliveries.contains(&id.0)).cloned().collect();
+            if touched.is_empty() {
+                continue;
+            }
+            for segment in &touched {
+                let members = std::slice::from_ref(segment);
+                let rest = segments::merge(txn, &mut self.encoder, day, members, |row| row.delivery != id)?;
+                let rest = rest.map(|mut rest| {
+                    rest.record.unpublished = segment.unpublished;
+                    rest
+                });
+                segments::replace(txn, &mut manifest, day, members, rest, &mut counters.segment)?;
+            }
+            store::put_manifest(txn, day, &manifest)?;
+            days.insert(day);
+        }
+        store::put_counters(txn, &counters)?;
+        Ok(days)
+    }
+}

@@ -1,0 +1,123 @@
+//! The stages of an import that run on all cores: a stream cut into chunks, chunks parsed, days encoded.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
+
+use super::batch::{Batch, BatchBuilder};
+use super::document::Trail;
+use super::error::EngineError;
+use crate::block::{Encoder, sort_and_add};
+use crate::identify::IdentityKey;
+use crate::model::{Day, DeliveryId, RejectReason, Row, Words};
+use crate::parse::{Chunk, ChunkReader, LineParser, Observed, is_blank};
+use crate::store::{CheckpointRecord, EncodedSegment, SegmentEncoder, StoreError};
+
+/// A chunk on its way to a parser, with what the ledger must know once it is in.
+pub(super) struct Cut {
+    chunk: Chunk,
+    checkpoints: Vec<CheckpointRecord>,
+}
+
+/// A chunk that was parsed.
+pub(super) struct Parsed {
+    pub batch: Batch,
+    pub bytes: u64,
+    pub next_line: u64,
+    pub terminated: bool,
+    pub checkpoints: Vec<CheckpointRecord>,
+}
+
+/// Cuts a stream into chunks and hands them to the parsers.
+pub(super) fn cut_all(reader: impl Read, trail: Trail, (offset, line): (u64, u64), cuts: &SyncSender<(u64, io::Result<Cut>)>) {
+    let trail = Rc::new(RefCell::new(trail));
+    let observer = Rc::clone(&trail);
+    let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
+    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line)) {
+        let failed = chunk.is_err();
+        let cut = chunk.map(|chunk| {
+            let checkpoints = trail.borrow_mut().checkpoints_at(chunk.end_offset);
+            Cut { chunk, checkpoints }
+        });
+        if cuts.send((number, cut)).is_err() || failed {
+            break;
+        }
+    }
+}
+
+/// Parses chunks until there are none.
+pub(super) fn parse_all(
+    cuts: &Mutex<Receiver<(u64, io::Result<Cut>)>>,
+    parser: &LineParser,
+    key: &IdentityKey,
+    parsed: &SyncSender<(u64, io::Result<Parsed>)>,
+) {
+    let mut builder = BatchBuilder::new(key);
+    loop {
+        let next = cuts.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((number, cut)) = next else { break };
+        let result = cut.map(|cut| parse_chunk(&cut, parser, &mut builder));
+        if parsed.send((number, result)).is_err() {
+            break;
+        }
+    }
+}
+
+fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -> Parsed {
+    let chunk = &cut.chunk;
+    chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
+    let mut lines = chunk.lines().peekable();
+    while let Some((number, line)) = lines.next() {
+        if is_blank(line) || parser.is_header(line) {
+            continue;
+        }
+        let last = !chunk.terminated && lines.peek().is_none();
+        builder.add(number, if last { parser.parse_unterminated(line) } else { parser.parse(line) });
+    }
+    Parsed {
+        batch: builder.take(),
+        bytes: chunk.end_offset,
+        next_line: chunk.next_line,
+        terminated: chunk.terminated,
+        checkpoints: cut.checkpoints.clone(),
+    }
+}
+
+/// Sorts and encodes the rows of some days, on all cores.
+pub(super) fn encode_days(
+    days: BTreeMap<Day, Vec<Row>>,
+    words: &Words,
+    delivery: DeliveryId,
+) -> Result<Vec<EncodedSegment>, EngineError> {
+    let queue = Mutex::new(days.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<Vec<EncodedSegment>, StoreError> {
+        let mut encoder = Encoder::new()?;
+        let mut segments = Vec::new();
+        while let Some((day, mut rows)) = next() {
+            sort_and_add(&mut rows, words);
+            let mut segment = SegmentEncoder::new(day, &mut encoder);
+            segment.add(&rows, words)?;
+            segments.extend(segment.finish().map(|mut segment| {
+                segment.record.unpublished = Some(delivery.0);
+                segment
+            }));
+        }
+        Ok(segments)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+    });
+    let mut segments = Vec::new();
+    for result in results {
+        segments.extend(result.map_err(|_| EngineError::Broken("encoding ended in a panic".to_owned()))??);
+    }
+    segments.sort_unstable_by_key(|segment| segment.day);
+    Ok(segments)
+}

@@ -1,0 +1,84 @@
+//! The stored events of a repo, as the access-log export lists them.
+
+use std::collections::BTreeSet;
+
+use super::{QueryError, View};
+use crate::block::{Merge, Wanted};
+use crate::model::{Country, Day, DayRange, Method, Millis, RangeFlag, RepoNumber, Row, Status, Who};
+use crate::store::{self, BlockIter};
+
+/// Which columns an export has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessColumns {
+    /// The ten of Hugging Face's export. Nothing in them tells a probe of the first byte from a download, so those are left out.
+    Ten,
+    /// With path and range: everything that counts.
+    All,
+}
+
+/// One line of the export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessRow {
+    pub time: Millis,
+    pub method: Method,
+    pub status: Status,
+    pub range: RangeFlag,
+    pub who: Who,
+    pub user: bool,
+    /// Whether the agent is a part of who the downloader is.
+    pub agent_counts: bool,
+    pub country: Country,
+    pub region: String,
+    /// The canonical agent; the raw one was never kept.
+    pub agent: String,
+    pub path: String,
+}
+
+impl View<'_> {
+    /// The days of a range that have stored events.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn days_with_events(&self, range: DayRange) -> Result<BTreeSet<Day>, QueryError> {
+        let manifests = store::manifests(&self.txn)?;
+        Ok(manifests.into_iter().map(|(day, _)| day).filter(|day| range.contains(*day)).collect())
+    }
+
+    /// The events of a repo on a day, in order of time; an event that happened twice is there twice.
+    ///
+    /// # Errors
+    /// When the store fails or a block is damaged.
+    pub fn access_log(&self, repo: RepoNumber, day: Day, columns: AccessColumns) -> Result<Vec<AccessRow>, QueryError> {
+        let manifest = store::manifest(&self.txn, day)?;
+        let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
+        let inputs = published.map(|segment| BlockIter::of_repo(&self.txn, day, segment, repo, Wanted::All));
+        let mut events = Merge::new(inputs)?.joined()?;
+        let mut rows = Vec::new();
+        while let Some(event) = events.next_event(|_| false)? {
+            if columns == AccessColumns::Ten && event.row.range == RangeFlag::FirstByte {
+                continue;
+            }
+            let text = |word| String::from_utf8_lossy(events.words().text(word)).into_owned();
+            let row = access_row(&event.row, text);
+            rows.extend(std::iter::repeat_n(row, event.count as usize));
+        }
+        rows.sort_by_key(|row| row.time);
+        Ok(rows)
+    }
+}
+
+fn access_row(row: &Row, text: impl Fn(crate::model::Word) -> String) -> AccessRow {
+    AccessRow {
+        time: row.time,
+        method: row.method,
+        status: row.status,
+        range: row.range,
+        who: row.who,
+        user: row.user,
+        agent_counts: row.agent.0 != 0,
+        country: row.country,
+        region: text(row.region),
+        agent: text(row.agent_note),
+        path: text(row.path_name),
+    }
+}

@@ -1,0 +1,618 @@
+//! Stored bytes are frozen: what any released hubtally wrote is read as it was meant, for ever.
+//!
+//! The files in `data/golden` are what format 1 looks like. `HUBTALLY_WRITE_GOLDEN=1 cargo test formats` writes them
+//! anew: right before a release that changes a format, never to make a test pass.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hubtally::block::{BlockError, ByteReader, Encoder, Wanted, decode};
+use hubtally::identify::IdentityKey;
+use hubtally::ingest::{Credential, Engine, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing};
+use hubtally::model::{
+    AgentHash, Caller, Country, Day, DayRange, DeliveryId, Downloads, HeadRedirect, Likes, Method, Millis, OrgName, PathHash,
+    RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId, SourceName, Status,
+    Who, Words,
+};
+use hubtally::query::{Scope, View};
+use hubtally::store::{self, Read, ReadTxn, Store, StoreError, Table, WriteTxn};
+use redb::{Database, ReadableTable, TableDefinition};
+
+const STORE_FILE: &str = "hubtally.redb";
+const KEY_FILE: &str = "secret.key";
+const SECRET: [u8; 32] = *b"an example of a secret of bytes!";
+const DAY: Day = Day(20_600);
+/// Noon of 2026-11-20.
+const NOW: Millis = Millis(1_795_176_000_000);
+
+fn golden_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/golden").join(name)
+}
+
+fn writes_golden() -> bool {
+    std::env::var_os("HUBTALLY_WRITE_GOLDEN").is_some()
+}
+
+/// The frozen bytes of a file; `now` becomes them when golden files are written.
+fn golden(name: &str, now: &[u8]) -> Vec<u8> {
+    if writes_golden() {
+        fs::create_dir_all(golden_path("")).unwrap();
+        fs::write(golden_path(name), now).unwrap();
+    }
+    frozen(name)
+}
+
+fn frozen(name: &str) -> Vec<u8> {
+    fs::read(golden_path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn assert_golden_text(name: &str, now: &str) {
+    let frozen = String::from_utf8(golden(name, now.as_bytes())).unwrap();
+    assert_eq!(now, frozen, "{name}");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Rows that use every column, with values at both ends of what fits.
+fn rows_of_every_column() -> (Vec<Row>, Words) {
+    let mut words = Words::default();
+    let region = words.number("Île-de-France".as_bytes());
+    let agent_note = words.number(b"transformers/5.23.0; hf_hub/2.4.0; python/3.11.7");
+    let path_name = words.number(b"onnx/model.onnx");
+    let full = Row {
+        repo: RepoNumber(3),
+        user: true,
+        who: Who(0x0123_4567_89ab_cdef),
+        agent: AgentHash(0xdead_beef),
+        time: Millis(DAY.start().0 + 86_399_999),
+        source: SourceId(2),
+        method: Method::Get,
+        status: Status(206),
+        path: PathHash::of("onnx/model.onnx"),
+        range: RangeFlag::Part,
+        id: SenderId::of("request-1"),
+        delivery: DeliveryId::pushes(9),
+        count: 3,
+        bytes: 1 + (5 << 30),
+        duration: 1 + 1_234,
+        country: Country::parse("FR"),
+        region,
+        agent_note,
+        path_name,
+    };
+    let most = Row {
+        repo: RepoNumber(u32::MAX),
+        who: Who(u64::MAX),
+        agent: AgentHash(u32::MAX),
+        source: SourceId(u16::MAX),
+        status: Status(599),
+        path: PathHash(u64::MAX),
+        id: SenderId(u64::MAX),
+        delivery: DeliveryId(u32::MAX),
+        count: u32::MAX,
+        bytes: u64::MAX,
+        duration: u64::MAX,
+        country: Country::parse("ZZ"),
+        ..full
+    };
+    let mut rows = vec![
+        full,
+        most,
+        Row { method: Method::Head, status: Status(302), range: RangeFlag::FirstByte, count: 1, ..full },
+        Row { method: Method::Post, status: Status(200), time: DAY.start(), country: Country(0), region: agent_note, ..full },
+        Row { user: false, who: Who::NOBODY, agent: AgentHash(0), path: PathHash(0), id: SenderId(0), ..full },
+        Row { repo: RepoNumber(0), delivery: DeliveryId::document(1), bytes: 0, duration: 1, path_name: region, ..full },
+    ];
+    // Enough rows alike that compression pays.
+    rows.extend((0..200).map(|at| Row { repo: RepoNumber(7), who: Who(at), time: DAY.start(), count: 1, ..full }));
+    rows.sort_unstable_by(Row::cmp_stored);
+    (rows, words)
+}
+
+fn minimal_rows() -> (Vec<Row>, Words) {
+    (vec![Row { time: DAY.start(), status: Status(200), count: 1, ..Row::default() }], Words::default())
+}
+
+/// The columns of a block by id, unpacked: the compressor's output may change with its version, this may not.
+fn columns(block: &[u8]) -> BTreeMap<u8, Vec<u8>> {
+    let mut reader = ByteReader::new(block, "golden block");
+    let (version, _rows) = (reader.byte().unwrap(), reader.varint().unwrap());
+    assert_eq!(version, 1);
+    let mut columns = BTreeMap::new();
+    for _ in 0..reader.byte().unwrap() {
+        let (id, codec) = (reader.byte().unwrap(), reader.byte().unwrap());
+        let plain: usize = reader.number().unwrap();
+        let stored: usize = reader.number().unwrap();
+        let stored = reader.take(stored).unwrap();
+        let bytes = if codec == 1 { zstd::bulk::decompress(stored, plain).unwrap() } else { stored.to_vec() };
+        columns.insert(id, bytes);
+    }
+    assert!(reader.is_empty());
+    columns
+}
+
+#[test]
+fn blocks_of_version_1_are_read_as_they_were_written() {
+    for (name, (rows, words)) in [("block-v1-every-column.bin", rows_of_every_column()), ("block-v1-minimal.bin", minimal_rows())]
+    {
+        let now = Encoder::new().unwrap().encode(DAY, &rows, &words).unwrap();
+        let frozen = golden(name, &now);
+        assert_eq!(columns(&now), columns(&frozen), "{name}: the columns");
+        let block = decode(DAY, &frozen, Wanted::All).unwrap();
+        let mut renumbered = Words::default();
+        block.texts.iter().for_each(|text| assert_eq!(renumbered.number(text).0 as usize, renumbered.len()));
+        let mut word = |word| renumbered.number(words.text(word));
+        let expected: Vec<Row> = rows
+            .iter()
+            .map(|row| Row { region: word(row.region), agent_note: word(row.agent_note), path_name: word(row.path_name), ..*row })
+            .collect();
+        assert_eq!(block.rows, expected, "{name}");
+    }
+    assert_eq!(columns(&frozen("block-v1-every-column.bin")).into_keys().collect::<Vec<_>>(), (1..=17).collect::<Vec<_>>());
+    let mut newer = frozen("block-v1-minimal.bin");
+    newer[0] = 2;
+    let error = decode(DAY, &newer, Wanted::All).unwrap_err();
+    assert_eq!(error, BlockError::Version(2));
+    assert_eq!(error.to_string(), "block format 2 is newer than this program: use the newer hubtally that wrote it");
+}
+
+#[test]
+fn hashes_and_checksums_are_what_they_were() {
+    let mut table = String::new();
+    for text in ["", "config.json", "data/größe.parquet"] {
+        writeln!(table, "path hash of {text:?}: {:016x}", PathHash::of(text).0).unwrap();
+        writeln!(table, "sender id of {text:?}: {:016x}", SenderId::of(text).0).unwrap();
+    }
+    for (user, agent) in [(true, 0), (true, 7), (false, 0), (false, 7)] {
+        let row = Row { who: Who(0x0123_4567_89ab_cdef), user, agent: AgentHash(agent), ..Row::default() };
+        writeln!(table, "downloader of one who, user {user}, agent {agent}: {:016x}", row.downloader().0).unwrap();
+    }
+    for known in Table::ALL.iter().filter(|table| table.is_truth()) {
+        let checksum = known.checksum(b"key", b"a value of some bytes");
+        writeln!(table, "checksum in {}: {checksum:016x}", known.name()).unwrap();
+    }
+    writeln!(table, "digest of a token: {}", hex(&store::digest("ht_example"))).unwrap();
+    let key = IdentityKey::new(&SECRET);
+    writeln!(table, "key id {}, fingerprint {}", key.id(), hex(&key.fingerprint())).unwrap();
+    writeln!(table, "user ada: {:016x}, given as a hash: {:016x}", key.user("ada", false).0, key.user("ada", true).0).unwrap();
+    assert_golden_text("hashes-v1.txt", &table);
+}
+
+fn memory_store() -> Store {
+    Store::open(Place::Memory, |_| [7; 32], NOW).unwrap()
+}
+
+fn document() -> store::DeliveryRecord {
+    let lines = store::LinesRecord {
+        lines: 10,
+        accepted: 3,
+        repeated: 2,
+        skipped: vec![("metadata".to_owned(), 4)],
+        rejected: vec![("bad_time".to_owned(), 1)],
+        no_identity: 1,
+        samples: vec![(7, "no time".to_owned())],
+    };
+    let content = store::ContentRecord::Document(store::DocumentRecord {
+        format: 2,
+        bytes: 70_000,
+        lines: 300,
+        terminated: true,
+        checkpoints: vec![
+            store::CheckpointRecord { bytes: 4_096, hash: u128::MAX - 5 },
+            store::CheckpointRecord { bytes: 70_000, hash: 6 },
+        ],
+    });
+    store::DeliveryRecord {
+        source: 1,
+        name: "access.log".to_owned(),
+        arrived_ms: NOW.0,
+        state: store::DeliveryState::Complete,
+        lines,
+        content,
+    }
+}
+
+fn pushes() -> store::DeliveryRecord {
+    store::DeliveryRecord {
+        state: store::DeliveryState::Retracted,
+        lines: store::LinesRecord::default(),
+        content: store::ContentRecord::Pushes { day: 20_600 },
+        ..document()
+    }
+}
+
+fn body() -> store::BodyRecord {
+    store::BodyRecord { body_hash: 1 << 100, delivery: DeliveryId::pushes(2).0, lines: document().lines }
+}
+
+fn source() -> store::SourceEntry {
+    let record = store::SourceRecord {
+        name: "edge".to_owned(),
+        formats: 5,
+        redirects_ignored: Some(true),
+        head_redirect_handoff: None,
+        knows_users: Some(false),
+    };
+    store::SourceEntry { id: SourceId(1), record }
+}
+
+fn listing() -> store::ListingRecord {
+    let library = Some("transformers".to_owned());
+    store::ListingRecord { private: Some(true), likes: Some(300), library, created_ms: Some(NOW.0) }
+}
+
+fn manifest() -> store::DayManifest {
+    let block = store::BlockRecord { rows: 300, first_repo: 0, last_repo: 70_000, bytes: 5_000, checksum: u64::MAX - 1 };
+    let merged =
+        store::SegmentRecord { id: 8, rows: 300, unpublished: None, deliveries: vec![1, 1 << 31], blocks: vec![block; 2] };
+    let fresh = store::SegmentRecord { id: 9, unpublished: Some(3), blocks: vec![block], ..merged.clone() };
+    store::DayManifest { segments: vec![merged, fresh] }
+}
+
+fn credentials() -> Vec<(&'static str, store::CredentialRecord)> {
+    let record = |kind, expires_ms| store::CredentialRecord {
+        kind,
+        scope: "publisher:acme".to_owned(),
+        note: "a note".to_owned(),
+        created_ms: NOW.0,
+        expires_ms,
+    };
+    vec![
+        ("ht_token", record(store::CredentialKind::Token, None)),
+        ("ht_session", record(store::CredentialKind::Session, Some(NOW.0 + 1))),
+        ("ht_link", record(store::CredentialKind::AdminLink, None)),
+    ]
+}
+
+fn restatement() -> store::RestatementRecord {
+    store::RestatementRecord { at_ms: NOW.0, document: Some(4), day: 20_600, before: 900, after: 899, fallen: vec![(3, 7, 6)] }
+}
+
+fn repo(kind: RepoKind, id: &str) -> RepoKey {
+    RepoKey { kind, name: RepoName::parse(id).unwrap() }
+}
+
+fn write_records(txn: &WriteTxn) {
+    store::put_counters(txn, &store::CountersRecord { repo: 2, delivery: 300, segment: 70_000 }).unwrap();
+    store::put_source(txn, &source()).unwrap();
+    store::put_repo(txn, RepoNumber(0), &repo(RepoKind::Model, "Acme/Bert")).unwrap();
+    store::put_repo(txn, RepoNumber(1), &repo(RepoKind::Space, "gpt2")).unwrap();
+    store::write_listing(txn, RepoNumber(1), listing()).unwrap();
+    store::put_delivery(txn, DeliveryId::document(1), &document()).unwrap();
+    store::put_delivery(txn, DeliveryId::pushes(2), &pushes()).unwrap();
+    store::put_body(txn, SourceId(1), "key of a body", &body()).unwrap();
+    store::put_manifest(txn, DAY, &manifest()).unwrap();
+    store::put_like(txn, RepoNumber(1), Who(5), NOW, true).unwrap();
+    store::put_like(txn, RepoNumber(1), Who(6), NOW, false).unwrap();
+    credentials().iter().for_each(|(secret, record)| store::put_credential(txn, secret, record).unwrap());
+    store::add_restatement(txn, &restatement()).unwrap();
+}
+
+fn assert_records_are_read(txn: &ReadTxn) {
+    assert_eq!(store::counters(txn).unwrap(), store::CountersRecord { repo: 2, delivery: 300, segment: 70_000 });
+    assert_eq!(store::read_sources(txn).unwrap(), [source()]);
+    assert_eq!(store::find_repo(txn, &repo(RepoKind::Model, "acme/bert")).unwrap(), Some(RepoNumber(0)));
+    let repos: Vec<_> =
+        store::all_repos(txn).unwrap().into_iter().map(|(number, entry)| (number.0, entry.key, entry.listing)).collect();
+    let expected = [(0, repo(RepoKind::Model, "Acme/Bert"), None), (1, repo(RepoKind::Space, "gpt2"), Some(listing()))];
+    assert_eq!(repos, expected);
+    let deliveries = [(DeliveryId::document(1), document()), (DeliveryId::pushes(2), pushes())];
+    assert_eq!(store::list_deliveries(txn).unwrap(), deliveries);
+    assert_eq!(store::get_body(txn, SourceId(1), "key of a body").unwrap(), Some(body()));
+    assert_eq!(store::manifest(txn, DAY).unwrap(), manifest());
+    assert_eq!(store::like_count(txn, RepoNumber(1)).unwrap(), Some(Likes(1)));
+    for (secret, record) in credentials() {
+        assert_eq!(store::find_credential(txn, secret).unwrap(), Some(record));
+    }
+    assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
+}
+
+/// The truth of a store: table, key and payload of every value.
+fn truth(txn: &ReadTxn) -> String {
+    let mut lines = String::new();
+    for table in Table::ALL.iter().filter(|table| table.is_truth()) {
+        for (key, payload) in txn.with_prefix(*table, &[]).unwrap() {
+            writeln!(lines, "{} {} {}", table.name(), hex(&key), hex(&payload)).unwrap();
+        }
+    }
+    lines
+}
+
+#[test]
+fn records_of_the_truth_are_written_and_read_as_they_were() {
+    let store = memory_store();
+    let txn = store.write().unwrap();
+    write_records(&txn);
+    txn.commit().unwrap();
+    let now = truth(&store.read().unwrap());
+    assert_golden_text("records-v1.txt", &now);
+
+    let other = memory_store();
+    let txn = other.write().unwrap();
+    for line in String::from_utf8(frozen("records-v1.txt")).unwrap().lines() {
+        let [name, key, payload] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let table = Table::ALL.iter().find(|table| table.name() == name).unwrap();
+        // The sums are the store's own to write.
+        if unhex(key) != b"sums" {
+            txn.put(*table, &unhex(key), &unhex(payload)).unwrap();
+        }
+    }
+    txn.commit().unwrap();
+    assert_records_are_read(&other.read().unwrap());
+    assert_eq!(truth(&other.read().unwrap()), now, "the same values have the same sums");
+}
+
+#[test]
+fn a_record_that_is_longer_or_shorter_than_it_says_is_damaged() {
+    let store = memory_store();
+    let txn = store.write().unwrap();
+    write_records(&txn);
+    let all: Vec<(Table, Vec<u8>, Vec<u8>)> =
+        [Table::Sources, Table::Deliveries, Table::Days, Table::Credentials, Table::Restatements]
+            .into_iter()
+            .flat_map(|table| txn.with_prefix(table, &[]).unwrap().into_iter().map(move |(key, payload)| (table, key, payload)))
+            .collect();
+    let read_all = |txn: &WriteTxn| -> Result<(), StoreError> {
+        store::read_sources(txn)?;
+        store::list_deliveries(txn)?;
+        store::manifests(txn)?;
+        store::list_credentials(txn)?;
+        store::list_restatements(txn).map(drop)
+    };
+    read_all(&txn).unwrap();
+    for (table, key, payload) in all {
+        for changed in [[payload.as_slice(), &[0]].concat(), payload[..payload.len() - 1].to_vec(), Vec::new(), vec![0xff; 40]] {
+            txn.put(table, &key, &changed).unwrap();
+            let error = read_all(&txn).unwrap_err();
+            assert!(matches!(error, StoreError::Damaged { table: place, .. } if place == table.name()), "{error}");
+        }
+        txn.put(table, &key, &payload).unwrap();
+    }
+}
+
+const EVENTS: &[&str] = &[
+    r#"{"ts":"2026-11-18T23:50:00Z","repo_type":"model","repo":"acme/bert","path":"config.json","method":"GET","status":200,"user":"ada","user_agent":"unknown/None; hf_hub/2.4.0; python/3.11.7","country":"DE","bytes":700,"id":"a"}"#,
+    r#"{"ts":"2026-11-19T00:10:00Z","repo_type":"model","repo":"acme/bert","path":"model.safetensors","method":"GET","status":302,"user":"ada","user_agent":"unknown/None; hf_hub/2.4.0; python/3.11.7","country":"DE"}"#,
+    r#"{"ts":"2026-11-19T08:00:00Z","repo_type":"dataset","repo":"acme/corpus","path":"data/a.parquet","method":"GET","status":206,"ip":"203.0.113.7","user_agent":"curl/8.5.0","range":"bytes=0-99"}"#,
+    r#"{"ts":"2026-11-19T08:00:00Z","repo_type":"dataset","repo":"acme/corpus","path":"data/a.parquet","method":"GET","status":206,"ip":"203.0.113.8","user_agent":"curl/8.5.0"}"#,
+    r#"{"ts":"2026-11-20T09:00:00Z","repo_type":"space","repo":"gpt2","path":"app.py","method":"HEAD","status":302,"ip":"2001:db8::5"}"#,
+    r#"{"ts":"2026-11-20T09:00:01Z","repo_type":"space","repo":"gpt2","path":"app.py","method":"GET","status":200,"ip":"2001:db8::5"}"#,
+    "not an event",
+];
+
+const LOG: &str = concat!(
+    "203.0.113.7 - - [19/Nov/2026:08:29:59 +0000] \"GET /datasets/acme/corpus/resolve/main/data/a.parquet HTTP/1.1\" 200 5 \"-\" \"curl/8.5.0\"\n",
+    "203.0.113.9 - - [20/Nov/2026:00:00:00 +0000] \"GET /acme/bert/resolve/main/config.json HTTP/1.1\" 200 5 \"-\" \"git/2.47.3\"\n",
+    "203.0.113.9 - - [20/Nov/2026:00:00:02 +0000] \"GET /acme/bert/resolve/main/missing HTTP/1.1\" 404 5 \"-\" \"git/2.47.3\"\n",
+);
+
+const EXPORT: &str = "timestamp,status,method,repoName,repoType,hashedUserId,hashedIp,country,region,userAgent\n\
+    2026-11-17T10:00:00Z,200,GET,acme/bert,model,u1,,DE,Bavaria,unknown/None; hf_hub/2.4.0; python/3.11.7\n\
+    2026-11-17T10:00:00Z,200,GET,acme/bert,model,,i1,FR,,\n\
+    2025-12-31T23:59:59Z,200,GET,acme/old,model,,i1,FR,,\n";
+
+const REPOS: [(RepoKind, &str); 5] = [
+    (RepoKind::Model, "acme/bert"),
+    (RepoKind::Dataset, "acme/corpus"),
+    (RepoKind::Model, "acme/listed"),
+    (RepoKind::Model, "acme/old"),
+    (RepoKind::Space, "gpt2"),
+];
+
+fn open_in(folder: &Path) -> Arc<Engine> {
+    let place = Place::Folder(folder.to_path_buf());
+    Engine::open(&OpenOptions { place, default_public: false, frozen_now: Some(NOW) }).unwrap()
+}
+
+fn import(engine: &Engine, source: &str, name: &str, bytes: &[u8]) -> Receipt {
+    let options = ImportOptions {
+        source: SourceName::parse(source).unwrap(),
+        name: name.to_owned(),
+        format: None,
+        redirects: None,
+        head_redirect: None,
+        knows_users: None,
+        as_new: false,
+    };
+    engine.import(Box::new(Cursor::new(bytes.to_vec())), &options, &|_| {}).unwrap()
+}
+
+fn push(engine: &Engine) -> Receipt {
+    let source = SourceName::parse("hub").unwrap();
+    let body = EVENTS.join("\n").into_bytes();
+    let key = Some("body 1".to_owned());
+    engine.push(Push { source, body, content: PushContent::Json, idempotency_key: key }).unwrap()
+}
+
+/// Fills a store with everything that format 1 can hold; gives the text of a token.
+fn fill(engine: &Engine) -> String {
+    push(engine);
+    import(engine, "logs", "access.log", LOG.as_bytes());
+    import(engine, "export", "export.csv", EXPORT.as_bytes());
+    let mistake = LOG.replace("203.0.113", "198.51.100");
+    let mistake = import(engine, "logs", "mistake.log", mistake.as_bytes());
+    engine.retract(mistake.delivery.parse().unwrap()).unwrap();
+    let given = GivenSettings { redirects: None, head_redirect: Some(HeadRedirect::Handoff), knows_users: Some(true) };
+    engine.configure_source(&SourceName::parse("hub").unwrap(), given).unwrap();
+    let given = GivenSettings { redirects: Some(Redirects::Ignore), ..GivenSettings::default() };
+    engine.configure_source(&SourceName::parse("logs").unwrap(), given).unwrap();
+    let bert = repo(RepoKind::Model, "acme/bert");
+    engine.like(&bert, "ada", NOW, true).unwrap();
+    engine.like(&bert, "bob", NOW, true).unwrap();
+    engine.like(&bert, "bob", Millis(NOW.0 + 1), false).unwrap();
+    let listed = |id: &str, private, likes| RepoListing {
+        repo: repo(RepoKind::Model, id),
+        private,
+        likes,
+        library: Some("transformers".to_owned()),
+        created_at: Some(NOW),
+    };
+    engine.put_repos(vec![listed("acme/listed", Some(false), Some(12)), listed("acme/old", Some(true), None)]).unwrap();
+    engine.create_token(&Role::parse("publisher:acme").unwrap(), "for the golden store", None).unwrap()
+}
+
+/// Everything that is asked of the golden store, as a table.
+fn answers(engine: &Engine, token: &str) -> String {
+    let view = View::of(engine).unwrap();
+    let admin = Caller::admin();
+    let all = DayRange { first: Day(0), last: NOW.day() };
+    let mut table = format!("token {token}\n");
+    for (kind, id) in REPOS {
+        let key = repo(kind, id);
+        let number = view.repo(&key, &admin).unwrap().unwrap();
+        for row in view.recent(number, all, false, true).unwrap() {
+            let (counts, uniques) = (row.counts, row.uniques.unwrap().0);
+            let (users, others, files) = (counts.authenticated.0, counts.anonymous.0, counts.files.0);
+            writeln!(table, "{} {kind} {id}: {users} + {others} downloads, {files} files, {uniques} unique", row.day).unwrap();
+        }
+        let totals = view.totals(number).unwrap();
+        let uniques = view.uniques(&Scope::Repo(key.clone()), all, &admin).unwrap().unwrap().0;
+        let public = view.repo(&key, &Caller::public()).unwrap().is_some();
+        let (Downloads(downloads), Likes(likes)) = (totals.downloads, totals.likes);
+        writeln!(table, "all days {kind} {id}: {downloads} downloads, {likes} likes, {uniques} unique, public {public}").unwrap();
+    }
+    for scope in [Scope::Hub, Scope::Org(OrgName::parse("acme").unwrap()), Scope::Kind(RepoKind::Model)] {
+        let uniques = view.uniques(&scope, all, &admin).unwrap().unwrap().0;
+        let public = view.uniques(&scope, all, &Caller::public()).unwrap().unwrap().0;
+        writeln!(table, "{scope:?}: {uniques} unique, {public} in public").unwrap();
+    }
+    drop(view);
+    for delivery in engine.deliveries().unwrap() {
+        writeln!(table, "{delivery:?}").unwrap();
+    }
+    for token in engine.tokens().unwrap() {
+        writeln!(table, "{token:?}").unwrap();
+    }
+    writeln!(table, "{:?}", engine.authenticate(token).unwrap()).unwrap();
+    table
+}
+
+fn write_golden_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(STORE_FILE);
+    fs::create_dir_all(golden_path("")).unwrap();
+    fs::write(golden_path(KEY_FILE), format!("{}\n", hex(&SECRET))).unwrap();
+    fs::copy(golden_path(KEY_FILE), folder.path().join(KEY_FILE)).unwrap();
+    let engine = open_in(folder.path());
+    let token = fill(&engine);
+    fs::write(golden_path("store-v1.txt"), answers(&engine, &token)).unwrap();
+    engine.stop();
+    drop(engine);
+    let mut database = Database::open(&file).unwrap();
+    while database.compact().unwrap() {}
+    drop(database);
+    fs::write(golden_path("store-v1.redb.zst"), zstd::bulk::compress(&fs::read(file).unwrap(), 19).unwrap()).unwrap();
+}
+
+/// The golden store, unpacked.
+fn golden_store() -> tempfile::TempDir {
+    static WRITTEN: std::sync::Once = std::sync::Once::new();
+    if writes_golden() {
+        WRITTEN.call_once(write_golden_store);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let packed = fs::read(golden_path("store-v1.redb.zst")).unwrap();
+    fs::write(folder.path().join(STORE_FILE), zstd::bulk::decompress(&packed, 64 << 20).unwrap()).unwrap();
+    fs::copy(golden_path(KEY_FILE), folder.path().join(KEY_FILE)).unwrap();
+    folder
+}
+
+#[test]
+fn a_store_of_format_1_gives_the_numbers_it_gave() {
+    let folder = golden_store();
+    let frozen = fs::read_to_string(golden_path("store-v1.txt")).unwrap();
+    let token = frozen.lines().next().unwrap().strip_prefix("token ").unwrap();
+    let engine = open_in(folder.path());
+    assert_eq!(answers(&engine, token), frozen);
+    assert_eq!(engine.verify(&|_| {}).unwrap().findings, Vec::<String>::new());
+
+    // What is known is known again: documents by their content, bodies by their key, people by their hash.
+    assert_eq!(import(&engine, "logs", "renamed.log", LOG.as_bytes()).accepted, 0);
+    assert_eq!(import(&engine, "export", "export.csv", EXPORT.as_bytes()).accepted, 0);
+    assert_eq!(push(&engine).accepted, 0);
+    assert_eq!(engine.like(&repo(RepoKind::Model, "acme/bert"), "ada", NOW, true).unwrap(), Likes(1));
+    engine.rebuild(&|_| {}).unwrap();
+    assert_eq!(answers(&engine, token), frozen, "after a rebuild");
+    assert_eq!(engine.authenticate("ht_another").unwrap(), Credential::Wrong);
+}
+
+fn refusal(folder: &Path) -> String {
+    let place = Place::Folder(folder.to_path_buf());
+    let opened = Engine::open(&OpenOptions { place, default_public: false, frozen_now: Some(NOW) });
+    opened.err().expect("the store is refused").to_string()
+}
+
+#[test]
+fn a_newer_format_is_refused_with_a_sentence_and_left_alone() {
+    let folder = golden_store();
+    let fingerprint = |secret: &[u8; 32]| IdentityKey::new(secret).fingerprint();
+    let place = Place::Folder(folder.path().to_path_buf());
+    let store = Store::open(place, fingerprint, NOW).unwrap();
+    let mut record = store.read().unwrap().get(Table::Meta, b"format").unwrap().unwrap();
+    assert_eq!(u32::from(record[0]), store::FORMAT_VERSION);
+    record[0] = 2;
+    let txn = store.write().unwrap();
+    txn.put(Table::Meta, b"format", &record).unwrap();
+    txn.commit().unwrap();
+    drop(store);
+    let sentence = "the store has format 2, this program knows up to 1: use the newer hubtally that wrote it";
+    assert_eq!(refusal(folder.path()), sentence);
+    assert_eq!(refusal(folder.path()), sentence, "again");
+}
+
+#[test]
+fn a_table_of_a_later_version_is_made_and_a_lost_one_is_missed() {
+    for (table, forgotten) in [(Table::RepoHeads, false), (Table::RepoHeads, true)] {
+        let folder = golden_store();
+        let database = Database::open(folder.path().join(STORE_FILE)).unwrap();
+        let raw = |table: Table| TableDefinition::<&[u8], &[u8]>::new(table.name());
+        let txn = database.begin_write().unwrap();
+        txn.delete_table(raw(table)).unwrap();
+        if forgotten {
+            let mut meta = txn.open_table(raw(Table::Meta)).unwrap();
+            let sealed = meta.get(b"sums".as_slice()).unwrap().unwrap().value().to_vec();
+            let configuration = bincode::config::standard();
+            type Sums = Vec<(String, u64, u64)>;
+            let (mut sums, _): (Sums, _) = bincode::decode_from_slice(&sealed[8..], configuration).unwrap();
+            sums.retain(|(name, ..)| name != table.name());
+            let sums = bincode::encode_to_vec(sums, configuration).unwrap();
+            let checksum = Table::Meta.checksum(b"sums", &sums).to_le_bytes();
+            meta.insert(b"sums".as_slice(), [&checksum, sums.as_slice()].concat().as_slice()).unwrap();
+        }
+        txn.commit().unwrap();
+        drop(database);
+        if !forgotten {
+            let refusal = refusal(folder.path());
+            assert!(refusal.contains("repo_heads"), "{refusal}");
+            continue;
+        }
+        let store =
+            Store::open(Place::Folder(folder.path().to_path_buf()), |_| IdentityKey::new(&SECRET).fingerprint(), NOW).unwrap();
+        assert_eq!(store.read().unwrap().len(table).unwrap(), 0);
+    }
+}
+
+#[test]
+fn another_key_file_is_refused_with_a_sentence() {
+    let folder = golden_store();
+    let key = folder.path().join(KEY_FILE);
+    fs::write(&key, format!("{}\n", hex(&[9; 32]))).unwrap();
+    let sentence =
+        "secret.key is not the key this store was made with: put the original file back, or start with an empty folder";
+    assert_eq!(refusal(folder.path()), sentence);
+    fs::write(&key, "not a key").unwrap();
+    assert!(refusal(folder.path()).contains("is not 64 hexadecimal digits: put the original file back"));
+    fs::remove_file(&key).unwrap();
+    assert!(refusal(folder.path()).contains("the store cannot be used without its key file"));
+    assert!(!key.exists(), "no new key is made for an old store");
+}

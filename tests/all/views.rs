@@ -1,0 +1,390 @@
+//! The stored views give back what was put in: chunks of days, years and heads of repos, the dictionary, tails and sets.
+//!
+//! `HUBTALLY_VIEW_ROUNDS=2000` tries more random views; `HUBTALLY_SEED=N` starts at another seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hubtally::model::{Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, Uniques};
+use hubtally::rollup::{
+    ChunkWriter, DayChunk, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Numbering, RUN_CHUNK_ENTRIES, RepoDay,
+    RepoHead, RepoSet, RepoYear, SET_INLINE_MAX, YearHead, decode_edges, encode_edges, encode_run_chunk, find_edges,
+};
+
+use crate::oracle::Random;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Runs `test` with so many seeds; a failure names the one it failed with.
+fn for_seeds(what: &str, default_rounds: u64, test: impl Fn(&mut Random)) {
+    let (first, rounds) = (number("HUBTALLY_SEED", 0), number("HUBTALLY_VIEW_ROUNDS", default_rounds));
+    println!("{what}: seeds {first} to {}", first + rounds - 1);
+    for seed in first..first + rounds {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&mut Random::new(seed))));
+        if let Err(panic) = outcome {
+            eprintln!("{what}: failed with seed {seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+fn any_count(random: &mut Random) -> u64 {
+    random.below(u64::MAX) >> (1 + random.below(63))
+}
+
+fn any_day(random: &mut Random, uniques: usize) -> RepoDay {
+    let counts = DayCounts {
+        authenticated: Downloads(any_count(random)),
+        anonymous: Downloads(any_count(random)),
+        files: Files(any_count(random)),
+    };
+    RepoDay { counts, uniques: Uniques(uniques as u64), evidence: random.chance(50) }
+}
+
+fn numbers(random: &mut Random, count: usize) -> Vec<DownloaderNumber> {
+    let step = random.pick(&[1, 3, 1_000, u64::from(u32::MAX) / (count as u64 + 1)]);
+    let mut next = random.below(step);
+    let mut numbers = Vec::with_capacity(count);
+    for _ in 0..count {
+        numbers.push(DownloaderNumber(u32::try_from(next).unwrap()));
+        next += 1 + random.below(step);
+    }
+    numbers
+}
+
+type Entry = (RepoNumber, RepoDay, Vec<DownloaderNumber>);
+
+fn entries(random: &mut Random, repos: usize, set_sizes: &[usize]) -> Vec<Entry> {
+    let step = random.pick(&[1, 2, 500, u64::from(u32::MAX) / (repos as u64 + 1)]);
+    let mut repo = random.below(2);
+    let mut entries = Vec::new();
+    for _ in 0..repos {
+        let numbers = {
+            let size = random.pick(set_sizes);
+            numbers(random, size)
+        };
+        let day = any_day(random, numbers.len());
+        entries.push((RepoNumber(u32::try_from(repo).unwrap()), day, numbers));
+        repo += 1 + random.below(step);
+    }
+    entries
+}
+
+/// Writes entries as the publication does, and gives the chunks with their first repos.
+fn chunks_of(entries: &[Entry]) -> Vec<(RepoNumber, Vec<u8>)> {
+    let mut writer = ChunkWriter::default();
+    let mut chunks = Vec::new();
+    for (repo, day, numbers) in entries {
+        if writer.is_full() {
+            chunks.extend(writer.take());
+        }
+        writer.add(*repo, day, numbers);
+        assert!(!writer.is_empty());
+    }
+    chunks.extend(writer.take());
+    assert!(writer.is_empty() && writer.take().is_none());
+    chunks
+}
+
+fn assert_chunks_tell(entries: &[Entry], random: &mut Random) {
+    let chunks = chunks_of(entries);
+    let mut told = Vec::new();
+    for (first, bytes) in &chunks {
+        assert!(bytes.len() < 65_420, "a chunk of {} bytes costs twice its size", bytes.len());
+        let chunk = DayChunk::new(bytes).unwrap();
+        let of_chunk: Vec<_> = chunk.entries().map(Result::unwrap).collect();
+        assert_eq!(of_chunk.first().map(|entry| entry.repo), Some(*first));
+        told.extend(of_chunk.iter().map(|entry| (entry.repo, entry.day, entry.set_is_apart(), entry.numbers().unwrap())));
+    }
+    let kept = |numbers: &Vec<DownloaderNumber>| if numbers.len() > SET_INLINE_MAX { Vec::new() } else { numbers.clone() };
+    let expected: Vec<_> =
+        entries.iter().map(|(repo, day, numbers)| (*repo, *day, numbers.len() > SET_INLINE_MAX, kept(numbers))).collect();
+    assert!(told == expected, "the entries in order");
+
+    let present: BTreeMap<RepoNumber, &Entry> = entries.iter().map(|entry| (entry.0, entry)).collect();
+    let neighbours = entries.iter().flat_map(|entry| [entry.0.0.saturating_sub(1), entry.0.0, entry.0.0.saturating_add(1)]);
+    let wanted: BTreeSet<u32> = neighbours.chain([0, u32::MAX, u32::try_from(random.below(1 << 32)).unwrap()]).collect();
+    for repo in wanted.into_iter().map(RepoNumber) {
+        let at = chunks.partition_point(|(first, _)| *first <= repo);
+        let chunk = at.checked_sub(1).and_then(|at| chunks.get(at));
+        let found = chunk.and_then(|(_, bytes)| DayChunk::new(bytes).unwrap().find(repo).unwrap());
+        let found = found.map(|entry| (entry.repo, entry.day, entry.numbers().unwrap()));
+        assert_eq!(found, present.get(&repo).map(|(repo, day, numbers)| (*repo, *day, kept(numbers))), "{repo:?}");
+        // No other chunk knows it either.
+        for (_, bytes) in &chunks {
+            let known = DayChunk::new(bytes).unwrap().find(repo).unwrap().is_some();
+            assert!(!known || present.contains_key(&repo));
+        }
+    }
+}
+
+#[test]
+fn chunks_find_every_repo_and_no_other_around_the_borders_of_their_index() {
+    for repos in [0, 1, 2, 15, 16, 17, 31, 32, 33, 48, 49] {
+        for seed in 0..4 {
+            let mut random = Random::new(seed);
+            let entries = entries(&mut random, repos, &[0, 1, 1, 5]);
+            assert_chunks_tell(&entries, &mut random);
+        }
+    }
+}
+
+#[test]
+fn chunks_come_back_whatever_is_in_them() {
+    for_seeds("chunks", 60, |random| {
+        let repos = random.pick(&[3, 100, 700]);
+        let entries = entries(random, repos, &[0, 1, 2, 40, 300]);
+        assert_chunks_tell(&entries, random);
+    });
+}
+
+#[test]
+fn sets_lie_inside_the_chunk_up_to_the_limit_and_apart_above_it() {
+    let sizes = [SET_INLINE_MAX - 1, SET_INLINE_MAX, SET_INLINE_MAX + 1, 3 * SET_INLINE_MAX];
+    let mut random = Random::new(7);
+    for size in sizes {
+        assert_chunks_tell(&entries(&mut random, 1, &[size]), &mut random);
+    }
+    assert_chunks_tell(&entries(&mut random, 90, &sizes), &mut random);
+}
+
+#[test]
+fn damaged_chunks_years_heads_and_tails_are_errors_or_values_but_never_panics() {
+    for_seeds("damaged views", 3_000, |random| {
+        let chunks = {
+            let repos = random.index(40);
+            chunks_of(&entries(random, repos, &[0, 1, 9]))
+        };
+        let year = year(random, 2024);
+        let mut values: Vec<Vec<u8>> = chunks.into_iter().map(|(_, bytes)| bytes).collect();
+        values.extend([year.encode(2024), head(random).encode(), encode_edges(&edges(random, 20))]);
+        for mut bytes in values {
+            if bytes.is_empty() {
+                continue;
+            }
+            let at = random.index(bytes.len());
+            match random.below(3) {
+                0 => bytes.truncate(at),
+                1 => bytes[at] = 0xff,
+                _ => bytes[at] ^= 1 << random.below(8),
+            }
+            if let Ok(chunk) = DayChunk::new(&bytes) {
+                for entry in chunk.entries() {
+                    let Ok(entry) = entry else { break };
+                    let _ = entry.numbers();
+                }
+                let _ = chunk.find(RepoNumber(u32::try_from(random.below(50)).unwrap()));
+            }
+            let _ = RepoYear::decode(2024, &bytes);
+            let _ = RepoHead::decode(&bytes);
+            let _ = decode_edges(DAY, &bytes);
+            let _ = find_edges(DAY, &bytes, RepoNumber(3));
+            let _ = RepoSet::from_bytes(&bytes);
+            let _ = DownloaderSet::default().unite_stored(&bytes);
+            let _ = DictionaryChunk::new(&bytes).map(|chunk| chunk.find(DownloaderHash(1)));
+        }
+    });
+}
+
+fn year(random: &mut Random, year: u16) -> RepoYear {
+    let mut days = RepoYear::default();
+    let first = Day::first_of_year(year).0;
+    let length = Day::first_of_year(year + 1).0 - first;
+    let share = random.pick(&[1, 30, 100]);
+    for day in first..first + length {
+        if random.chance(share) {
+            days.set(Day(day), Some(any_day(random, 5)));
+        }
+    }
+    days
+}
+
+fn head(random: &mut Random) -> RepoHead {
+    let mut head = RepoHead::default();
+    for year in 2015..2030 {
+        if random.chance(40) {
+            let of_year = YearHead {
+                year,
+                days: u16::try_from(random.below(367)).unwrap(),
+                downloads: Downloads(any_count(random)),
+                checksum: random.below(u64::MAX),
+                evidence: random.chance(50),
+            };
+            head.set(year, Some(of_year));
+        }
+    }
+    head
+}
+
+#[test]
+fn years_and_heads_come_back_and_take_days_in_any_order() {
+    for_seeds("years and heads", 300, |random| {
+        let of = random.pick(&[1970, 2015, 2024, 2026, 2099, 2148]);
+        let days = year(random, of);
+        assert_eq!(RepoYear::decode(of, &days.encode(of)).unwrap(), days);
+        let sum: u64 = days.days.iter().map(|day| day.of_day.counts.downloads().0).fold(0, u64::saturating_add);
+        assert_eq!(days.downloads().0, sum);
+
+        let mut shuffled = days.days.clone();
+        random.shuffle(&mut shuffled);
+        let mut again = RepoYear::default();
+        for day in &shuffled {
+            again.set(day.day, Some(any_day(random, 1)));
+            again.set(day.day, Some(day.of_day));
+        }
+        assert_eq!(again, days);
+        for day in shuffled {
+            again.set(day.day, None);
+            again.set(day.day, None);
+        }
+        assert_eq!(again, RepoYear::default());
+        assert!(again.encode(of).is_empty());
+
+        let mut head = head(random);
+        assert_eq!(RepoHead::decode(&head.encode()).unwrap(), head);
+        assert!(head.years.is_sorted_by_key(|year| year.year));
+        for year in 2015..2030 {
+            head.set(year, None);
+        }
+        assert_eq!(head, RepoHead::default());
+    });
+}
+
+#[test]
+fn the_dictionary_numbers_everybody_once_over_many_runs() {
+    for_seeds("dictionary", 60, |random| {
+        let people = random.pick(&[3, 200, 5_000]);
+        let mut known: BTreeMap<DownloaderHash, DownloaderNumber> = BTreeMap::new();
+        let mut runs: Vec<Vec<u8>> = Vec::new();
+        let mut next = 0;
+        for _ in 0..1 + random.index(20) {
+            let crowd = random.index(people as usize + 1);
+            let hash = |random: &mut Random| DownloaderHash((random.below(people) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let asked: Vec<DownloaderHash> = (0..crowd).map(|_| hash(random)).collect();
+            let mut numbering = Numbering::wanting(asked.clone());
+            let distinct: BTreeSet<DownloaderHash> = asked.iter().copied().collect();
+            assert_eq!(numbering.bounds(), distinct.first().copied().zip(distinct.last().copied()));
+            for run in &runs {
+                let chunk = DictionaryChunk::new(run).unwrap();
+                let (first, last) = (chunk.entries().next().unwrap().0, chunk.entries().last().unwrap().0);
+                let wanted = distinct.range(first..=last).next().is_some();
+                assert_eq!(numbering.wants_within(first, last), wanted);
+                if wanted {
+                    numbering.join(chunk);
+                }
+            }
+            let new = numbering.number_rest(DownloaderNumber(next));
+            assert!(new.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1));
+            for (hash, number) in &new {
+                assert_eq!(number.0, next, "numbers are dense");
+                assert_eq!(known.insert(*hash, *number), None, "nobody is numbered twice");
+                next += 1;
+            }
+            for hash in &distinct {
+                assert_eq!(numbering.number(*hash), known.get(hash).copied());
+            }
+            assert_eq!(numbering.number(DownloaderHash(0)), None);
+            let size = random.pick(&[1, 7, RUN_CHUNK_ENTRIES]);
+            runs.extend(new.chunks(size).map(encode_run_chunk));
+        }
+        let found: BTreeMap<_, _> = runs.iter().flat_map(|run| DictionaryChunk::new(run).unwrap().entries()).collect();
+        assert_eq!(found, known);
+        for (hash, number) in &known {
+            let of_runs: Vec<_> = runs.iter().filter_map(|run| DictionaryChunk::new(run).unwrap().find(*hash)).collect();
+            assert_eq!(of_runs, [*number]);
+            let stranger = DownloaderHash(hash.0 ^ 1);
+            let absent = runs.iter().all(|run| DictionaryChunk::new(run).unwrap().find(stranger).is_none());
+            assert!(absent || known.contains_key(&stranger));
+        }
+    });
+}
+
+#[test]
+fn a_dictionary_chunk_stays_below_the_size_that_costs_double() {
+    let full: Vec<_> = (0..u32::try_from(RUN_CHUNK_ENTRIES).unwrap())
+        .map(|at| (DownloaderHash(u64::from(at) << 30), DownloaderNumber(at)))
+        .collect();
+    let bytes = encode_run_chunk(&full);
+    assert!(bytes.len() <= 65_420, "{}", bytes.len());
+    let chunk = DictionaryChunk::new(&bytes).unwrap();
+    assert_eq!(chunk.entries().collect::<Vec<_>>(), full);
+    assert_eq!(chunk.len(), RUN_CHUNK_ENTRIES);
+    assert!(DictionaryChunk::new(&bytes[1..]).is_err(), "not whole entries");
+    assert!(DictionaryChunk::new(&[]).unwrap().is_empty());
+}
+
+const DAY: Day = Day(20_600);
+
+fn edges(random: &mut Random, most: usize) -> Vec<Edge> {
+    let mut edges = BTreeSet::new();
+    for _ in 0..random.index(most + 1) {
+        edges.insert(Edge {
+            repo: RepoNumber(random.pick(&[0, 1, 2, 3, 255, 256, u32::MAX])),
+            downloader: DownloaderHash(random.below(u64::MAX) >> random.below(64)),
+            time: Millis(DAY.start().0 + i64::try_from(84_600_000 + random.below(1_800_000)).unwrap()),
+            user: false,
+        });
+    }
+    edges.into_iter().collect()
+}
+
+#[test]
+fn tails_come_back_and_every_repo_finds_its_own() {
+    for_seeds("tails", 400, |random| {
+        let edges = edges(random, 60);
+        let bytes = encode_edges(&edges);
+        assert_eq!(decode_edges(DAY, &bytes).unwrap(), edges);
+        for repo in [0, 1, 2, 3, 4, 254, 255, 256, 257, u32::MAX - 1, u32::MAX].map(RepoNumber) {
+            let own: Vec<Edge> = edges.iter().filter(|edge| edge.repo == repo).copied().collect();
+            assert_eq!(find_edges(DAY, &bytes, repo).unwrap(), own);
+        }
+        let midnight =
+            |ms: i64| Edge { repo: RepoNumber(1), downloader: DownloaderHash(1), time: Millis(DAY.start().0 + ms), user: false };
+        for ms in [84_600_000, 86_399_999] {
+            assert_eq!(decode_edges(DAY, &encode_edges(&[midnight(ms)])).unwrap(), [midnight(ms)]);
+        }
+        if !bytes.is_empty() {
+            assert!(decode_edges(DAY, &bytes[1..]).is_err(), "not whole records");
+        }
+    });
+}
+
+#[test]
+fn sets_unite_like_sets() {
+    for_seeds("sets", 60, |random| {
+        let mut whole = DownloaderSet::default();
+        let mut naive = BTreeSet::new();
+        for _ in 0..random.index(8) {
+            let numbers = {
+                let size = random.pick(&[0, 1, 50, 6_000]);
+                numbers(random, size)
+            };
+            naive.extend(numbers.iter().copied());
+            let mut part = DownloaderSet::default();
+            part.add(numbers);
+            match random.below(2) {
+                0 => whole.unite(&part),
+                _ => whole.unite_stored(&part.to_bytes()).unwrap(),
+            }
+            assert_eq!(whole.len(), naive.len() as u64);
+            assert_eq!(whole.is_empty(), naive.is_empty());
+        }
+        let mut repos = RepoSet::default();
+        let mut members = BTreeSet::new();
+        for _ in 0..random.index(300) {
+            let repo = RepoNumber(u32::try_from(random.below(200)).unwrap());
+            let member = random.chance(60);
+            repos.set(repo, member);
+            if member {
+                members.insert(repo)
+            } else {
+                members.remove(&repo)
+            };
+        }
+        let stored = RepoSet::from_bytes(&repos.to_bytes()).unwrap();
+        assert_eq!(stored, repos);
+        assert_eq!(stored.iter().collect::<BTreeSet<_>>(), members);
+        assert!((0..200).all(|repo| stored.contains(RepoNumber(repo)) == members.contains(&RepoNumber(repo))));
+    });
+}
