@@ -3,7 +3,7 @@
 //! `cargo bench --bench live` pushes from 1, 8 and 64 threads, one event a body and then bodies of 1 MiB of NDJSON, each
 //! into a fresh store in a folder, and prints events per second and the latency of the calls. The latency of a durable
 //! write of 4 KiB on the same disk stands beside every line, since no durable acknowledgement can be faster.
-//! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (1,000,000), `HUBTALLY_BENCH_PUSHES` how many single events a
+//! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_PUSHES` how many single events a
 //! thread pushes (500), `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give
 //! equal downloads: the last column must be the same for all lines of one kind that push the same events.
 
@@ -31,7 +31,7 @@ const BODY_BYTES: usize = 1 << 20;
 const RETRY: Duration = Duration::from_millis(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let rows = settings::rows(1_000_000)?;
+    let rows = settings::rows(300_000)?;
     let pushes = settings::number("HUBTALLY_BENCH_PUSHES", 500)?.max(1);
     let workload = Workload { rows, days: 1, format: Format::Events, malformed_per_million: 0, ..Workload::default() };
     let mut log = Vec::new();
