@@ -73,6 +73,7 @@ fn format_of(shape: Shape) -> Format {
         Shape::Events => Format::Events,
         Shape::HfExport => Format::HfExport,
         Shape::Combined => Format::Combined,
+        Shape::NginxJson => Format::NginxJson,
     }
 }
 
