@@ -16,3 +16,4 @@ mod reading;
 mod seeds;
 mod server;
 mod serving;
+mod traffic;

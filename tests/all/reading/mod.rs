@@ -7,6 +7,7 @@ mod agents;
 mod files;
 mod identities;
 mod mutations;
+mod nginx;
 mod rejects;
 mod streams;
 mod times;
