@@ -3,7 +3,7 @@
 //! Rule `session-30m`: a counted event starts a new session iff its predecessor is 1,800 s or more earlier. One session
 //! is one download and belongs to the UTC day of its first event; files belong to the UTC day of their event.
 
-use crate::model::{Downloads, Files, Millis, PathHash, SESSION_GAP_MS};
+use crate::model::{Downloads, FETCH_GAP_MS, Files, Millis, PathHash, SESSION_GAP_MS};
 
 /// One counted event, as far as sessions care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,12 @@ pub struct DayVisits {
 #[must_use]
 pub fn starts_session(previous: Option<Millis>, time: Millis) -> bool {
     previous.is_none_or(|previous| time.0 - previous.0 >= SESSION_GAP_MS)
+}
+
+/// Whether a POST of a git client goes on with the fetch of the one before it, at the same instant or later.
+#[must_use]
+pub fn continues_fetch(previous: Millis, time: Millis) -> bool {
+    time.0 - previous.0 < FETCH_GAP_MS
 }
 
 /// Counts the visits of one downloader on one repo and one day, in order of time. `previous` is the downloader's last

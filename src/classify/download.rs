@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::target::{self, Asked};
-use crate::model::{Method, RangeFlag, RejectReason, RepoKind, RepoName, SkipReason, Status};
+use super::git::GitPost;
+use super::target::{self, Asked, Service};
+use crate::model::{Method, PathHash, RangeFlag, RejectReason, RepoKind, RepoName, SkipReason, Status};
 use crate::parse::{Request, RequestMethod, Target};
 
 /// The longest file path, in bytes.
 const PATH_BYTES_MAX: usize = 4096;
 
-/// A request for a file of a repo that did not fail: counted or a probe.
+/// A request for a file of a repo, or for its history by git, that did not fail: counted or a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download<'a> {
     pub kind: RepoKind,
@@ -20,6 +21,20 @@ pub struct Download<'a> {
     pub method: Method,
     pub status: Status,
     pub range: RangeFlag,
+    /// What it is instead of a request for a file.
+    pub post: Option<GitPost>,
+}
+
+impl Download<'_> {
+    /// What is stored as the hash of the path.
+    #[must_use]
+    pub fn path_hash(&self) -> PathHash {
+        match (self.post, self.path.as_deref()) {
+            (Some(post), _) => post.marker(),
+            (None, Some(path)) => PathHash::of(path),
+            (None, None) => PathHash(0),
+        }
+    }
 }
 
 /// Why a request is no download.
@@ -51,24 +66,30 @@ impl From<RejectReason> for NotADownload {
 pub fn download<'a>(request: &'a Request<'_>) -> Result<Download<'a>, NotADownload> {
     let asked = match &request.target {
         Target::Named { kind, repo, path } => {
-            Asked { kind, repo: Ok(Cow::Borrowed(repo)), path: path.as_deref().map(|path| Ok(path.into())) }
+            let path = path.as_deref().map(|path| Ok(path.into()));
+            Asked { kind, repo: Ok(Cow::Borrowed(repo)), path, service: Service::File }
         }
         Target::Url(url) => target::asked(url, request.method)?,
     };
     let status = judged_status(request.status)?;
-    let method = match request.method {
-        RequestMethod::Get => Method::Get,
-        RequestMethod::Head => Method::Head,
-        RequestMethod::Put => return Err(SkipReason::Push.into()),
-        RequestMethod::Post | RequestMethod::Other => return Err(SkipReason::Method.into()),
+    let (method, post) = match (request.method, asked.service) {
+        (RequestMethod::Get, Service::File) => (Method::Get, None),
+        (RequestMethod::Head, Service::File) => (Method::Head, None),
+        (RequestMethod::Post, Service::UploadPack) => (Method::Post, Some(GitPost::to_upload_pack(request))),
+        (RequestMethod::Post, Service::LfsBatch) => (Method::Post, Some(GitPost::LfsBatch)),
+        (RequestMethod::Put, _) => return Err(SkipReason::Push.into()),
+        _ => return Err(SkipReason::Method.into()),
     };
+    if post.is_some() && status != Status(200) {
+        return Err(SkipReason::Informational.into());
+    }
     if matches!(status.0, 302 | 303 | 307) && is_same_host(request) {
         return Err(SkipReason::SameHost.into());
     }
     let kind = RepoKind::from_word(asked.kind).or_else(|| RepoKind::from_plural(asked.kind)).ok_or(RejectReason::BadKind)?;
     let repo = asked.repo.ok().filter(|repo| RepoName::is_valid(repo)).ok_or(RejectReason::BadRepo)?;
     let path = asked.path.map(|path| path.and_then(checked_path)).transpose()?;
-    Ok(Download { kind, repo, path, method, status, range: range_flag(request.range.as_deref()) })
+    Ok(Download { kind, repo, path, method, status, range: range_flag(request.range.as_deref()), post })
 }
 
 /// Which statuses are events. Whether they count is for [`class`](super::class()) to say.

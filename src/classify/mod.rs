@@ -7,8 +7,10 @@
 mod agent;
 mod class;
 mod download;
+mod git;
 mod target;
 
 pub use agent::{AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library};
 pub use class::{Class, class, counts_as_file_without_path};
 pub use download::{Download, NotADownload, download};
+pub use git::GitPost;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::git;
 use crate::model::{RejectReason, SkipReason};
 use crate::parse::RequestMethod;
 
@@ -20,6 +21,15 @@ pub(super) struct Asked<'a> {
     pub kind: &'a str,
     pub repo: Result<Cow<'a, str>, RejectReason>,
     pub path: Option<Result<Cow<'a, str>, RejectReason>>,
+    pub service: Service,
+}
+
+/// What answers a request: a file, or a service that is asked by POST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    File,
+    UploadPack,
+    LfsBatch,
 }
 
 /// Reads a request target: a raw path with optional query, or a whole URL.
@@ -52,6 +62,9 @@ pub(super) fn asked<'a>(url: &'a str, method: RequestMethod) -> Result<Asked<'a>
     {
         return Ok(asked);
     }
+    if let Some(asked) = git::asked(&parts) {
+        return Ok(asked);
+    }
     Err(no_file(path, query, &parts, method))
 }
 
@@ -81,7 +94,7 @@ fn split_url(url: &str) -> (&str, &str) {
     (path, query)
 }
 
-fn is_type_word(part: &str) -> bool {
+pub(super) fn is_type_word(part: &str) -> bool {
     matches!(part, "models" | "datasets" | "spaces" | "kernels")
 }
 
@@ -90,13 +103,10 @@ fn no_file(path: &str, query: &str, parts: &Parts<'_>, method: RequestMethod) ->
     let has = |word: &str| path.split('/').any(|part| part == word);
     let is_api = parts.names().first() == Some(&"api");
     let pushes = path.ends_with("/git-receive-pack") || query.split('&').any(|pair| pair == "service=git-receive-pack");
-    let uploads = has("upload") || has("preupload") || (is_api && has("commit"));
+    let uploads = has("upload") || has("preupload") || (is_api && has("commit")) || path.ends_with("/objects/verify");
     if pushes || method == RequestMethod::Put || (method == RequestMethod::Post && uploads) {
         SkipReason::Push
-    } else if path.ends_with("/git-upload-pack") || path.ends_with("/info/lfs/objects/batch") {
-        // Fetches and LFS batches: the log line alone does not tell which of them moved data.
-        SkipReason::Method
-    } else if is_api || path.ends_with("/info/refs") || has("raw") || has("blob") || has("tree") {
+    } else if is_api || path.ends_with("/info/refs") || path.contains("/info/lfs/") || has("raw") || has("blob") || has("tree") {
         SkipReason::Metadata
     } else {
         SkipReason::OtherPath
@@ -104,7 +114,7 @@ fn no_file(path: &str, query: &str, parts: &Parts<'_>, method: RequestMethod) ->
 }
 
 /// The first parts of a raw path, without empty ones (servers merge slashes), and where each of them starts.
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     path: &'a str,
     names: [&'a str; PARTS_MAX],
     starts: [usize; PARTS_MAX],
@@ -128,7 +138,7 @@ impl<'a> Parts<'a> {
         parts
     }
 
-    fn names(&self) -> &[&'a str] {
+    pub(super) fn names(&self) -> &[&'a str] {
         self.names.get(..self.count).unwrap_or_default()
     }
 
@@ -153,7 +163,7 @@ impl<'a> Parts<'a> {
         };
         let climbs = revision.first().is_some_and(|part| percent_decode_str(part).eq(b"..".iter().copied()));
         let path = if climbs { Err(RejectReason::BadPath) } else { self.path_from(path_at) };
-        Some(Asked { kind, repo: self.repo(repo), path: Some(path) })
+        Some(Asked { kind, repo: self.repo(repo), path: Some(path), service: Service::File })
     }
 
     /// Reads `{ns}/{repo}/{sha}/{path}` or `{repo}/{sha}/{path}`; the commit tells which.
@@ -167,7 +177,7 @@ impl<'a> Parts<'a> {
             _ => return None,
         };
         let path = self.path_from(3 + id_parts + 1);
-        Some(Asked { kind, repo: self.repo(3..3 + id_parts), path: Some(path) })
+        Some(Asked { kind, repo: self.repo(3..3 + id_parts), path: Some(path), service: Service::File })
     }
 
     /// Reads `/api/datasets/{id}/parquet/{config}/{split}/{n}.parquet`, a file of the converted branch.
@@ -178,11 +188,16 @@ impl<'a> Parts<'a> {
             _ => return None,
         };
         let is_file = self.path.ends_with(".parquet");
-        is_file.then(|| Asked { kind: "datasets", repo: self.repo(2..2 + id_parts), path: Some(self.path_from(3 + id_parts)) })
+        is_file.then(|| Asked {
+            kind: "datasets",
+            repo: self.repo(2..2 + id_parts),
+            path: Some(self.path_from(3 + id_parts)),
+            service: Service::File,
+        })
     }
 
     /// The decoded id of one or two parts.
-    fn repo(&self, at: std::ops::Range<usize>) -> Result<Cow<'a, str>, RejectReason> {
+    pub(super) fn repo(&self, at: std::ops::Range<usize>) -> Result<Cow<'a, str>, RejectReason> {
         let names = self.names.get(at.clone()).unwrap_or_default();
         let start = self.starts.get(at.start).copied().unwrap_or_default();
         let length = names.iter().map(|name| name.len() + 1).sum::<usize>().saturating_sub(1);

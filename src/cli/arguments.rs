@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::model::{Day, Millis, RepoName, Role, SourceName};
+use crate::model::{Day, Format, Millis, RepoName, Role, SourceName};
 use crate::serve::CONNECTIONS_MAX;
 
 const EXAMPLES: &str = "\
@@ -113,7 +113,7 @@ pub struct ImportArguments {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Layout of the files
-    #[arg(long, default_value = "auto", value_parser = ["auto", "hf-export", "combined", "events"])]
+    #[arg(long, default_value = "auto", value_parser = formats_or_auto())]
     pub format: String,
     /// The log these files belong to; logs of two servers are two sources
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = source)]
@@ -149,7 +149,7 @@ pub struct GenerateArguments {
     #[arg(long, default_value_t = 100_000)]
     pub rows: u64,
     /// Layout of the log
-    #[arg(long, default_value = "hf-export", value_parser = ["hf-export", "combined", "events"])]
+    #[arg(long, default_value = "hf-export", value_parser = formats())]
     pub format: String,
     /// Seed of the random numbers
     #[arg(long, default_value_t = 1)]
@@ -315,6 +315,14 @@ pub struct HealthcheckArguments {
     /// Address the server listens on, where there is no data folder to find it by
     #[arg(long, value_name = "HOST:PORT", env = "HUBTALLY_LISTEN", default_value = "127.0.0.1:8642")]
     pub listen: String,
+}
+
+fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(Format::ALL.map(Format::word))
+}
+
+fn formats_or_auto() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once("auto").chain(Format::ALL.map(Format::word)))
 }
 
 fn instant(text: &str) -> Result<Millis, String> {

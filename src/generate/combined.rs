@@ -105,7 +105,7 @@ fn write_resolve(page: &mut Page, repo: Repo<'_>, revision: &str) {
 }
 
 /// Models have no prefix on the pages of a hub.
-fn write_prefix(page: &mut Page, repo: Repo<'_>) {
+pub(super) fn write_prefix(page: &mut Page, repo: Repo<'_>) {
     if repo.kind != RepoKind::Model {
         page.text(repo.kind.plural());
         page.text("/");

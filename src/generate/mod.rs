@@ -11,6 +11,7 @@ mod file;
 mod hf_export;
 mod hit;
 mod hub;
+mod nginx_json;
 mod page;
 mod place;
 mod random;

@@ -85,6 +85,14 @@ impl Page {
         self.bytes.extend_from_slice(&[b'.', digit(ms / 100), digit(ms / 10), digit(ms), b'Z']);
     }
 
+    /// Seconds since 1970 with three digits behind the point.
+    pub(super) fn seconds(&mut self, time: Millis) {
+        let ms = u64::try_from(time.0).unwrap_or_default();
+        self.number(ms / 1000);
+        let ms = (ms % 1000) as u32;
+        self.bytes.extend_from_slice(&[b'.', digit(ms / 100), digit(ms / 10), digit(ms)]);
+    }
+
     /// `01/May/2026:12:34:56 +0000`.
     pub(super) fn clf(&mut self, time: Millis) {
         self.dates.turn_to(time.day());

@@ -8,7 +8,7 @@ use super::hit::Hit;
 use super::hub::{Hub, Repo};
 use super::page::Page;
 use super::traffic::Traffic;
-use super::{combined, events, hf_export};
+use super::{combined, events, hf_export, nginx_json};
 use crate::model::{Day, Format};
 
 /// Lines are handed on in pieces of about this size.
@@ -108,6 +108,7 @@ impl Workload {
             Format::HfExport => hf_export::write_line(page, self.seed, repo, client, hit),
             Format::Combined => combined::write_line(page, self.seed, repo, client, hit),
             Format::Events => events::write_line(page, self.seed, repo, client, hit),
+            Format::NginxJson => nginx_json::write_line(page, self.seed, repo, client, hit),
         }
         if hit.broken {
             damage(&mut page.bytes, start, hit);

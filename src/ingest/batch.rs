@@ -8,8 +8,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::classify::{NotADownload, agent_note, download};
 use crate::identify::IdentityKey;
 use crate::model::{
-    Country, PathHash, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Word,
-    Words, stored_number,
+    Country, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Word, Words,
+    stored_number,
 };
 use crate::parse::Request;
 use crate::store::LinesRecord;
@@ -139,7 +139,7 @@ impl<'k> BatchBuilder<'k> {
             time: request.time,
             method: download.method,
             status: download.status,
-            path: download.path.as_deref().map_or(PathHash(0), PathHash::of),
+            path: download.path_hash(),
             range: download.range,
             id: request.id.as_deref().map_or(SenderId(0), SenderId::of),
             count: 1,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::block::{Merge, Wanted};
-use crate::model::{DAY_MS, Day, DownloaderHash, RepoNumber, Row};
+use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, RepoNumber, Row};
 use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, TAIL_MS, find_edges};
 use crate::store::{self, BlockIter, Read, StoreError, ViewStateRecord};
 
@@ -16,7 +16,9 @@ pub fn touched_by(rows: &[Row]) -> BTreeSet<RepoOnDay> {
     for row in rows {
         let day = row.time.day();
         touched.insert((day, row.repo));
-        if i64::from(row.time.ms_of_day()) >= DAY_MS - TAIL_MS {
+        // A POST of git can make one that comes after it count.
+        let reach = if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
+        if i64::from(row.time.ms_of_day()) >= DAY_MS - reach {
             touched.insert((day.next(), row.repo));
         }
     }

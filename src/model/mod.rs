@@ -17,4 +17,4 @@ pub use event::{
 pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
 pub use repo::{OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
 pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};
-pub use time::{DAY_MS, Day, DayRange, Millis, SESSION_GAP_MS};
+pub use time::{DAY_MS, Day, DayRange, FETCH_GAP_MS, Millis, SESSION_GAP_MS};

@@ -87,11 +87,13 @@ pub enum Format {
     Combined,
     /// hubtally's own NDJSON (or CSV) events.
     Events,
+    /// nginx in JSON, by the `log_format` of `docs/nginx.md`.
+    NginxJson,
 }
 
 impl Format {
-    /// All formats.
-    pub const ALL: [Format; 3] = [Format::HfExport, Format::Combined, Format::Events];
+    /// All formats. Their places are stored, so a new one comes last.
+    pub const ALL: [Format; 4] = [Format::HfExport, Format::Combined, Format::Events, Format::NginxJson];
 
     /// The name used on the command line.
     #[must_use]
@@ -100,6 +102,7 @@ impl Format {
             Format::HfExport => "hf-export",
             Format::Combined => "combined",
             Format::Events => "events",
+            Format::NginxJson => "nginx-json",
         }
     }
 
@@ -112,7 +115,7 @@ impl Format {
     /// Whether the log tells a request with a user from one without. nginx writes no user for a bearer token.
     #[must_use]
     pub fn knows_users(self) -> bool {
-        !matches!(self, Format::Combined)
+        !matches!(self, Format::Combined | Format::NginxJson)
     }
 }
 

@@ -10,6 +10,9 @@ pub const DAY_MS: i64 = 86_400_000;
 /// Two counted events of a downloader on a repo that are this far apart, or farther, belong to two sessions.
 pub const SESSION_GAP_MS: i64 = 1_800_000;
 
+/// Two POSTs of a downloader's git on a repo that are this far apart, or farther, are not of one fetch.
+pub const FETCH_GAP_MS: i64 = 60_000;
+
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub i64);

@@ -44,6 +44,7 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
         location: None,
         host: None,
         id: None,
+        git_version: None,
     })
 }
 

@@ -29,6 +29,8 @@ pub(super) enum Field {
     Url,
     Location,
     Host,
+    /// The `Git-Protocol` header.
+    GitProtocol,
     Unknown,
 }
 
@@ -47,6 +49,8 @@ pub(super) enum Naming {
     HuggingFace,
     /// hubtally's own events.
     Events,
+    /// nginx's own names of its variables.
+    Nginx,
 }
 
 impl Naming {
@@ -91,6 +95,24 @@ impl Naming {
                 "url" => Field::Url,
                 "location" => Field::Location,
                 "host" => Field::Host,
+                "git_protocol" => Field::GitProtocol,
+                _ => Field::Unknown,
+            },
+            Naming::Nginx => match name {
+                "msec" => Field::Time,
+                "request_time" => Field::Duration,
+                "remote_addr" => Field::Address,
+                "remote_user" => Field::User,
+                "request_method" => Field::Method,
+                "http_host" | "host" => Field::Host,
+                "request_uri" => Field::Url,
+                "status" => Field::Status,
+                "body_bytes_sent" => Field::Bytes,
+                "http_range" => Field::Range,
+                "sent_http_location" => Field::Location,
+                "http_user_agent" => Field::Agent,
+                "request_id" => Field::Id,
+                "http_git_protocol" => Field::GitProtocol,
                 _ => Field::Unknown,
             },
         }
@@ -141,12 +163,22 @@ impl<'a> Fields<'a> {
         self.escaped = if escaped { self.escaped | field.bit() } else { self.escaped & !field.bit() };
     }
 
-    fn raw(&self, field: Field) -> &'a str {
+    /// Makes a field one that the line does not have.
+    pub(super) fn remove(&mut self, field: Field) {
+        self.set(field, "", false);
+        self.present &= !field.bit();
+    }
+
+    pub(super) fn is_present(&self, field: Field) -> bool {
+        self.present & field.bit() != 0
+    }
+
+    pub(super) fn raw(&self, field: Field) -> &'a str {
         self.texts.get(field as usize).copied().unwrap_or_default()
     }
 
     #[inline(always)]
-    fn text(&self, field: Field) -> Result<Option<Cow<'a, str>>, RejectReason> {
+    pub(super) fn text(&self, field: Field) -> Result<Option<Cow<'a, str>>, RejectReason> {
         let raw = self.raw(field);
         if self.escaped & field.bit() == 0 {
             return Ok((!raw.is_empty()).then_some(Cow::Borrowed(raw)));
@@ -168,7 +200,7 @@ impl<'a> Fields<'a> {
 
     /// A number of bytes or ms; a fraction is cut off.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn number(&self, field: Field) -> Result<Option<u64>, RejectReason> {
+    pub(super) fn number(&self, field: Field) -> Result<Option<u64>, RejectReason> {
         let raw = self.raw(field);
         if raw.is_empty() {
             return Ok(None);
@@ -194,7 +226,7 @@ impl<'a> Fields<'a> {
             (Field::Method, RejectReason::BadField),
             (Field::Kind, RejectReason::BadKind),
         ];
-        match checks.into_iter().find(|&(field, _)| self.present & field.bit() != 0 && self.raw(field).is_empty()) {
+        match checks.into_iter().find(|&(field, _)| self.is_present(field) && self.raw(field).is_empty()) {
             Some((_, reason)) => Err(reason),
             None => Ok(()),
         }
@@ -210,6 +242,16 @@ impl<'a> Fields<'a> {
             return Ok(Target::Named { kind: if kind.is_empty() { "model" } else { kind }, repo, path });
         }
         self.text(Field::Url)?.map(Target::Url).ok_or(RejectReason::MissingRepo)
+    }
+
+    /// The version of git's protocol. Clients name it from 1 on, so where the header is known to be absent it is 0.
+    pub(super) fn git_version(&self) -> Result<Option<u8>, RejectReason> {
+        if !self.is_present(Field::GitProtocol) {
+            return Ok(None);
+        }
+        let header = self.text(Field::GitProtocol)?.unwrap_or_default();
+        let version = header.split(':').find_map(|part| part.trim().strip_prefix("version="));
+        Ok(Some(version.map_or(0, |version| version.parse().unwrap_or(u8::MAX))))
     }
 
     /// The request the fields make up. Where a log has no method, status or repo type at all, GET, 200 and model are
@@ -240,6 +282,7 @@ impl<'a> Fields<'a> {
             location: self.text(Field::Location)?,
             host: self.text(Field::Host)?,
             id: self.text(Field::Id)?,
+            git_version: self.git_version()?,
         })
     }
 }

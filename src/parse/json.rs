@@ -11,6 +11,11 @@ use crate::model::RejectReason;
 
 /// Reads one object. Unknown keys are ignored, `null` means absent, a key that comes twice has its last value.
 pub(super) fn parse(text: &str, naming: Naming) -> Result<Request<'_>, RejectReason> {
+    fields(text, naming)?.request(naming)
+}
+
+/// The fields of one object.
+pub(super) fn fields(text: &str, naming: Naming) -> Result<Fields<'_>, RejectReason> {
     let mut fields = Fields::new(Escaping::Json);
     let mut wrong_type = false;
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -19,13 +24,14 @@ pub(super) fn parse(text: &str, naming: Naming) -> Result<Request<'_>, RejectRea
     if wrong_type {
         return Err(RejectReason::BadField);
     }
-    fields.request(naming)
+    Ok(fields)
 }
 
-/// Which JSON types a field may have.
-fn allows(field: Field, is_string: bool) -> bool {
+/// Which JSON types a field may have. nginx writes what its `log_format` says, with quotes or without.
+fn allows(naming: Naming, field: Field, is_string: bool) -> bool {
     match field {
         Field::Time | Field::Status => true,
+        Field::Bytes | Field::Duration if naming == Naming::Nginx => true,
         Field::Bytes | Field::Duration => !is_string,
         _ => is_string,
     }
@@ -53,13 +59,14 @@ impl<'a> Visitor<'a> for Keys<'_, 'a> {
             }
             let raw = map.next_value::<&RawValue>()?.get();
             match raw.as_bytes() {
+                b"null" if field == Field::GitProtocol => self.fields.remove(field),
                 b"null" => self.fields.set(field, "", false),
-                [b'"', text @ .., b'"'] if allows(field, true) => {
+                [b'"', text @ .., b'"'] if allows(self.naming, field, true) => {
                     let escaped = memchr::memchr(b'\\', text).is_some();
                     let inner = raw.get(1..raw.len() - 1).unwrap_or_default();
                     self.fields.set(field, if escaped { raw } else { inner }, escaped);
                 }
-                [b'-' | b'0'..=b'9', ..] if allows(field, false) => self.fields.set(field, raw, false),
+                [b'-' | b'0'..=b'9', ..] if allows(self.naming, field, false) => self.fields.set(field, raw, false),
                 _ => *self.wrong_type = true,
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fields::Naming;
 use super::request::Request;
 use super::table::Table;
-use super::{combined, json};
+use super::{combined, json, nginx};
 use crate::model::{Format, RejectReason};
 
 /// The longest line that is read, in bytes, without its newline.
@@ -43,6 +43,7 @@ impl LineParser {
             let has = |key: &str| memchr::memmem::find(text.as_bytes(), key.as_bytes()).is_some();
             return match () {
                 () if has("\"repoName\"") => Some(Self::json(Naming::HuggingFace)),
+                () if nginx::is_likely(text) => Some(Self::json(Naming::Nginx)),
                 () if has("\"ts\"") => Some(Self::json(Naming::Events)),
                 () => None,
             };
@@ -61,6 +62,7 @@ impl LineParser {
         let is_json = text.trim_start().starts_with('{');
         match format {
             Format::Combined => Ok(Self::combined()),
+            Format::NginxJson => Ok(Self::json(Naming::Nginx)),
             Format::HfExport if is_json => Ok(Self::json(Naming::HuggingFace)),
             Format::HfExport => Self::table(text, Naming::HuggingFace).ok_or_else(|| {
                 "a Hugging Face export starts with a header that names at least timestamp and repoName, and this file does not: \
@@ -114,6 +116,7 @@ impl LineParser {
         match naming {
             Naming::HuggingFace => Format::HfExport,
             Naming::Events => Format::Events,
+            Naming::Nginx => Format::NginxJson,
         }
     }
 
@@ -125,6 +128,7 @@ impl LineParser {
         let text = checked(line)?;
         match &self.dialect {
             Dialect::Table(table) => table.parse(text),
+            Dialect::Json(Naming::Nginx) => nginx::parse(text),
             Dialect::Json(naming) => json::parse(text, *naming),
             Dialect::Combined => combined::parse(text),
         }

@@ -14,6 +14,7 @@ mod fields;
 mod json;
 mod json_body;
 mod line;
+mod nginx;
 mod request;
 mod table;
 mod timestamp;

@@ -69,4 +69,6 @@ pub struct Request<'a> {
     pub host: Option<Cow<'a, str>>,
     /// The id the sender gave the request.
     pub id: Option<Cow<'a, str>>,
+    /// The version of git's protocol; `None` where the log does not tell.
+    pub git_version: Option<u8>,
 }

@@ -15,7 +15,7 @@ use hubtally::query::{AccessColumns, AccessRow, Interval, Scope, View};
 use hubtally::render::csv::{access_log, access_log_header};
 use hubtally::store::{Read, ReadTxn, Store, Table};
 
-use crate::oracle::{Delivery, Kind, Oracle, Random, Repo, Shape, World, date};
+use crate::oracle::{Delivery, Fact, Git, Kind, Line, Oracle, Random, Repo, Settings, Shape, Source, World, date};
 
 pub fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -74,6 +74,7 @@ fn format_of(shape: Shape) -> Format {
         Shape::Events => Format::Events,
         Shape::HfExport => Format::HfExport,
         Shape::Combined => Format::Combined,
+        Shape::NginxJson => Format::NginxJson,
     }
 }
 
@@ -268,6 +269,47 @@ fn at_every_moment_today_included_the_live_numbers_are_those_of_a_rebuild() {
             assert_eq!(table(&engine, &oracle), oracle.table(), "world {seed} after delivery {index}");
         }
     });
+}
+
+/// Hands the deliveries of a world over one by one, with the views built anew after each.
+fn told_one_by_one(world: &World) {
+    let engine = open(Place::Memory, world.today);
+    configure(&engine, world);
+    for index in 0..world.deliveries.len() {
+        deliver(&engine, world, index, 1);
+        let so_far = World { deliveries: world.deliveries[..=index].to_vec(), ..world.clone() };
+        let oracle = Oracle::of(&so_far);
+        assert_eq!(table(&engine, &oracle), oracle.table(), "after delivery {index}");
+        engine.rebuild(&|_| {}).unwrap();
+        assert_eq!(table(&engine, &oracle), oracle.table(), "after delivery {index} and a rebuild");
+    }
+}
+
+const LISTED_OR_FETCHED: Git = Git::UploadPack { version: None };
+
+/// What a POST proves may reach over midnight although the POST that decides it lies before the last half hour.
+#[test]
+fn a_listing_of_refs_that_comes_late_moves_the_end_of_its_day() {
+    let midnight = 20_600 * 86_400_000;
+    let before = |ms: u64| Fact::by_address("203.0.113.7", midnight - ms).posts(LISTED_OR_FETCHED);
+    let pushed = |fact: Fact| Delivery::pushed("hub", 20_600, vec![Line::Fact(fact)]);
+    let after = Fact::by_address("203.0.113.7", midnight + 5_000);
+    let world = World::of_hub(20_601, vec![pushed(before(1_790_000)), pushed(after), pushed(before(1_830_000))]);
+    assert_eq!(Oracle::of(&world).total(&crate::oracle::repo("model", "acme/bert")), 1);
+    told_one_by_one(&world);
+}
+
+#[test]
+fn of_two_posts_of_one_instant_neither_is_the_first() {
+    let post = || vec![Line::Fact(Fact::by_address("203.0.113.7", 1_780_000_000_000).posts(LISTED_OR_FETCHED))];
+    for (knowing, other) in [("first", "second"), ("second", "first")] {
+        let source = |knows_users| Source { shape: Shape::Events, settings: Settings { knows_users, ..Settings::default() } };
+        let sources = BTreeMap::from([(knowing.to_string(), source(true)), (other.to_string(), source(false))]);
+        let deliveries = vec![Delivery::document(knowing, post()), Delivery::document(other, post())];
+        let world = World { deliveries, sources, today: 20_605 };
+        assert_eq!(Oracle::of(&world).public.len(), 1);
+        told_one_by_one(&world);
+    }
 }
 
 #[test]

@@ -21,4 +21,5 @@ mod review;
 mod seeds;
 mod server;
 mod serving;
+mod traffic;
 mod views;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::oracle::{Delivery, Fact, Kind, Line, Oracle, Shape, World};
+use crate::oracle::{Delivery, Fact, Git, Kind, Line, Oracle, Shape, World};
 
 const WORLDS: u64 = 500;
 
@@ -130,6 +130,21 @@ fn hazards(world: &World, seen: &mut BTreeMap<&'static str, u64>) {
     note("a repo not proven public", oracle.public != oracle.named);
     note("ignored redirects", world.sources.values().any(|source| source.settings.redirects_ignore));
     note("counted heads", world.sources.values().any(|source| source.settings.head_redirect_handoff));
+    let is_post = |fact: &&Fact| matches!(fact.git, Some(Git::UploadPack { .. }));
+    let posts: Vec<&Fact> = all.iter().filter(is_post).collect();
+    let post_pause =
+        |ms: u64| posts.iter().any(|a| posts.iter().any(|b| a != b && same_downloader(a, b) && a.time_ms + ms == b.time_ms));
+    let without_posts = |delivery: &Delivery| {
+        let lines = delivery.lines.iter().filter(|line| !matches!(line, Line::Fact(fact) if fact.git.is_some()));
+        Delivery { lines: lines.cloned().collect(), ..delivery.clone() }
+    };
+    let unasked = World { deliveries: world.deliveries.iter().map(without_posts).collect(), ..world.clone() };
+    note("a fetch that counts", Oracle::of(&unasked).table() != oracle.table());
+    note("POSTs of git at one instant", post_pause(0));
+    note("POSTs of git just within a minute", post_pause(59_999));
+    note("POSTs of git just a minute apart", post_pause(60_000));
+    note("a fetch without a listing", posts.iter().any(|fact| fact.git == Some(Git::UploadPack { version: Some(0) })));
+    note("a batch of LFS", all.iter().any(|fact| fact.git == Some(Git::LfsBatch)));
     note("requests without a path", all.iter().any(|fact| fact.path.is_none() && fact.status == 200));
 }
 

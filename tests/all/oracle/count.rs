@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fact::{Fact, Line, Repo};
+use super::fact::{Fact, Git, Line, Repo};
 use super::world::{Settings, World};
 
 /// Two counted events this far apart, or farther, belong to two sessions.
 const SESSION_GAP_MS: u64 = 1_800_000;
+
+/// Two POSTs of git this far apart, or farther, are not of one fetch.
+const FETCH_GAP_MS: u64 = 60_000;
 
 /// What makes two events the same request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +24,7 @@ struct Identity {
     method: String,
     status: u64,
     path: Option<String>,
+    git: Option<Posted>,
     range: RangeClass,
     id: Option<String>,
 }
@@ -30,6 +34,16 @@ enum RangeClass {
     None,
     FirstByte,
     Part,
+}
+
+/// What a log tells of a POST of git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Posted {
+    /// Perhaps only the listing of refs, perhaps data.
+    Step,
+    /// Data, since refs are listed elsewhere in protocols 0 and 1.
+    Data,
+    LfsBatch,
 }
 
 /// A user, whatever the agent; or an address, or nobody, with the agent's identity.
@@ -52,6 +66,11 @@ impl Identity {
             method: fact.method.clone(),
             status: fact.status,
             path: fact.path.clone(),
+            git: fact.git.map(|git| match git {
+                Git::UploadPack { version: Some(0 | 1) } => Posted::Data,
+                Git::UploadPack { .. } => Posted::Step,
+                Git::LfsBatch => Posted::LfsBatch,
+            }),
             range: match fact.range.as_deref() {
                 None => RangeClass::None,
                 Some("bytes=0-0") => RangeClass::FirstByte,
@@ -68,6 +87,21 @@ impl Identity {
 
     fn day(&self) -> u64 {
         self.time_ms / 86_400_000
+    }
+
+    /// Whether this is a POST to git-upload-pack that moved data, given all events of its downloader on its repo: one
+    /// that always does, or one that was not the first within a minute, on one day.
+    fn is_fetch(&self, multiplicity: u64, others: &[Counted]) -> bool {
+        let goes_before = |(other, _): &&Counted| {
+            let is_post = matches!(other.git, Some(Posted::Step | Posted::Data)) && other != self;
+            let is_near = other.time_ms <= self.time_ms && self.time_ms - other.time_ms < FETCH_GAP_MS;
+            is_post && is_near && other.day() == self.day()
+        };
+        match self.git {
+            Some(Posted::Data) => true,
+            Some(Posted::Step) => multiplicity > 1 || others.iter().any(|other| goes_before(&other)),
+            Some(Posted::LfsBatch) | None => false,
+        }
     }
 
     /// Whether bytes of the file came with the answer.
@@ -113,7 +147,7 @@ pub struct Oracle {
     pub named: BTreeSet<Repo>,
 }
 
-/// A counted event and how many equal ones there were.
+/// An event and how many equal ones there were.
 type Counted = (Identity, u64);
 
 impl Oracle {
@@ -126,20 +160,25 @@ impl Oracle {
             public: BTreeSet::new(),
             named: BTreeSet::new(),
         };
-        let mut counted: BTreeMap<(Repo, Downloader), Vec<Counted>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Repo, Downloader), Vec<Counted>> = BTreeMap::new();
         for (event, multiplicity) in events {
-            let settings = world.sources[&event.source].settings;
-            if event.is_body() || event.is_hand_off(settings) {
-                oracle.named.insert(event.repo.clone());
-                if event.is_body() && !event.is_user && settings.knows_users && event.day() <= world.today {
-                    oracle.public.insert(event.repo.clone());
-                }
-                counted.entry((event.repo.clone(), event.downloader())).or_default().push((event, multiplicity));
-            }
+            groups.entry((event.repo.clone(), event.downloader())).or_default().push((event, multiplicity));
         }
-        for ((repo, downloader), mut events) in counted {
-            events.sort_by_key(|(event, _)| event.time_ms);
-            for session in sessions(&events) {
+        for ((repo, downloader), all) in groups {
+            let mut counted = Vec::new();
+            for (event, multiplicity) in &all {
+                let settings = world.sources[&event.source].settings;
+                let is_body = event.is_body() || event.is_fetch(*multiplicity, &all);
+                if is_body || event.is_hand_off(settings) {
+                    oracle.named.insert(repo.clone());
+                    if is_body && !event.is_user && settings.knows_users && event.day() <= world.today {
+                        oracle.public.insert(repo.clone());
+                    }
+                    counted.push((event.clone(), *multiplicity));
+                }
+            }
+            counted.sort_by_key(|(event, _)| event.time_ms);
+            for session in sessions(&counted) {
                 oracle.count_session(&repo, &downloader, session);
             }
         }
@@ -165,7 +204,8 @@ impl Oracle {
         for day in days.into_iter().filter(|&day| day <= self.today) {
             let of_day: Vec<&Counted> = session.iter().filter(|(event, _)| event.day() == day).collect();
             let paths: BTreeSet<&String> = of_day.iter().filter_map(|(event, _)| event.path.as_ref()).collect();
-            let pathless = of_day.iter().filter(|(event, _)| event.path.is_none() && event.status != 206);
+            let is_file = |event: &Identity| event.path.is_none() && event.status != 206 && event.git.is_none();
+            let pathless = of_day.iter().filter(|(event, _)| is_file(event));
             let counts = self.days.entry((repo.clone(), day)).or_default();
             counts.files += paths.len() as u64 + pathless.map(|(_, multiplicity)| multiplicity).sum::<u64>();
             let downloaders = self.downloaders.entry((repo.clone(), day)).or_default();

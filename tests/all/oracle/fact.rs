@@ -43,7 +43,16 @@ pub enum Broken {
     CutOff,
 }
 
-/// One request for a file.
+/// A POST of a git client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Git {
+    /// To `git-upload-pack`, with the version of the protocol where the log tells it.
+    UploadPack { version: Option<u64> },
+    /// To the batch service of LFS.
+    LfsBatch,
+}
+
+/// One request for a file, or a POST of git.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     pub time_ms: u64,
@@ -61,6 +70,8 @@ pub struct Fact {
     pub method: String,
     pub status: u64,
     pub path: Option<String>,
+    /// What is asked for instead of a file.
+    pub git: Option<Git>,
     pub range: Option<String>,
     /// The id the sender gave the event.
     pub id: Option<String>,
@@ -88,6 +99,7 @@ impl Fact {
             method: "GET".to_string(),
             status: 200,
             path: Some("config.json".to_string()),
+            git: None,
             range: None,
             id: None,
             bytes: None,
@@ -101,6 +113,11 @@ impl Fact {
 
     pub fn without_path(self) -> Fact {
         Fact { path: None, ..self }
+    }
+
+    /// A POST of git instead of a file's request.
+    pub fn posts(self, git: Git) -> Fact {
+        Fact { git: Some(git), path: None, range: None, ..self }.answer("POST", 200)
     }
 
     pub fn answer(self, method: &str, status: u64) -> Fact {

@@ -13,7 +13,7 @@ mod world;
 mod worlds;
 
 pub use count::{Counts, Oracle};
-pub use fact::{Fact, Line, Repo, date, repo};
+pub use fact::{Fact, Git, Line, Repo, date, repo};
 pub use queries::Trend;
 pub use random::Random;
 pub use world::{Delivery, Kind, Settings, Shape, Source, World};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::fact::{Broken, Fact, Line, Skipped};
+use super::fact::{Broken, Fact, Git, Line, Skipped};
 use super::world::{Delivery, Shape, World};
 
 impl World {
@@ -16,6 +16,7 @@ impl World {
             Shape::Events => Some(delivery.as_events()),
             Shape::HfExport => delivery.as_hf_export(),
             Shape::Combined => delivery.as_combined(),
+            Shape::NginxJson => delivery.as_nginx_json(),
         };
         (shape, bytes.unwrap())
     }
@@ -55,6 +56,12 @@ impl Delivery {
         let lines: Option<Vec<String>> = self.lines.iter().map(combined_line).collect();
         Some(join("", lines?.into_iter()))
     }
+
+    /// As nginx in JSON, if that can carry it: addresses and files with paths, no countries.
+    pub fn as_nginx_json(&self) -> Option<Vec<u8>> {
+        let lines: Option<Vec<String>> = self.lines.iter().map(nginx_json_line).collect();
+        Some(join("", lines?.into_iter()))
+    }
 }
 
 fn join(header: &str, lines: impl Iterator<Item = String>) -> Vec<u8> {
@@ -88,9 +95,14 @@ fn event_time(time_ms: u64, position: usize) -> Value {
 fn event(fact: &Fact, position: usize) -> String {
     let mut event = Map::new();
     event.insert("ts".to_string(), event_time(fact.time_ms, position));
+    let url = fact.git.map(|_| url(fact, position).unwrap());
+    let version = fact.git.and_then(git_protocol);
+    let named = fact.git.is_none();
     let texts = [
-        ("repo_type", Some(&fact.repo_type)),
-        ("repo", Some(&fact.repo)),
+        ("url", url.as_ref()),
+        ("git_protocol", version.as_ref()),
+        ("repo_type", named.then_some(&fact.repo_type)),
+        ("repo", named.then_some(&fact.repo)),
         ("method", Some(&fact.method)),
         ("path", fact.path.as_ref()),
         ("range", fact.range.as_ref()),
@@ -126,7 +138,7 @@ fn export_line(line: &Line) -> Option<String> {
         Line::Broken(Broken::CutOff) => return Some("2026-05-26T00:00:00.000Z,200,GET,acme/be".to_string()),
     };
     let beyond = fact.path.is_some() || fact.range.is_some() || fact.id.is_some() || fact.bytes.is_some();
-    if beyond || fact.agent_identity.is_some() || (fact.user.is_some() && fact.ip.is_some()) {
+    if beyond || fact.git.is_some() || fact.agent_identity.is_some() || (fact.user.is_some() && fact.ip.is_some()) {
         return None;
     }
     let hashed = |who: &Option<String>| who.as_deref().map(hash).unwrap_or_default();
@@ -169,15 +181,87 @@ fn combined_line(line: &Line) -> Option<String> {
     if beyond || !fact.time_ms.is_multiple_of(1000) {
         return None;
     }
-    let prefix = if fact.repo_type == "model" { String::new() } else { format!("{}s/", fact.repo_type) };
-    let (address, path) = (fact.ip.as_ref()?, percent_encoded(fact.path.as_ref()?));
+    if matches!(fact.git, Some(Git::UploadPack { version: Some(_) })) {
+        return None;
+    }
+    let (address, url) = (fact.ip.as_ref()?, url(fact, 0)?);
     let bytes = fact.bytes.map_or("-".to_string(), |bytes| bytes.to_string());
     let agent = if fact.raw_agent.is_empty() { "-" } else { &fact.raw_agent };
-    let Fact { method, repo, status, .. } = fact;
+    let Fact { method, status, .. } = fact;
     let time = clf(fact.time_ms);
-    Some(format!(
-        "{address} - - [{time}] \"{method} /{prefix}{repo}/resolve/main/{path} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\""
-    ))
+    Some(format!("{address} - - [{time}] \"{method} {url} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\""))
+}
+
+/// What is asked for, as clients spell it. Both spellings of a git URL name one repo, so any position will do.
+fn url(fact: &Fact, position: usize) -> Option<String> {
+    let prefix = if fact.repo_type == "model" { String::new() } else { format!("{}s/", fact.repo_type) };
+    let (repo, suffix) = (&fact.repo, if position.is_multiple_of(2) { ".git" } else { "" });
+    Some(match fact.git {
+        None => format!("/{prefix}{repo}/resolve/main/{}", percent_encoded(fact.path.as_ref()?)),
+        Some(Git::UploadPack { .. }) => format!("/{prefix}{repo}{suffix}/git-upload-pack"),
+        Some(Git::LfsBatch) => format!("/{prefix}{repo}{suffix}/info/lfs/objects/batch"),
+    })
+}
+
+/// The header, where the log has one.
+fn git_protocol(git: Git) -> Option<String> {
+    match git {
+        Git::UploadPack { version: Some(0) } => Some(String::new()),
+        Git::UploadPack { version: Some(version) } => Some(format!("version={version}")),
+        Git::UploadPack { version: None } | Git::LfsBatch => None,
+    }
+}
+
+fn nginx_json_line(line: &Line) -> Option<String> {
+    let seconds = |time_ms: u64| format!("{}.{:03}", time_ms / 1000, time_ms % 1000);
+    let broken = |time: &str, status: &str| {
+        format!(
+            "{{\"msec\":{time},\"request_method\":\"GET\",\"request_uri\":\"/acme/bert/resolve/main/x\",\"status\":{status}}}"
+        )
+    };
+    let fact = match line {
+        Line::Fact(fact) => fact,
+        Line::Skipped { time_ms, what } => {
+            let (method, url) = match what {
+                Skipped::Metadata => ("GET", "/api/models/acme/bert/revision/main"),
+                Skipped::Upload => ("PUT", "/acme/bert/resolve/main/config.json"),
+            };
+            let time = seconds(*time_ms);
+            return Some(format!(
+                "{{\"msec\":{time},\"request_method\":\"{method}\",\"request_uri\":\"{url}\",\"status\":\"200\"}}"
+            ));
+        }
+        Line::Broken(Broken::Garbage) => return Some("--- log rotated ---".to_string()),
+        Line::Broken(Broken::BadTime) => return Some(broken("\"yesterday\"", "200")),
+        Line::Broken(Broken::BadStatus) => return Some(broken("1780000000.000", "\"ok\"")),
+        Line::Broken(Broken::CutOff) => return Some("{\"msec\":1780000000.000,\"request_me".to_string()),
+    };
+    if fact.country.is_some() || fact.ip.is_none() {
+        return None;
+    }
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let mut line = json!({
+        "request_time": 0.25,
+        "remote_addr": fact.ip,
+        "remote_user": text(&fact.user),
+        "http_x_forwarded_for": "198.51.100.99",
+        "request_method": fact.method,
+        "http_host": "hub.example",
+        "request_uri": url(fact, 1)?,
+        "status": fact.status.to_string(),
+        "body_bytes_sent": fact.bytes.unwrap_or(0),
+        "http_range": text(&fact.range),
+        "sent_http_location": if (301..309).contains(&fact.status) { "https://files.example/x" } else { "" },
+        "http_user_agent": fact.raw_agent,
+        "request_id": text(&fact.id),
+    });
+    if let Some(git) = fact.git
+        && let Some(version) = git_protocol(git)
+    {
+        line["http_git_protocol"] = json!(version);
+    }
+    let line = line.to_string();
+    Some(format!("{{\"msec\":{},{}", seconds(fact.time_ms), &line[1..]))
 }
 
 /// A path as clients send it: everything but plain letters and slashes in percent signs.

@@ -19,6 +19,7 @@ pub enum Shape {
     Events,
     HfExport,
     Combined,
+    NginxJson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fact::{Broken, Fact, Line, Skipped};
+use super::fact::{Broken, Fact, Git, Line, Skipped};
 use super::random::Random;
 use super::world::{Delivery, Kind, Settings, Shape, Source, World};
 
@@ -84,6 +84,9 @@ const ANSWERS: [(&str, u64); 24] = [
 /// Pauses between events of a chain, in ms: within a session, at the very edges of it, and beyond.
 const PAUSES: [u64; 9] = [0, 1, 1_000, 600_000, 1_799_000, 1_799_999, 1_800_000, 1_800_001, 1_801_000];
 
+/// Pauses between POSTs of git: within a fetch, at its very edges, and beyond.
+const FETCH_PAUSES: [u64; 8] = [0, 1, 500, 59_000, 59_999, 60_000, 60_001, 61_000];
+
 impl World {
     /// The world of a seed.
     pub fn random(seed: u64) -> World {
@@ -112,10 +115,17 @@ impl World {
 
 /// A source with settings of its own. Ignored redirects and counted HEADs do not meet: nobody has both.
 fn source(random: &mut Random) -> Source {
-    let shape = random.pick(&[Shape::Events, Shape::Events, Shape::HfExport, Shape::Combined]);
+    let shape = random.pick(&[Shape::Events, Shape::Events, Shape::HfExport, Shape::Combined, Shape::NginxJson]);
     let redirects_ignore = random.chance(25);
     let head_redirect_handoff = !redirects_ignore && random.chance(25);
-    Source { shape, settings: Settings { redirects_ignore, head_redirect_handoff, knows_users: shape != Shape::Combined } }
+    Source {
+        shape,
+        settings: Settings {
+            redirects_ignore,
+            head_redirect_handoff,
+            knows_users: !matches!(shape, Shape::Combined | Shape::NginxJson),
+        },
+    }
 }
 
 /// Two downloads half an hour apart, give or take a second, and in a delivery of its own one between them.
@@ -209,15 +219,28 @@ impl Pool {
         for _ in 0..1 + random.below(5) {
             pool.chain(random);
         }
+        if shape != Shape::HfExport && random.chance(60) {
+            pool.fetches(random);
+        }
         pool
     }
 
     /// A downloader whom another source has seen comes here too, a moment later: sessions span sources.
     fn retell(&mut self, random: &mut Random, told_as: Shape, fact: Fact) {
-        let later = Fact { time_ms: fact.time_ms + random.pick(&PAUSES), ..fact };
-        if told_as == self.shape || (self.shape == Shape::Events && told_as == Shape::Combined) {
+        let pause = if fact.git.is_some() { random.pick(&FETCH_PAUSES) } else { random.pick(&PAUSES) };
+        let later = Fact { time_ms: fact.time_ms + pause, ..fact };
+        if later.git.is_some() {
+            // Exports know no git; what one web server sees of a fetch, another may see the rest of.
+            if later.ip.is_some() && self.shape != Shape::HfExport {
+                self.post(random, later);
+            }
+            return;
+        }
+        if told_as == self.shape || (self.shape == Shape::Events && told_as != Shape::HfExport) {
             self.add(random, true, later);
-        } else if self.shape == Shape::Combined && told_as == Shape::Events && later.ip.is_some() {
+        } else if self.shape == Shape::NginxJson && told_as != Shape::HfExport && later.ip.is_some() {
+            self.add(random, true, Fact { country: None, ..later });
+        } else if self.shape == Shape::Combined && told_as != Shape::HfExport && later.ip.is_some() {
             self.add(random, true, Fact { user: None, range: None, id: None, country: None, ..later });
         }
     }
@@ -243,6 +266,54 @@ impl Pool {
         }
     }
 
+    /// One downloader's git on one repo: POSTs at the edges of a fetch, around a midnight more often than not.
+    fn fetches(&mut self, random: &mut Random) {
+        let (repo_type, repo) = random.pick(&REPOS[..3]);
+        let someone = self.someone(random);
+        let start = FIRST_DAY * DAY_MS + random.below(DAYS + 1) * DAY_MS;
+        let mut time_ms = match random.below(10) {
+            // Its end may decide what starts a session on the day after.
+            0..4 => start - 1_800_000 - random.pick(&FETCH_PAUSES),
+            4..7 => start - random.pick(&FETCH_PAUSES),
+            _ => start + random.below(DAY_MS),
+        };
+        for _ in 0..1 + random.below(5) {
+            let git = match random.below(10) {
+                0 => Git::LfsBatch,
+                1 => Git::UploadPack { version: Some(random.below(2)) },
+                2..5 => Git::UploadPack { version: Some(2) },
+                _ => Git::UploadPack { version: None },
+            };
+            let fact = Fact { repo_type: repo_type.to_string(), repo: repo.to_string(), time_ms, ..someone.clone() };
+            self.post(random, fact.posts(git));
+            time_ms += random.pick(&FETCH_PAUSES);
+        }
+        if random.chance(70) {
+            // What comes after a fetch goes on with its session, if there was a fetch.
+            let fact = Fact { repo_type: repo_type.to_string(), repo: repo.to_string(), time_ms, ..someone };
+            let later = Fact { time_ms: time_ms + random.pick(&PAUSES), ..fact };
+            self.add(random, true, later);
+        }
+    }
+
+    /// Completes a POST of git within what the format can say.
+    fn post(&mut self, random: &mut Random, fact: Fact) {
+        let mut fact = Fact { country: None, range: None, path: None, id: None, bytes: None, ..fact };
+        if fact.day() > self.today && self.shape == Shape::Events {
+            fact.user = Some("ada".to_string());
+        }
+        match (self.shape, fact.git) {
+            (Shape::Combined, git) => {
+                fact.time_ms -= fact.time_ms % 1000;
+                fact.user = None;
+                let git = git.filter(|git| *git == Git::LfsBatch).unwrap_or(Git::UploadPack { version: None });
+                fact.git = Some(git);
+            }
+            _ => fact.id = random.chance(30).then(|| format!("post-{}", random.below(3))),
+        }
+        self.facts.push(fact);
+    }
+
     /// Who asks, and from where.
     fn someone(&self, random: &mut Random) -> Fact {
         let nothing = Fact { path: None, ip: None, address: None, ..Fact::by_address("", 0) };
@@ -260,6 +331,11 @@ impl Pool {
             },
             Shape::Combined => {
                 let here = Fact { ip: Some(ip.to_string()), address: Some(address.to_string()), ..nothing };
+                if random.chance(85) { here.agent(&agent, identity) } else { here }
+            }
+            Shape::NginxJson => {
+                let user = random.chance(20).then(|| random.pick(&USERS).to_string());
+                let here = Fact { user, ip: Some(ip.to_string()), address: Some(address.to_string()), ..nothing };
                 if random.chance(85) { here.agent(&agent, identity) } else { here }
             }
             Shape::Events => {
@@ -282,6 +358,12 @@ impl Pool {
                 fact.time_ms -= fact.time_ms % 1000;
                 fact = fact.path(random.pick(&PATHS));
                 fact.bytes = Some(random.below(3) * 1000);
+            }
+            Shape::NginxJson => {
+                fact = fact.path(random.pick(&PATHS));
+                fact.bytes = Some(random.below(3) * 1000);
+                fact.id = random.chance(50).then(|| format!("request-{}", random.below(3)));
+                fact.range = random.chance(10).then(|| random.pick(&["bytes=0-0", "bytes=7-"]).to_string());
             }
             Shape::Events => {
                 fact.path = random.chance(70).then(|| random.pick(&PATHS).to_string());

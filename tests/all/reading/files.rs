@@ -184,9 +184,9 @@ fn kohakuhub_location_field_is_no_redirect_target() {
         &outcomes(file),
         "1 Body model acme/tiny-bert config.json
          1 HandOff model acme/tiny-bert model.safetensors
+         1 Step model acme/tiny-bert
          1 format combined
          2 skipped metadata
-         1 skipped method
          1 skipped other_path
          1 skipped push",
     );
@@ -256,6 +256,8 @@ fn formats_are_recognised_or_not_at_all() {
     assert_eq!(format("repoName\ttimestamp\tuserAgent"), Some(Format::HfExport));
     assert_eq!(format("ts,url"), Some(Format::Events));
     assert_eq!(format("{\"ts\":1}"), Some(Format::Events));
+    let nginx = "{\"msec\":1.000,\"request_method\":\"\",\"request_uri\":\"\",\"http_user_agent\":\"\\\"ts\\\"\"}";
+    assert_eq!(format(nginx), Some(Format::NginxJson));
     assert_eq!(format("  {\"repoName\":\"gpt2\"}"), Some(Format::HfExport));
     assert_eq!(format("192.0.2.7 - - [01/May/2026:12:00:00 +0000] \"\\x16\\x03\" 400 0 \"-\" \"-\""), Some(Format::Combined));
     for unknown in

@@ -7,6 +7,7 @@ mod agents;
 mod files;
 mod identities;
 mod mutations;
+mod nginx;
 mod rejects;
 mod streams;
 mod times;
@@ -39,6 +40,7 @@ fn get(url: &str) -> Request<'_> {
         location: None,
         host: None,
         id: None,
+        git_version: None,
     }
 }
 
@@ -64,7 +66,10 @@ fn outcomes(file: &[u8]) -> String {
                 Ok(download) => {
                     let class = class(download.method, download.status, download.range, &SourceSettings::default());
                     let path = download.path.as_deref().unwrap_or("-");
-                    format!("{class:?} {} {} {path}", download.kind, download.repo)
+                    match download.post {
+                        None => format!("{class:?} {} {} {path}", download.kind, download.repo),
+                        Some(post) => format!("{post:?} {} {}", download.kind, download.repo),
+                    }
                 }
                 Err(NotADownload::Skipped(reason)) => format!("skipped {}", reason.word()),
                 Err(NotADownload::Rejected(reason)) => format!("rejected {}", reason.word()),

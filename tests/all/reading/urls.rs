@@ -1,6 +1,6 @@
 //! URLs: what each one asks for.
 
-use hubtally::classify::{Class, Download, counts_as_file_without_path};
+use hubtally::classify::{Class, Download, GitPost, counts_as_file_without_path};
 use hubtally::model::{HeadRedirect, Method, RangeFlag, Redirects, SkipReason, Status};
 
 use super::*;
@@ -121,10 +121,80 @@ fn methods_and_statuses() {
     assert_eq!(judge(RequestMethod::Post, 200, "/api/models/acme/bert/preupload/main"), "push");
     assert_eq!(judge(RequestMethod::Post, 200, "/api/models/acme/bert/commit/main"), "push");
     assert_eq!(judge(RequestMethod::Post, 200, "/api/models/acme/bert/paths-info/main"), "metadata");
-    assert_eq!(judge(RequestMethod::Post, 200, "/acme/bert.git/git-upload-pack"), "method");
+    let fetch = "/acme/bert.git/git-upload-pack";
+    assert_eq!(judge(RequestMethod::Post, 200, fetch), "download");
+    assert_eq!(judge(RequestMethod::Get, 200, fetch), "method");
+    assert_eq!(judge(RequestMethod::Post, 401, fetch), "failed");
+    assert_eq!(judge(RequestMethod::Post, 302, fetch), "other_status");
+    let object = "/acme/bert.git/info/lfs/objects/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    assert_eq!(judge(RequestMethod::Get, 206, object), "download");
+    assert_eq!(judge(RequestMethod::Head, 200, object), "download");
+    assert_eq!(judge(RequestMethod::Put, 200, object), "push");
+    assert_eq!(judge(RequestMethod::Post, 200, "/acme/bert.git/info/lfs/objects/verify"), "push");
+    assert_eq!(judge(RequestMethod::Post, 200, "/acme/bert.git/info/lfs/locks/verify"), "metadata");
     assert_eq!(judge(RequestMethod::Post, 200, "/acme/bert/git-receive-pack"), "push");
-    assert_eq!(judge(RequestMethod::Post, 200, "/acme/bert.git/info/lfs/objects/batch"), "method");
+    assert_eq!(judge(RequestMethod::Post, 200, "/acme/bert.git/info/lfs/objects/batch"), "download");
+    assert_eq!(judge(RequestMethod::Get, 200, "/acme/bert.git/info/lfs/objects/batch"), "method");
     assert_eq!(judge(RequestMethod::Get, 404, "/acme/../resolve/main/x"), "failed");
+}
+
+#[test]
+fn git_and_lfs() {
+    let oid = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let of_repo = [
+        ("/acme/bert", "model acme/bert"),
+        ("/acme/bert.git", "model acme/bert"),
+        ("/models/acme/bert.git", "model acme/bert"),
+        ("/datasets/acme/corpus", "dataset acme/corpus"),
+        ("/datasets/acme/corpus.git", "dataset acme/corpus"),
+        ("/datasets/squad.git", "dataset squad"),
+        ("/spaces/acme/demo.git", "space acme/demo"),
+        ("/gpt2.git", "model gpt2"),
+        ("/gpt2", "model gpt2"),
+        ("/ac%6De/bert%2Egit", "model acme/bert"),
+        ("/acme/info.git", "model acme/info"),
+        ("/acme/lfs.git", "model acme/lfs"),
+    ];
+    for (url, repo) in of_repo {
+        let asked_by = |method, rest: &str| {
+            let url = format!("{url}{rest}");
+            let request = Request { method, ..get(&url) };
+            let download = download(&request).unwrap_or_else(|reason| panic!("{url}: {reason:?}"));
+            (format!("{} {}", download.kind, download.repo), download.path.map(Into::into), download.post)
+        };
+        let posted = |rest| asked_by(RequestMethod::Post, rest);
+        assert_eq!(posted("/git-upload-pack"), (repo.to_owned(), None, Some(GitPost::Step)));
+        assert_eq!(posted("/info/lfs/objects/batch"), (repo.to_owned(), None, Some(GitPost::LfsBatch)));
+        for rest in ["/info/lfs/objects/", "/lfs/objects/", "/gitlab-lfs/objects/"] {
+            let found = asked_by(RequestMethod::Get, &format!("{rest}{oid}"));
+            assert_eq!(found, (repo.to_owned(), Some(oid.to_owned()), None));
+        }
+    }
+    assert_eq!(asked(&format!("/acme/bert.git/info/lfs/objects/{oid}/model.safetensors")), format!("model acme/bert {oid}"));
+    assert_eq!(asked("/acme/bert.git/info/lfs/objects/0123"), "metadata");
+    assert_eq!(asked("/acme/bert.git/info/lfs/locks"), "metadata");
+    assert_eq!(asked("/acme/bert/resolve/main/git-upload-pack"), "model acme/bert git-upload-pack");
+    assert_eq!(asked("/git-upload-pack"), "other_path");
+}
+
+#[test]
+fn a_fetch_that_surely_moved_data() {
+    let post = |git_version, duration_ms| {
+        let request = Request { method: RequestMethod::Post, git_version, duration_ms, ..get("/acme/bert.git/git-upload-pack") };
+        download(&request).unwrap().post
+    };
+    for version in [None, Some(2), Some(3)] {
+        assert_eq!(post(version, None), Some(GitPost::Step));
+        assert_eq!(post(version, Some(59_999)), Some(GitPost::Step));
+        assert_eq!(post(version, Some(60_000)), Some(GitPost::Fetch));
+    }
+    assert_eq!([post(Some(0), None), post(Some(1), Some(1))], [Some(GitPost::Fetch); 2]);
+}
+
+#[test]
+fn what_is_stored_of_a_post_of_git_is_frozen() {
+    let markers = [GitPost::Step, GitPost::Fetch, GitPost::LfsBatch].map(|post| post.marker().0);
+    assert_eq!(markers, [0x6769_742d_7374_6570, 0x6769_742d_7061_636b, 0x6c66_7362_6174_6368]);
 }
 
 #[test]
