@@ -347,14 +347,18 @@ impl Writer {
         let mut answers = Vec::with_capacity(group.jobs.len());
         {
             let shared = Arc::clone(&self.shared);
+            let numbers = {
+                // Readers go on meanwhile, and nobody else changes what is published.
+                let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
+                let rows = group.jobs.iter().flat_map(|job| match job {
+                    Planned::Rows { rows, .. } => rows.as_slice(),
+                    Planned::Answered(_) => &[],
+                });
+                let base = loaded.iter().flat_map(|part| &part.rows);
+                overlay::find_numbers(before, &published.views, &published.live, rows.chain(base))?
+            };
             let mut guard = shared.lock()?;
             let published = &mut *guard;
-            let rows = group.jobs.iter().flat_map(|job| match job {
-                Planned::Rows { rows, .. } => rows.as_slice(),
-                Planned::Answered(_) => &[],
-            });
-            let base = loaded.iter().flat_map(|part| &part.rows);
-            let numbers = overlay::find_numbers(before, &published.views, &published.live, rows.chain(base))?;
             numbers.into_iter().for_each(|(hash, number)| published.live.learn(hash, number));
             overlay::load(&mut published.live, loaded, &counting);
             if let Some(sets) = sets {
