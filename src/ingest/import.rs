@@ -8,13 +8,14 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::batch::{Batch, Lines, add_to_record, receipt_of};
-use super::document::{Recognised, Trail, recognise};
+use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::pieces::Piece;
 use super::stages::{Cut, Parsed, cut_all, encode_days, parse_all};
 use crate::model::{
-    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RepoKey, RepoNumber, Row, SourceId, SourceName, Words,
+    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, RepoNumber, Row, SourceId, SourceName,
+    Words,
 };
 use crate::parse::{DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
 use crate::store::{self, ContentRecord, DeliveryState, DocumentRecord, LinesRecord};
@@ -115,13 +116,15 @@ impl Engine {
     }
 
     /// The documents of a source that came in before.
-    fn known_documents(&self, source: SourceId) -> Result<Vec<(DeliveryId, DocumentRecord)>, EngineError> {
+    fn known_documents(&self, source: SourceId) -> Result<Vec<Known>, EngineError> {
         let txn = self.shared.store.read()?;
         let deliveries = store::list_deliveries(&txn)?.into_iter();
         Ok(deliveries
             .filter(|(_, record)| record.source == source.0)
             .filter_map(|(id, record)| match record.content {
-                ContentRecord::Document(document) => Some((id, document)),
+                ContentRecord::Document(document) => {
+                    Some(Known { id, document, retracted: record.state == DeliveryState::Retracted })
+                }
                 ContentRecord::Pushes { .. } => None,
             })
             .collect())
@@ -198,6 +201,8 @@ struct Import<'e> {
     /// What this import read.
     lines: Lines,
     accepted: u64,
+    /// The number of a last line that was cut off and waits for its rest.
+    cut_line: Option<u64>,
     /// Days with rows that are committed and not published, and how many rows.
     unpublished: BTreeSet<Day>,
     unpublished_rows: u64,
@@ -226,6 +231,7 @@ impl<'e> Import<'e> {
             before: LinesRecord::default(),
             lines: Lines::default(),
             accepted: 0,
+            cut_line: None,
             unpublished: BTreeSet::new(),
             unpublished_rows: 0,
             names: HashMap::new(),
@@ -298,6 +304,7 @@ impl<'e> Import<'e> {
                 self.document.lines = parsed.next_line - 1;
                 self.document.terminated = parsed.terminated;
                 self.document.checkpoints = parsed.checkpoints;
+                self.cut_line = parsed.cut_line;
                 rows += parsed.batch.rows.len();
                 waiting.push(parsed.batch);
                 if rows >= COMMIT_ROWS {
@@ -311,7 +318,7 @@ impl<'e> Import<'e> {
                 progress(Progress { rows, bytes_read: self.bytes_read.load(Ordering::Relaxed) });
             }
         }
-        if !waiting.is_empty() {
+        if !waiting.is_empty() && self.document.bytes > 0 {
             self.commit(&mut waiting)?;
         }
         outcome
@@ -395,7 +402,11 @@ impl<'e> Import<'e> {
         let mut record = self.before.clone();
         record.repeated += record.accepted;
         record.accepted = 0;
-        add_to_record(&mut record, &self.lines);
+        let mut read = self.lines;
+        if let Some(line) = self.cut_line {
+            read.reject(line, RejectReason::CutOff);
+        }
+        add_to_record(&mut record, &read);
         record.repeated += record.accepted - self.accepted.min(record.accepted);
         record.accepted = self.accepted.min(record.accepted);
         let delivery = self.delivery.map_or_else(String::new, |delivery| delivery.serial().to_string());

@@ -37,6 +37,7 @@ pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manif
 pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Table, WriteTxn};
 pub use views::{
-    RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, get_head, get_year, last_day_view, put_day_view, put_repo_sets,
-    put_run, put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run, repo_sets, view_state,
+    RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, get_head, get_year, last_day_view, put_day_view,
+    put_repo_sets, put_run, put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run,
+    repo_sets, view_state,
 };

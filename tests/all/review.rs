@@ -511,3 +511,38 @@ fn measure_public_questions_with_an_event_to_come() {
         engine.verify(&|_| {}).unwrap();
     }
 }
+#[test]
+fn a_log_that_grows_in_the_middle_of_a_line_is_one_document() {
+    let engine = open(Place::Memory);
+    let mut log = String::new();
+    for i in 0..50 {
+        log += &event("2026-11-19T10:00:00Z", "org/m", &format!("\"user\":\"u{i}\""));
+    }
+    for end in [1_000, 2_000, 3_000, log.len()] {
+        import(&engine, "s", &log[..end]);
+    }
+    assert_eq!(total(&engine, "org/m"), Some(50));
+    assert_eq!(engine.deliveries().unwrap().len(), 1, "each import stored the whole log again");
+}
+
+#[test]
+fn a_log_whose_last_line_is_cut_brings_no_downloader_that_never_was() {
+    let engine = open(Place::Memory);
+    let log = "ts,repo,status,user\n2026-11-19T10:00:00Z,org/m,200,alice\n2026-11-19T10:00:00Z,org/m,200,robert\n";
+    import(&engine, "s", &log[..log.len() - 4]);
+    import(&engine, "s", log);
+    assert_eq!(total(&engine, "org/m"), Some(2));
+}
+
+#[test]
+fn a_longer_document_is_found_behind_a_retracted_shorter_one() {
+    let engine = open(Place::Memory);
+    let lines: Vec<String> = (0..3).map(|i| event("2026-11-19T10:00:00Z", "org/m", &format!("\"user\":\"u{i}\""))).collect();
+    let first = import(&engine, "s", &lines[..1].concat());
+    engine.retract(first.delivery.parse().unwrap()).unwrap();
+    let as_new = ImportOptions { as_new: true, ..options("s") };
+    engine.import(Box::new(Cursor::new(lines[..2].concat().into_bytes())), &as_new, &|_| {}).unwrap();
+    let grown = engine.import(Box::new(Cursor::new(lines.concat().into_bytes())), &options("s"), &|_| {});
+    assert!(grown.is_ok(), "{grown:?}");
+    assert_eq!(total(&engine, "org/m"), Some(3));
+}
