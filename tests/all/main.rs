@@ -17,7 +17,7 @@ mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod reading;
-mod review;
+mod regressions;
 mod seeds;
 mod server;
 mod serving;

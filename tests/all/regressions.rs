@@ -1,6 +1,4 @@
-//! What a strict review found: each test is one law or promise that broke once.
-
-#![allow(dead_code, unused_imports)] // Its tests come and go one by one.
+//! Each test is a law or promise that broke once.
 
 use std::fmt::Write as _;
 use std::io::Cursor;
@@ -10,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing};
 use hubtally::model::{Caller, Day, DayRange, Millis, OrgName, Receipt, RepoKey, RepoKind, RepoName, SourceName};
-use hubtally::query::{Interval, Scope, View};
+use hubtally::query::{Scope, View};
 use hubtally::store::{self, Read, Store, Table};
 
 const TODAY: &str = "2026-11-20T12:00:00Z";
@@ -443,74 +441,6 @@ fn taking_a_log_back_also_takes_back_what_it_said_of_its_source() {
     assert!(is_public(&engine, "org/m"), "the numbers and the visibility are as if it had never come");
 }
 
-#[test]
-#[ignore = "a measurement"]
-fn measure_pushes_to_a_hot_repo() {
-    let engine = open(Place::Memory);
-    for rows in [100_000, 300_000, 1_000_000] {
-        let mut log = String::from("ts,repo,user,status\n");
-        for i in 0..rows {
-            writeln!(log, "2026-11-20T10:00:00Z,org/m,u{i},200").unwrap();
-        }
-        import(&engine, "s", &log);
-        for i in 0..4 {
-            let started = std::time::Instant::now();
-            push_to(&engine, "p", &event("2026-11-20T11:00:00Z", "org/m", &format!("\"user\":\"u{i}\"")), None);
-            let first = started.elapsed();
-            engine.deliveries().unwrap();
-            let status = std::fs::read_to_string("/proc/self/status").unwrap();
-            let rss = status.lines().find(|line| line.starts_with("VmRSS")).unwrap().to_owned();
-            println!("{rows} rows today: push {i} took {first:?}, the writer is free after {:?}, {rss}", started.elapsed());
-        }
-    }
-}
-
-#[test]
-#[ignore = "a measurement"]
-fn measure_series_over_many_days() {
-    let engine = open(Place::Memory);
-    for years in [1, 2, 4] {
-        let mut log = String::from("ts,repo,user,status\n");
-        let days = years * 365;
-        for day in 0..days {
-            let at = Millis(Millis::parse_rfc3339(TODAY).unwrap().0 - day * 86_400_000);
-            for i in 0..20 {
-                writeln!(log, "{at},org/m{i},u{i},200").unwrap();
-            }
-        }
-        import(&engine, "s", &log);
-        let view = View::of(&engine).unwrap();
-        let range = DayRange::ending(view.today(), u16::try_from(days).unwrap());
-        for scope in [Scope::Hub, Scope::Repo(model("org/m1"))] {
-            let started = std::time::Instant::now();
-            view.series(&scope, range, Interval::Day, true, &Caller::admin()).unwrap().unwrap();
-            println!("{days} days: series of {scope:?} with uniques took {:?}", started.elapsed());
-        }
-    }
-}
-
-#[test]
-#[ignore = "a measurement"]
-fn measure_public_questions_with_an_event_to_come() {
-    let engine = open(Place::Memory);
-    let mut log = String::from("ts,repo,ip,status\n");
-    for i in 0..20_000 {
-        for day in 1..20 {
-            writeln!(log, "2026-11-{day:02}T10:00:00Z,org/m{i},192.0.2.1,200").unwrap();
-        }
-    }
-    import(&engine, "s", &log);
-    for when in ["without", "with"] {
-        let view = View::of(&engine).unwrap();
-        let started = std::time::Instant::now();
-        let range = DayRange::ending(view.today(), 7);
-        view.scope_totals(&Scope::Hub, range, &Caller::public()).unwrap();
-        println!("{when} an event to come: hub totals took {:?}", started.elapsed());
-        drop(view);
-        push_to(&engine, "s", &event("2099-01-01T10:00:00Z", "org/later", "\"user\":\"ann\""), None);
-        engine.verify(&|_| {}).unwrap();
-    }
-}
 #[test]
 fn a_log_that_grows_in_the_middle_of_a_line_is_one_document() {
     let engine = open(Place::Memory);
