@@ -11,9 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::error::EngineError;
+use super::import::COMMIT_ROWS;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
 use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceName, Who};
+use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
 
@@ -83,6 +85,8 @@ pub(crate) struct Shared {
     pub(super) counting: RwLock<Arc<Counting>>,
     sequence: AtomicU64,
     pub(super) queue_bytes: AtomicUsize,
+    /// Bytes of a chunk and rows of a commit of an import.
+    pub(super) piece: (AtomicUsize, AtomicUsize),
     /// The last failure of the writer, until a commit succeeds.
     pub(super) trouble: Mutex<Option<String>>,
 }
@@ -183,6 +187,7 @@ impl Engine {
             counting: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
+            piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),
             trouble: Mutex::default(),
         });
         let mut writer = Writer::new(Arc::clone(&shared))?;
@@ -207,6 +212,12 @@ impl Engine {
         self.shared.advance();
     }
 
+    /// Sets the pieces in which documents are read and committed: for tests, which are too short to see a second one.
+    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
+        self.shared.piece.0.store(chunk_bytes, Ordering::Release);
+        self.shared.piece.1.store(commit_rows, Ordering::Release);
+    }
+
     /// The UTC day answers are given for.
     #[must_use]
     pub fn today(&self) -> Day {
@@ -224,7 +235,7 @@ impl Engine {
     pub fn folder(&self) -> Option<PathBuf> {
         match self.shared.store.place() {
             Place::Folder(folder) => Some(folder.clone()),
-            Place::Memory => None,
+            Place::Memory | Place::Disk(_) => None,
         }
     }
 

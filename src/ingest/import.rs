@@ -28,7 +28,7 @@ use crate::store::{
 };
 
 /// Rows that are sorted and committed together.
-const COMMIT_ROWS: usize = 400_000;
+pub(super) const COMMIT_ROWS: usize = 400_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
@@ -294,7 +294,8 @@ impl<'e> Import<'e> {
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let start = (self.document.bytes, self.document.lines + 1);
         std::thread::scope(|scope| {
-            scope.spawn(move || cut_all(reader, trail, start, &cuts));
+            let chunk_bytes = self.engine.shared.piece.0.load(Ordering::Acquire);
+            scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
                 let (parsed, parser, cut) = (parsed.clone(), &parser, &cut);
                 scope.spawn(move || parse_all(cut, parser, key, &parsed));
@@ -335,7 +336,7 @@ impl<'e> Import<'e> {
                 self.document.checkpoints = parsed.checkpoints;
                 rows += parsed.batch.rows.len();
                 waiting.push(parsed.batch);
-                if rows >= COMMIT_ROWS {
+                if rows >= self.engine.shared.piece.1.load(Ordering::Acquire) {
                     self.commit(&mut waiting)?;
                     rows = 0;
                     if self.unpublished_rows >= PUBLISH_ROWS {
@@ -445,11 +446,17 @@ impl<'e> Import<'e> {
 }
 
 /// Cuts a stream into chunks and hands them to the parsers.
-fn cut_all(reader: impl Read, trail: Trail, (offset, line): (u64, u64), cuts: &SyncSender<(u64, io::Result<Cut>)>) {
+fn cut_all(
+    reader: impl Read,
+    trail: Trail,
+    (offset, line): (u64, u64),
+    chunk_bytes: usize,
+    cuts: &SyncSender<(u64, io::Result<Cut>)>,
+) {
     let trail = Rc::new(RefCell::new(trail));
     let observer = Rc::clone(&trail);
     let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
-    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line)) {
+    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line).with_chunk_bytes(chunk_bytes)) {
         let failed = chunk.is_err();
         let cut = chunk.map(|chunk| {
             let checkpoints = trail.borrow_mut().checkpoints_at(chunk.end_offset);

@@ -2,15 +2,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
-use redb::{Database, Durability};
+use redb::{Database, Durability, StorageBackend};
 
 use super::StoreError;
 use super::codec::{get_record, put_record};
+use super::disk::{AnyFile, Disk, Folder, SharedDisk};
 use super::records::{CountersRecord, FormatRecord};
 use super::table::{Read, ReadTxn, Table, WriteTxn};
 use crate::model::Millis;
@@ -22,6 +23,7 @@ pub const FORMAT_VERSION: u32 = 1;
 const CACHE_BYTES: usize = 64 << 20;
 
 const FILE_NAME: &str = "hubtally.redb";
+const UNFINISHED_NAME: &str = "hubtally.redb.new";
 const SECRET_NAME: &str = "secret.key";
 const FORMAT_KEY: &[u8] = b"format";
 const COUNTERS_KEY: &[u8] = b"counters";
@@ -32,11 +34,15 @@ pub enum Place {
     Folder(PathBuf),
     /// Nothing is kept.
     Memory,
+    /// Files that somebody else keeps.
+    Disk(SharedDisk),
 }
 
 /// The open store.
 pub struct Store {
     place: Place,
+    /// What keeps the file, if it is kept at all.
+    disk: Option<Arc<dyn Disk>>,
     /// Empty only while a failed database is being replaced.
     database: RwLock<Option<Database>>,
     secret: [u8; 32],
@@ -48,20 +54,25 @@ impl Store {
     /// # Errors
     /// When the folder cannot be used, is held by another process, or holds a newer format or another key's data.
     pub fn open(place: Place, fingerprint: impl Fn(&[u8; 32]) -> [u8; 32], now: Millis) -> Result<Store, StoreError> {
-        let (database, secret) = match &place {
-            Place::Memory => (builder().create_with_backend(InMemoryBackend::new())?, random_secret()?),
-            Place::Folder(folder) => {
-                prepare_folder(folder)?;
-                let file = folder.join(FILE_NAME);
-                let fresh = !file.exists();
-                let secret = read_or_make_secret(folder, fresh)?;
-                if fresh {
-                    create_file(folder, &file)?;
-                }
-                (builder().open(&file)?, secret)
+        let disk: Option<Arc<dyn Disk>> = match &place {
+            Place::Memory => None,
+            Place::Disk(SharedDisk(disk)) => Some(Arc::clone(disk)),
+            Place::Folder(path) => {
+                prepare_folder(path)?;
+                let fresh = !path.join(FILE_NAME).exists();
+                Some(Arc::new(Folder { path: path.clone(), secret: read_or_make_secret(path, fresh)? }))
             }
         };
-        let store = Store { place, database: RwLock::new(Some(database)), secret };
+        let (database, secret) = match &disk {
+            None => (builder().create_with_backend(InMemoryBackend::new())?, random_secret()?),
+            Some(disk) => {
+                if !disk.exists(FILE_NAME) {
+                    create_file(&**disk)?;
+                }
+                (open_file(&**disk)?, disk.secret())
+            }
+        };
+        let store = Store { place, disk, database: RwLock::new(Some(database)), secret };
         store.check_format(fingerprint(&store.secret), now)?;
         Ok(store)
     }
@@ -106,10 +117,10 @@ impl Store {
     /// # Errors
     /// When it cannot be opened again; then it stays closed until the next attempt.
     pub fn reopen(&self) -> Result<(), StoreError> {
-        let Place::Folder(folder) = &self.place else { return Ok(()) };
+        let Some(disk) = &self.disk else { return Ok(()) };
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         drop(database.take());
-        *database = Some(builder().open(folder.join(FILE_NAME))?);
+        *database = Some(open_file(&**disk)?);
         Ok(())
     }
 
@@ -164,16 +175,24 @@ fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates the database under another name first: a file that a kill cuts short while it is created never opens again.
-fn create_file(folder: &Path, file: &Path) -> Result<(), StoreError> {
-    let unfinished = folder.join(format!("{FILE_NAME}.new"));
-    if unfinished.exists() {
-        fs::remove_file(&unfinished)?;
+fn create_file(disk: &dyn Disk) -> Result<(), StoreError> {
+    if disk.exists(UNFINISHED_NAME) {
+        disk.remove(UNFINISHED_NAME)?;
     }
-    drop(builder().create(&unfinished)?);
-    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
-    File::open(&unfinished)?.sync_all()?;
-    fs::rename(&unfinished, file)?;
-    sync_folder(folder)
+    drop(builder().create_with_backend(AnyFile(disk.open(UNFINISHED_NAME)?))?);
+    disk.open(UNFINISHED_NAME)?.sync_data()?;
+    Ok(disk.rename(UNFINISHED_NAME, FILE_NAME)?)
+}
+
+/// Opens the database that is there. redb would take an empty file for one that is still to be made.
+fn open_file(disk: &dyn Disk) -> Result<Database, StoreError> {
+    let file = AnyFile(disk.open(FILE_NAME)?);
+    if file.len()? == 0 {
+        return Err(StoreError::Unusable(format!(
+            "{FILE_NAME} is empty: put a backup in its place, or take it away to start with an empty store"
+        )));
+    }
+    Ok(builder().create_with_backend(file)?)
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {

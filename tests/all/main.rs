@@ -6,12 +6,15 @@
 
 mod command_line;
 mod crash;
+mod disk;
 mod generate;
 mod hub;
 mod laws;
+mod life;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
+mod power;
 mod reading;
 mod seeds;
 mod server;
