@@ -17,7 +17,7 @@ pub enum Fault {
     Broken,
     /// There is no space; reading goes on.
     Full,
-    /// The thread panics in it.
+    /// The writer panics in it.
     Panic,
 }
 
@@ -196,6 +196,7 @@ impl Simulated {
         if let Some(failing) = state.failing
             && (now == failing.from || failing.for_good && now > failing.from)
             && (failing.fault != Fault::Full || operation == Operation::Change)
+            && (failing.fault != Fault::Panic || std::thread::current().name() == Some("writer"))
         {
             state.failed += 1;
             drop(state);

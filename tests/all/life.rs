@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use hubtally::ingest::{Credential, Engine, ImportOptions, OpenOptions, Place, Push, PushContent};
+use hubtally::ingest::{Credential, Engine, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing};
 use hubtally::model::{Caller, RepoKey, RepoKind, RepoName, Role, SourceName};
 use hubtally::query::View;
 
@@ -50,7 +50,8 @@ impl Life {
         let mut steps = vec![Step::Configure];
         let mut index = 0;
         while index < world.deliveries.len() {
-            let is_push = |at: usize| world.deliveries.get(at).map(|delivery| delivery.kind).filter(|kind| *kind != Kind::Document);
+            let is_push =
+                |at: usize| world.deliveries.get(at).map(|delivery| delivery.kind).filter(|kind| *kind != Kind::Document);
             let mut group = vec![index];
             while random.chance(60) && is_push(index).is_some() && is_push(index) == is_push(index + group.len()) {
                 group.push(index + group.len());
@@ -83,7 +84,11 @@ impl Life {
     /// Does a step, which may fail half-way; what was acknowledged is noted.
     pub fn run(&mut self, engine: &Engine, step: &Step) -> Result<(), String> {
         match step {
-            Step::Configure => configure(engine, &self.world)?,
+            Step::Configure => {
+                configure(engine, &self.world)?;
+                let listing = RepoListing { repo: liked(), private: None, likes: None, library: None, created_at: None };
+                engine.put_repos(vec![listing]).map_err(|error| error.to_string())?;
+            }
             Step::Deliver(group) => self.deliver(engine, group)?,
             Step::Like(user) => {
                 let ts = noon(self.world.today);

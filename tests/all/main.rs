@@ -7,6 +7,8 @@
 mod command_line;
 mod crash;
 mod disk;
+mod faults;
+mod full_disk;
 mod generate;
 mod hub;
 mod laws;
