@@ -46,6 +46,8 @@ pub struct OpenOptions {
 /// What all answers come from, beside a snapshot of the store taken under the same lock.
 #[derive(Default)]
 pub struct Published {
+    /// Whether it may differ from the store, so that nobody is answered from it.
+    pub(super) doubtful: bool,
     pub live: Live,
     pub sets: RepoSets,
     pub views: ViewStateRecord,
@@ -87,7 +89,7 @@ pub(crate) struct Shared {
     pub(super) queue_bytes: AtomicUsize,
     /// Bytes of a chunk and rows of a commit of an import.
     pub(super) piece: (AtomicUsize, AtomicUsize),
-    /// The last failure of the writer, until a commit succeeds.
+    /// The last failure of the writer, until it works again.
     pub(super) trouble: Mutex<Option<String>>,
 }
 
@@ -183,7 +185,7 @@ impl Engine {
             key,
             default_public: options.default_public,
             frozen_now_ms: AtomicI64::new(options.frozen_now.map_or(RUNNING, |now| now.0)),
-            published: RwLock::default(),
+            published: RwLock::new(Published { doubtful: true, ..Published::default() }),
             counting: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
@@ -251,6 +253,9 @@ impl Engine {
     /// When the store fails, or when a failure left the live figures in doubt.
     pub fn published(&self) -> Result<(RwLockReadGuard<'_, Published>, store::ReadTxn), EngineError> {
         let published = self.shared.published.read().map_err(|_| doubtful())?;
+        if published.doubtful {
+            return Err(doubtful());
+        }
         let txn = self.shared.store.read()?;
         Ok((published, txn))
     }
@@ -260,7 +265,7 @@ impl Engine {
     pub fn health(&self) -> Health {
         let mut reasons = Vec::new();
         reasons.extend(self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        let damaged = self.shared.published.is_poisoned();
+        let damaged = self.shared.published.read().map_or(true, |published| published.doubtful);
         if damaged {
             reasons.push(doubtful().to_string());
         }
@@ -275,7 +280,7 @@ impl Engine {
         let (reply, answer) = channel();
         let task = Box::new(move |writer: &mut Writer| {
             // The asker may have gone away; the work is done all the same.
-            drop(reply.send(work(writer)));
+            drop(reply.send(writer.attempt(work)));
         });
         self.queue.send(Command::Task(task)).map_err(|_| EngineError::Stopped)?;
         answer.recv().map_err(|_| EngineError::Stopped)?
@@ -358,7 +363,9 @@ impl Drop for Engine {
 }
 
 fn doubtful() -> EngineError {
-    EngineError::Broken("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
+    EngineError::Broken(
+        "a failure left the live figures in doubt: hubtally counts them anew as soon as the store can be written".to_owned(),
+    )
 }
 
 /// A delivery as people see it.

@@ -413,7 +413,7 @@ impl<'e> Import<'e> {
 
     /// Publishes what was read, also after a failure, and gives the receipt.
     fn finish(mut self, outcome: Result<(), EngineError>) -> Result<Receipt, EngineError> {
-        if let Err(error @ (EngineError::Store(_) | EngineError::Stopped)) = outcome {
+        if let Err(error @ (EngineError::Store(_) | EngineError::Broken(_) | EngineError::Stopped)) = outcome {
             return Err(error);
         }
         if !self.unpublished.is_empty() {
@@ -545,21 +545,18 @@ impl Writer {
         format: Option<Format>,
         given: GivenSettings,
     ) -> Result<(SourceId, bool), EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            let registered = self.register(&txn, name, format, |record| {
-                if let Some(redirects) = given.redirects {
-                    record.redirects_ignored = Some(redirects == Redirects::Ignore);
-                }
-                if let Some(head_redirect) = given.head_redirect {
-                    record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
-                }
-                record.knows_users = given.knows_users.or(record.knows_users);
-            })?;
-            txn.commit()?;
-            Ok(registered)
-        })();
-        self.noted(outcome)
+        let txn = self.shared.store.write()?;
+        let registered = self.register(&txn, name, format, |record| {
+            if let Some(redirects) = given.redirects {
+                record.redirects_ignored = Some(redirects == Redirects::Ignore);
+            }
+            if let Some(head_redirect) = given.head_redirect {
+                record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
+            }
+            record.knows_users = given.knows_users.or(record.knows_users);
+        })?;
+        txn.commit()?;
+        Ok(registered)
     }
 
     pub(super) fn configure_source(
@@ -576,23 +573,15 @@ impl Writer {
     }
 
     fn number_document(&mut self) -> Result<DeliveryId, EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            let mut counters = store::counters(&txn)?;
-            counters.delivery += 1;
-            store::put_counters(&txn, &counters)?;
-            txn.commit()?;
-            Ok(DeliveryId::document(counters.delivery))
-        })();
-        self.noted(outcome)
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        counters.delivery += 1;
+        store::put_counters(&txn, &counters)?;
+        txn.commit()?;
+        Ok(DeliveryId::document(counters.delivery))
     }
 
     fn enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
-        let outcome = self.try_enter_repos(repos);
-        self.noted(outcome)
-    }
-
-    fn try_enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut new = Vec::new();
@@ -611,12 +600,7 @@ impl Writer {
     }
 
     /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction.
-    fn commit_piece(&mut self, id: DeliveryId, arrival: (SourceId, String), piece: Piece) -> Result<(), EngineError> {
-        let outcome = self.try_commit_piece(id, arrival, piece);
-        self.noted(outcome)
-    }
-
-    fn try_commit_piece(&mut self, id: DeliveryId, (source, name): (SourceId, String), piece: Piece) -> Result<(), EngineError> {
+    fn commit_piece(&mut self, id: DeliveryId, (source, name): (SourceId, String), piece: Piece) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         for segment in piece.segments {
@@ -644,7 +628,7 @@ impl Writer {
 
     /// Publishes the committed pieces of a document; gives how many of their events are new.
     fn publish_document(&mut self, id: DeliveryId, days: BTreeSet<Day>, events: u64) -> Result<u64, EngineError> {
-        let outcome = self.publish_days(days, Publishing::Document(id), |_, txn, applied| {
+        let applied = self.publish_days(days, Publishing::Document(id), |_, txn, applied| {
             if let Some(mut record) = store::get_delivery(txn, id)? {
                 let repeated = events.saturating_sub(applied.accepted).min(record.lines.accepted);
                 record.lines.accepted -= repeated;
@@ -652,32 +636,24 @@ impl Writer {
                 store::put_delivery(txn, id, &record)?;
             }
             Ok(())
-        });
-        Ok(self.noted(outcome)?.accepted)
+        })?;
+        Ok(applied.accepted)
     }
 
     fn complete_document(&mut self, id: DeliveryId) -> Result<(), EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            if let Some(mut record) = store::get_delivery(&txn, id)?
-                && record.state == DeliveryState::Partial
-            {
-                record.state = DeliveryState::Complete;
-                store::put_delivery(&txn, id, &record)?;
-                txn.commit()?;
-            }
-            Ok(())
-        })();
-        self.noted(outcome)
+        let txn = self.shared.store.write()?;
+        if let Some(mut record) = store::get_delivery(&txn, id)?
+            && record.state == DeliveryState::Partial
+        {
+            record.state = DeliveryState::Complete;
+            store::put_delivery(&txn, id, &record)?;
+            txn.commit()?;
+        }
+        Ok(())
     }
 
     /// Takes a delivery back.
     pub(super) fn retract(&mut self, serial: u32) -> Result<super::DeliveryInfo, EngineError> {
-        let outcome = self.try_retract(serial);
-        self.noted(outcome)
-    }
-
-    fn try_retract(&mut self, serial: u32) -> Result<super::DeliveryInfo, EngineError> {
         self.note_repeats()?;
         let txn = self.shared.store.write()?;
         let ids = [DeliveryId::document(serial), DeliveryId::pushes(serial)];

@@ -12,6 +12,7 @@ mod import;
 mod overlay;
 mod publish;
 mod push;
+mod recovery;
 mod segments;
 mod verify;
 mod writer;

@@ -78,37 +78,33 @@ impl Writer {
         xxh3_64(&bytes)
     }
 
-    /// Brings the views up to what the events say: after a start, and after a failure.
+    /// Brings the views up to what the events say: after a start, and after a failure. What is published stays in force
+    /// until then, unless it is in doubt.
     pub(super) fn catch_up(&mut self) -> Result<(), EngineError> {
         let txn = self.shared.store.read()?;
         let views = store::view_state(&txn)?;
         if views.version != VIEW_VERSION || views.settings_checksum != self.settings_checksum() {
             drop(txn);
-            return self.rebuild();
-        }
-        let mut dirty = BTreeSet::new();
-        let known: BTreeMap<Day, DayViewRecord> = store::day_views(&txn)?.into_iter().collect();
-        let manifests: BTreeMap<Day, DayManifest> = store::manifests(&txn)?.into_iter().collect();
-        for (day, manifest) in &manifests {
-            let unpublished = manifest.segments.iter().any(|segment| segment.unpublished.is_some());
-            if unpublished || known.get(day).is_none_or(|view| view.covers != covers(manifest)) {
-                dirty.insert(*day);
+            self.rebuild()?;
+        } else {
+            let dirty = dirty_days(&txn)?;
+            let sets = store::repo_sets(&txn)?;
+            let last_day = store::last_day_view(&txn)?;
+            drop(txn);
+            {
+                let mut published = self.lock()?;
+                published.sets = sets;
+                if published.doubtful {
+                    published.live = Live::over(DownloaderNumber(views.next_number));
+                    published.views = views;
+                    published.last_day = last_day;
+                }
+            }
+            if !dirty.is_empty() {
+                self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
             }
         }
-        dirty.extend(known.keys().filter(|day| !manifests.contains_key(day)));
-        let sets = store::repo_sets(&txn)?;
-        let last_day = store::last_day_view(&txn)?;
-        drop(txn);
-        {
-            let mut published = self.lock()?;
-            published.live = Live::over(DownloaderNumber(views.next_number));
-            published.views = views;
-            published.sets = sets;
-            published.last_day = last_day;
-        }
-        if !dirty.is_empty() {
-            self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
-        }
+        self.lock()?.doubtful = false;
         self.shared.advance();
         Ok(())
     }
@@ -278,6 +274,21 @@ impl Writer {
 
 fn settings_bytes(settings: SourceSettings) -> [u8; 3] {
     [settings.redirects as u8, settings.head_redirect as u8, u8::from(settings.knows_users)]
+}
+
+/// Days whose views are not those of their events.
+fn dirty_days(txn: &ReadTxn) -> Result<BTreeSet<Day>, StoreError> {
+    let known: BTreeMap<Day, DayViewRecord> = store::day_views(txn)?.into_iter().collect();
+    let manifests: BTreeMap<Day, DayManifest> = store::manifests(txn)?.into_iter().collect();
+    let mut dirty = BTreeSet::new();
+    for (day, manifest) in &manifests {
+        let unpublished = manifest.segments.iter().any(|segment| segment.unpublished.is_some());
+        if unpublished || known.get(day).is_none_or(|view| view.covers != covers(manifest)) {
+            dirty.insert(*day);
+        }
+    }
+    dirty.extend(known.keys().filter(|day| !manifests.contains_key(day)));
+    Ok(dirty)
 }
 
 /// Checksum of the published segments of a day.

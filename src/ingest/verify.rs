@@ -31,10 +31,7 @@ impl Engine {
     /// When the store cannot be read at all.
     pub fn verify(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<VerifyReport, EngineError> {
         // The overlay first becomes views, so that all days can be compared.
-        self.write(|writer| {
-            let outcome = writer.publish(BTreeSet::new());
-            writer.noted(outcome)
-        })?;
+        self.write(|writer| writer.publish(BTreeSet::new()))?;
         let txn = self.shared.store.read()?;
         let mut report = VerifyReport::default();
         for table in Table::ALL {

@@ -1,16 +1,15 @@
 //! The one writer: takes commands in order, commits pushes in groups, publishes before it acknowledges.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError, RwLockWriteGuard};
-use std::time::Duration;
+use std::sync::{Arc, RwLockWriteGuard};
 
 use super::batch::{Batch, add_to_record, receipt_of};
 use super::engine::{Commands, Published, RepoListing, Shared, delivery_info};
 use super::error::{EngineError, PushError};
 use super::overlay::{self, Loaded};
+use super::recovery::Trouble;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
 use crate::model::{Day, DeliveryId, Format, Likes, Millis, Receipt, RepoKey, RepoNumber, Row, SourceId, SourceName, Who, Words};
@@ -29,9 +28,6 @@ const LIVE_ROWS_MAX: usize = 250_000;
 
 /// Repo names that are remembered.
 const NAMES_MAX: usize = 1 << 18;
-
-/// Wait after a failed reopening of the store.
-const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -59,8 +55,8 @@ pub struct Writer {
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     repeats: BTreeMap<DeliveryId, u64>,
-    /// Whether the store failed and must be opened anew.
-    broken: bool,
+    /// Set while the store is broken.
+    pub(super) trouble: Option<Trouble>,
 }
 
 /// What a group of pushes comes to before it is committed.
@@ -87,7 +83,7 @@ impl Writer {
             names: HashMap::new(),
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
-            broken: false,
+            trouble: None,
         })
     }
 
@@ -115,16 +111,10 @@ impl Writer {
     pub fn run(&mut self, commands: &Commands) {
         let mut waiting = None;
         loop {
-            let command = match waiting.take() {
-                Some(command) => command,
-                None => match commands.recv() {
-                    Ok(command) => command,
-                    Err(_) => break,
-                },
-            };
+            let Some(command) = waiting.take().or_else(|| self.next(commands)) else { break };
             match command {
                 Command::Stop => break,
-                Command::Task(task) => self.guarded(|writer| task(writer)),
+                Command::Task(task) => task(self),
                 Command::Push(first) => {
                     let mut jobs = vec![*first];
                     let mut rows = jobs.iter().map(|job| job.batch.rows.len()).sum::<usize>();
@@ -141,52 +131,11 @@ impl Writer {
                             Err(_) => break,
                         }
                     }
-                    self.guarded(|writer| writer.push_all(&jobs));
+                    self.push_all(&jobs);
                 }
             }
         }
-        self.guarded(|writer| drop(writer.note_repeats()));
-    }
-
-    /// Runs one command; a panic in it ends that command, not the writer.
-    fn guarded(&mut self, command: impl FnOnce(&mut Writer)) {
-        if self.broken {
-            self.recover();
-        }
-        if catch_unwind(AssertUnwindSafe(|| command(self))).is_err() {
-            self.set_trouble(Some("a command of the writer ended in a panic".to_owned()));
-            self.broken = true;
-        }
-    }
-
-    /// Opens the store anew and counts the overlay anew: redb refuses writes after a failure until then.
-    fn recover(&mut self) {
-        let recovered = self.shared.store.reopen().map_err(EngineError::from).and_then(|()| self.start());
-        match recovered {
-            Ok(()) => {
-                self.broken = false;
-                self.set_trouble(None);
-            }
-            Err(error) => {
-                self.set_trouble(Some(error.to_string()));
-                std::thread::sleep(REOPEN_PAUSE);
-            }
-        }
-    }
-
-    fn set_trouble(&self, trouble: Option<String>) {
-        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
-
-    /// Notes that the store failed, so that the next command finds it open again.
-    pub(super) fn noted<T>(&mut self, outcome: Result<T, EngineError>) -> Result<T, EngineError> {
-        if let Err(EngineError::Store(error)) = &outcome
-            && !matches!(error, StoreError::Unusable(_))
-        {
-            self.broken = true;
-            self.set_trouble(Some(error.to_string()));
-        }
-        outcome
+        drop(self.attempt(Writer::note_repeats));
     }
 
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
@@ -195,31 +144,21 @@ impl Writer {
 
     /// Commits and publishes a group of pushed bodies, and answers each.
     fn push_all(&mut self, jobs: &[PushJob]) {
-        let outcome = self.commit_group(jobs);
+        let outcome = self.attempt(|writer| writer.commit_group(jobs));
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
         self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
-        let outcome = self.noted(outcome);
+        // A sender that hung up gets its answer when it retries.
         match outcome {
             Ok(answers) => {
                 for (job, answer) in jobs.iter().zip(answers) {
-                    // A sender that hung up gets its answer when it retries.
                     drop(job.reply.send(answer));
                 }
             }
-            Err(error) => {
-                for job in jobs {
-                    let error = match &error {
-                        EngineError::Store(error) => EngineError::Store(error.clone()),
-                        other => EngineError::Refused(other.to_string()),
-                    };
-                    drop(job.reply.send(Err(error.into())));
-                }
-            }
+            Err(error) => jobs.iter().for_each(|job| drop(job.reply.send(Err(error.clone().into())))),
         }
         let full = self.shared.published.read().is_ok_and(|published| published.live.rows() > LIVE_ROWS_MAX);
         if full {
-            let outcome = self.publish(BTreeSet::new());
-            drop(self.noted(outcome));
+            drop(self.attempt(|writer| writer.publish(BTreeSet::new())));
         }
     }
 
@@ -240,7 +179,6 @@ impl Writer {
 
         let answers = self.publish_group(&before, group, &loaded, sets)?;
         self.shared.advance();
-        self.set_trouble(None);
         Ok(answers)
     }
 
@@ -521,11 +459,6 @@ impl Writer {
 
     /// Takes in what the hub's catalog says.
     pub(super) fn put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
-        let outcome = self.try_put_repos(listings);
-        self.noted(outcome)
-    }
-
-    fn try_put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut sets = self.sets()?;
@@ -553,11 +486,6 @@ impl Writer {
 
     /// Takes in a like or unlike.
     pub(super) fn like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
-        let outcome = self.try_like(repo, who, ts, liked);
-        self.noted(outcome)
-    }
-
-    fn try_like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut new = Vec::new();

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
@@ -13,7 +14,7 @@ use super::StoreError;
 use super::codec::{get_record, put_record};
 use super::disk::{AnyFile, Disk, Folder, SharedDisk};
 use super::records::{CountersRecord, FormatRecord};
-use super::table::{Read, ReadTxn, Table, WriteTxn};
+use super::table::{COMMIT_KEY, Read, ReadTxn, Table, WriteTxn};
 use crate::model::Millis;
 
 /// Version of the truth's format. Older ones are upgraded at start, newer ones refused.
@@ -27,6 +28,10 @@ const UNFINISHED_NAME: &str = "hubtally.redb.new";
 const SECRET_NAME: &str = "secret.key";
 const FORMAT_KEY: &[u8] = b"format";
 const COUNTERS_KEY: &[u8] = b"counters";
+const PROBE_KEY: &[u8] = b"probe";
+
+/// What must fit before a store that failed counts as one that can be written.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// Where a store lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub struct Store {
     disk: Option<Arc<dyn Disk>>,
     /// Empty only while a failed database is being replaced.
     database: RwLock<Option<Database>>,
+    /// The number of the last commit.
+    commits: Arc<AtomicU64>,
     secret: [u8; 32],
 }
 
@@ -72,8 +79,9 @@ impl Store {
                 (open_file(&**disk)?, disk.secret())
             }
         };
-        let store = Store { place, disk, database: RwLock::new(Some(database)), secret };
+        let store = Store { place, disk, database: RwLock::new(Some(database)), commits: Arc::default(), secret };
         store.check_format(fingerprint(&store.secret), now)?;
+        store.commits.store(commit_number(&store.read()?)?, Ordering::Release);
         Ok(store)
     }
 
@@ -109,19 +117,35 @@ impl Store {
         let mut txn = database.begin_write()?;
         txn.set_durability(Durability::Immediate)?;
         txn.set_quick_repair(true);
-        Ok(WriteTxn::new(txn))
+        Ok(WriteTxn::new(txn, Arc::clone(&self.commits)))
     }
 
-    /// Replaces the database after a failure: redb refuses writes until then.
+    /// Replaces the database after a failure: redb refuses writes until then. Says whether it holds what was committed
+    /// before, no less and no more: a commit that failed may have reached the disk all the same.
     ///
     /// # Errors
     /// When it cannot be opened again; then it stays closed until the next attempt.
-    pub fn reopen(&self) -> Result<(), StoreError> {
-        let Some(disk) = &self.disk else { return Ok(()) };
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        drop(database.take());
-        *database = Some(open_file(&**disk)?);
-        Ok(())
+    pub fn reopen(&self) -> Result<bool, StoreError> {
+        if let Some(disk) = &self.disk {
+            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            drop(database.take());
+            *database = Some(open_file(&**disk)?);
+        }
+        let found = commit_number(&self.read()?)?;
+        Ok(self.commits.swap(found, Ordering::AcqRel) == found)
+    }
+
+    /// Writes something of a size that says whether work can go on, and takes it away again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        let txn = self.write()?;
+        txn.put(Table::Meta, PROBE_KEY, &vec![0; PROBE_BYTES])?;
+        txn.commit()?;
+        let txn = self.write()?;
+        txn.remove(Table::Meta, PROBE_KEY)?;
+        txn.commit()
     }
 
     fn check_format(&self, key_fingerprint: [u8; 32], now: Millis) -> Result<(), StoreError> {
@@ -240,6 +264,11 @@ fn parse_secret(text: &str, path: &Path) -> Result<[u8; 32], StoreError> {
     } else {
         Err(StoreError::Unusable(format!("{} is not 64 hexadecimal digits: put the original file back", path.display())))
     }
+}
+
+fn commit_number(txn: &ReadTxn) -> Result<u64, StoreError> {
+    let bytes = txn.get(Table::Meta, COMMIT_KEY)?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes))
 }
 
 /// The next free numbers.

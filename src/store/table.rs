@@ -6,6 +6,8 @@
 
 use std::cell::OnceCell;
 use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{ReadOnlyTable, ReadableTable, ReadableTableMetadata, TableDefinition};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -213,14 +215,18 @@ impl Read for ReadTxn {
     }
 }
 
+/// Key of the number of the last commit.
+pub(super) const COMMIT_KEY: &[u8] = b"commit";
+
 /// The one write transaction.
 pub struct WriteTxn {
     txn: redb::WriteTransaction,
+    commits: Arc<AtomicU64>,
 }
 
 impl WriteTxn {
-    pub(super) fn new(txn: redb::WriteTransaction) -> WriteTxn {
-        WriteTxn { txn }
+    pub(super) fn new(txn: redb::WriteTransaction, commits: Arc<AtomicU64>) -> WriteTxn {
+        WriteTxn { txn, commits }
     }
 
     /// Opens a table for several changes in a row.
@@ -257,12 +263,16 @@ impl WriteTxn {
         Ok(())
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable. Commits are numbered, so that one that failed and is there all the same is recognised.
     ///
     /// # Errors
-    /// When the store fails; nothing of the transaction is kept then.
+    /// When the store fails; `Store::reopen` tells whether the transaction was kept.
     pub fn commit(self) -> Result<(), StoreError> {
-        Ok(self.txn.commit()?)
+        let number = self.commits.load(Ordering::Acquire) + 1;
+        self.put(Table::Meta, COMMIT_KEY, &number.to_le_bytes())?;
+        self.txn.commit()?;
+        self.commits.store(number, Ordering::Release);
+        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ impl Small {
         mounted.status.success().then(|| Small(folder.to_owned()))
     }
 
-    /// Takes all the space that is left, or half of it.
+    /// Takes all the space that is left.
     fn fill(&self) {
         let mut ballast = fs::File::create(self.0.join("ballast")).unwrap();
         while ballast.write_all(&[1; 4_096]).is_ok() {}
@@ -36,6 +36,14 @@ impl Small {
 impl Drop for Small {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -80,6 +88,8 @@ fn a_full_disk_stops_pushes_and_nothing_else_until_there_is_space() {
         let (reads, wrong, over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
         let known = acknowledged[0];
         std::thread::scope(|scope| {
+            // Ends the reading also when the test fails.
+            let _over = OnDrop(&over);
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
                     let found = downloads(&server, known);
@@ -114,7 +124,6 @@ fn a_full_disk_stops_pushes_and_nothing_else_until_there_is_space() {
                 std::thread::sleep(Duration::from_millis(20));
             }
             println!("round {round}: ready {:?} after there was space", start.elapsed());
-            over.store(true, Ordering::Relaxed);
         });
         println!("round {round}: {} reads, {} of them without their number", reads.into_inner(), wrong.load(Ordering::Relaxed));
         assert_eq!(wrong.into_inner(), 0, "reading goes on");
