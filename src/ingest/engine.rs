@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::EngineError;
 use super::import::COMMIT_ROWS;
+use super::publish::Publishing;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
 use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceName, Who};
@@ -350,7 +351,7 @@ impl Engine {
     /// When the store fails or an event block is damaged.
     pub fn rebuild(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<(), EngineError> {
         progress("rebuilding all views from the events");
-        self.write(Writer::rebuild)?;
+        self.write(|writer| writer.rebuild(Publishing::Pushes))?;
         progress("done");
         Ok(())
     }

@@ -567,7 +567,7 @@ impl Writer {
     ) -> Result<SourceId, EngineError> {
         let (source, recount) = self.register_document_source(name, format, given)?;
         if recount {
-            self.rebuild()?;
+            self.rebuild(Publishing::Pushes)?;
         }
         Ok(source)
     }

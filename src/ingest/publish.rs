@@ -85,7 +85,7 @@ impl Writer {
         let views = store::view_state(&txn)?;
         if views.version != VIEW_VERSION || views.settings_checksum != self.settings_checksum() {
             drop(txn);
-            self.rebuild()?;
+            self.rebuild(Publishing::All)?;
         } else {
             let dirty = dirty_days(&txn)?;
             let sets = store::repo_sets(&txn)?;
@@ -131,7 +131,7 @@ impl Writer {
     }
 
     /// Throws all views away and builds them anew.
-    pub(super) fn rebuild(&mut self) -> Result<(), EngineError> {
+    pub(super) fn rebuild(&mut self, publishing: Publishing) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
         store::clear_views(&txn)?;
         let mut sets = RepoSets::default();
@@ -143,7 +143,7 @@ impl Writer {
         }
         let days = store::manifests(&txn)?.into_iter().map(|(day, _)| day).collect();
         let views = ViewStateRecord { version: VIEW_VERSION, ..ViewStateRecord::default() };
-        self.publish_in(txn, views, sets, days, Publishing::Pushes, |_, _, _| Ok(())).map(drop)
+        self.publish_in(txn, views, sets, days, publishing, |_, _, _| Ok(())).map(drop)
     }
 
     fn publish_in(

@@ -78,7 +78,7 @@ impl Writer {
         }
     }
 
-    /// Opens the store anew, since redb refuses all work after a failure, and makes sure that it can be written.
+    /// Opens the store anew, since it refuses all work after a failure, and makes sure that it can be written.
     ///
     /// What is published stays as it is if the store holds just what was committed; else it is counted anew before
     /// anybody is answered.

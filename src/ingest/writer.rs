@@ -9,6 +9,7 @@ use super::batch::{Batch, add_to_record, receipt_of};
 use super::engine::{Commands, Published, RepoListing, Shared, delivery_info};
 use super::error::{EngineError, PushError};
 use super::overlay::{self, Loaded};
+use super::publish::Publishing;
 use super::recovery::Trouble;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
@@ -304,7 +305,7 @@ impl Writer {
             }
         }
         if group.recount {
-            self.rebuild()?;
+            self.rebuild(Publishing::Pushes)?;
         }
         Ok(answers)
     }

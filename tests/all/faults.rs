@@ -17,7 +17,7 @@ use crate::oracle::Oracle;
 
 /// Worlds with documents and pushes, retractions, likes, tokens and a rebuild.
 const SEEDS: [u64; 3] = [6, 11, 27];
-const FAULTS: u64 = 120;
+const FAULTS: u64 = 40;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn operations(seed: u64) -> u64 {
@@ -79,6 +79,7 @@ fn live(seed: u64, at: u64, for_good: bool, fault: Fault) {
         wait_until_ready(&engine, &when);
         life.check(&engine, Some(&step), &when);
         life.run(&engine, &step).unwrap_or_else(|error| panic!("{when}: {step:?} once more: {error}"));
+        life.check(&engine, None, &format!("{when}: {step:?} done again"));
     }
     disk.mend();
     wait_until_ready(&engine, &when);
