@@ -143,7 +143,10 @@ impl Writer {
         }
         let days = store::manifests(&txn)?.into_iter().map(|(day, _)| day).collect();
         let views = ViewStateRecord { version: VIEW_VERSION, ..ViewStateRecord::default() };
-        self.publish_in(txn, views, sets, days, publishing, |_, _, _| Ok(())).map(drop)
+        self.publish_in(txn, views, sets, days, publishing, |_, _, _| Ok(()))?;
+        self.lock()?.doubtful = false;
+        self.tell(None);
+        Ok(())
     }
 
     fn publish_in(

@@ -61,8 +61,13 @@ impl Writer {
         })
     }
 
+    /// Tells what is wrong, or that nothing is any more.
+    pub(super) fn tell(&self, trouble: Option<String>) {
+        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
     fn fail(&mut self, cause: EngineError, pause: Option<Duration>) {
-        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.to_string());
+        self.tell(Some(cause.to_string()));
         self.trouble = Some(Trouble { cause, pause, again_at: Instant::now() + pause.unwrap_or_default() });
     }
 
@@ -70,7 +75,9 @@ impl Writer {
     fn recover(&mut self) {
         let Some(Trouble { pause, .. }) = self.trouble.take() else { return };
         match self.caught(Writer::reopen) {
-            Ok(()) => *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None,
+            Ok(()) => self.tell(None),
+            // The store works, so that what is not damaged is taken in and what is can be rebuilt.
+            Err(error @ EngineError::Store(StoreError::Damaged { .. })) => self.tell(Some(error.to_string())),
             Err(error) => {
                 let pause = pause.map_or(FIRST_PAUSE, |pause| LAST_PAUSE.min(pause * 2));
                 self.fail(error, Some(pause));

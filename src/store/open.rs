@@ -210,13 +210,15 @@ fn create_file(disk: &dyn Disk) -> Result<(), StoreError> {
 
 /// Opens the database that is there. redb would take an empty file for one that is still to be made.
 fn open_file(disk: &dyn Disk) -> Result<Database, StoreError> {
-    let file = AnyFile(disk.open(FILE_NAME)?);
-    if file.len()? == 0 {
-        return Err(StoreError::Unusable(format!(
-            "{FILE_NAME} is empty: put a backup in its place, or take it away to start with an empty store"
-        )));
+    if disk.exists(FILE_NAME) {
+        let file = AnyFile(disk.open(FILE_NAME)?);
+        if file.len()? > 0 {
+            return Ok(builder().create_with_backend(file)?);
+        }
     }
-    Ok(builder().create_with_backend(file)?)
+    Err(StoreError::Unusable(format!(
+        "{FILE_NAME} is gone or empty: put a backup in its place, or start anew in an empty folder"
+    )))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {

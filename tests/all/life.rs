@@ -231,7 +231,7 @@ fn hand_over(engine: &Engine, world: &World, index: usize) -> Result<u32, String
             engine.import(Box::new(Cursor::new(bytes)), &options, &|_| {}).map_err(|error| error.to_string())?
         }
         Kind::PushBody { .. } => {
-            let key = (index % 3 == 0).then(|| format!("body {:x}", xxhash_rust::xxh3::xxh3_64(&bytes)));
+            let key = index.is_multiple_of(3).then(|| format!("body {:x}", xxhash_rust::xxh3::xxh3_64(&bytes)));
             let push = Push { source, body: bytes, content: PushContent::Json, idempotency_key: key };
             engine.push(push).map_err(|error| error.to_string())?
         }
