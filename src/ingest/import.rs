@@ -21,7 +21,7 @@ use crate::parse::{DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
 use crate::store::{self, ContentRecord, DeliveryState, DocumentRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
-const COMMIT_ROWS: usize = 400_000;
+pub(super) const COMMIT_ROWS: usize = 400_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
@@ -265,7 +265,8 @@ impl<'e> Import<'e> {
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let start = (self.document.bytes, self.document.lines + 1);
         std::thread::scope(|scope| {
-            scope.spawn(move || cut_all(reader, trail, start, &cuts));
+            let chunk_bytes = self.engine.shared.piece.0.load(Ordering::Acquire);
+            scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
                 let (parsed, parser, cut) = (parsed.clone(), &parser, &cut);
                 scope.spawn(move || parse_all(cut, parser, key, &parsed));
@@ -307,7 +308,7 @@ impl<'e> Import<'e> {
                 self.cut_line = parsed.cut_line;
                 rows += parsed.batch.rows.len();
                 waiting.push(parsed.batch);
-                if rows >= COMMIT_ROWS {
+                if rows >= self.engine.shared.piece.1.load(Ordering::Acquire) {
                     self.commit(&mut waiting)?;
                     rows = 0;
                     if self.unpublished_rows >= PUBLISH_ROWS {
@@ -384,7 +385,7 @@ impl<'e> Import<'e> {
 
     /// Publishes what was read, also after a failure, and gives the receipt.
     fn finish(mut self, outcome: Result<(), EngineError>) -> Result<Receipt, EngineError> {
-        if let Err(error @ (EngineError::Store(_) | EngineError::Stopped)) = outcome {
+        if let Err(error @ (EngineError::Store(_) | EngineError::Broken(_) | EngineError::Stopped)) = outcome {
             return Err(error);
         }
         if !self.unpublished.is_empty() {

@@ -37,11 +37,17 @@ pub(super) struct Parsed {
 }
 
 /// Cuts a stream into chunks and hands them to the parsers.
-pub(super) fn cut_all(reader: impl Read, trail: Trail, (offset, line): (u64, u64), cuts: &SyncSender<(u64, io::Result<Cut>)>) {
+pub(super) fn cut_all(
+    reader: impl Read,
+    trail: Trail,
+    (offset, line): (u64, u64),
+    chunk_bytes: usize,
+    cuts: &SyncSender<(u64, io::Result<Cut>)>,
+) {
     let trail = Rc::new(RefCell::new(trail));
     let observer = Rc::clone(&trail);
     let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
-    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line)) {
+    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line).with_chunk_bytes(chunk_bytes)) {
         let failed = chunk.is_err();
         let cut = chunk.map(|chunk| {
             let mut trail = trail.borrow_mut();

@@ -6,6 +6,7 @@
 mod catalog;
 mod codec;
 mod credentials;
+mod disk;
 mod error;
 mod key;
 mod ledger;
@@ -25,6 +26,7 @@ pub use catalog::{SourceEntry, put_source, read_sources};
 pub use catalog::{like_count, put_like};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
 pub use credentials::{find_credential, remove_credential};
+pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
 pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
