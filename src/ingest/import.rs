@@ -261,17 +261,18 @@ impl<'e> Import<'e> {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (cuts, cut) = sync_channel::<(u64, io::Result<Cut>)>(STAGE_QUEUE);
         let (parsed, batches) = sync_channel::<(u64, io::Result<Parsed>)>(STAGE_QUEUE);
-        let cut = Mutex::new(cut);
+        let cut = Arc::new(Mutex::new(cut));
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let start = (self.document.bytes, self.document.lines + 1);
         std::thread::scope(|scope| {
             let chunk_bytes = self.engine.shared.piece.0.load(Ordering::Acquire);
             scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
-                let (parsed, parser, cut) = (parsed.clone(), &parser, &cut);
-                scope.spawn(move || parse_all(cut, parser, key, &parsed));
+                let (parsed, parser, cut) = (parsed.clone(), &parser, Arc::clone(&cut));
+                scope.spawn(move || parse_all(&cut, parser, key, &parsed));
             }
-            drop(parsed);
+            // The parsers alone hold these ends: the stage before a parser or after it ends with the last of them.
+            drop((parsed, cut));
             let outcome = self.collect(&batches, progress);
             // Unblocks the stages if collecting ended early: their sends fail once this end is gone.
             drop(batches);

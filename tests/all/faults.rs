@@ -3,11 +3,15 @@
 //!
 //! `HUBTALLY_FAULTS=all cargo test faults` lets every single operation fail; `HUBTALLY_FAULTS=N` so many of each kind.
 
+use std::fmt::Write as _;
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hubtally::ingest::Engine;
+use hubtally::ingest::{Engine, EngineError, ImportOptions};
+use hubtally::model::{Receipt, SourceName};
 use hubtally::query::View;
 
 use crate::disk::{Fault, Simulated};
@@ -127,4 +131,39 @@ fn a_disk_that_fails_for_a_while_is_taken_up_again_by_itself() {
 #[test]
 fn a_panic_of_the_writer_ends_its_command_alone() {
     fail_all("panics", &[(false, Fault::Panic)]);
+}
+
+/// Hands a log of many pieces over on a thread of its own, which is given time to come to an end.
+fn import_long(engine: &Arc<Engine>) -> Result<Receipt, EngineError> {
+    let mut log = String::new();
+    for event in 0..500 {
+        writeln!(log, r#"{{"ts":{},"repo":"long/import","ip":"198.51.100.7"}}"#, 1_780_000_000_000_u64 + event).unwrap();
+    }
+    let options = ImportOptions {
+        source: SourceName::parse("long").unwrap(),
+        name: "long".to_owned(),
+        format: None,
+        redirects: None,
+        head_redirect: None,
+        knows_users: None,
+        as_new: false,
+    };
+    let (ended, end) = std::sync::mpsc::channel();
+    let engine = Arc::clone(engine);
+    std::thread::spawn(move || drop(ended.send(engine.import(Box::new(Cursor::new(log)), &options, &|_| {}))));
+    end.recv_timeout(PATIENCE).expect("the import ends")
+}
+
+#[test]
+fn a_long_import_ends_wherever_it_can_no_longer_be_written() {
+    for after in (1..120).step_by(9) {
+        let disk = Simulated::new(1);
+        let engine = Life::random(1).open(&disk).unwrap();
+        disk.fail(disk.operations() + after, true, Fault::Full);
+        assert!(import_long(&engine).is_err_and(|error| error.is_full()), "{after}");
+        disk.mend();
+        wait_until_ready(&engine, "after a long import");
+        let receipt = import_long(&engine).unwrap();
+        assert_eq!((receipt.lines, receipt.rejected.len()), (500, 0), "{receipt:?}");
+    }
 }
