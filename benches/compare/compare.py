@@ -592,7 +592,7 @@ def show(options, judged, imports, rivals, server):
     print(f"hubtally serves after {server['ready'] * 1e3:.0f} ms; all repos asked in {answers['repos_s']:.1f} s; the server took "
           f"{server['cpu']:.1f} CPU s and {server['mb']:.0f} MB")
     lost = rows - sum(judged["rejected"].values()) - rivals[0]["lines_understood"]
-    print(f"DuckDB's own CSV reader loses {lost:,} good lines beside open quotes; rejected by hubtally: {judged['rejected']}")
+    print(f"DuckDB's own CSV reader gives {lost:,} lines fewer, since open quotes swallow good ones; rejected by hubtally: {judged['rejected']}")
     if differing:
         sys.exit(1)
 
