@@ -72,7 +72,12 @@ pub fn download<'a>(request: &'a Request<'_>) -> Result<Download<'a>, NotADownlo
         Target::Url(url) => target::asked(url, request.method)?,
     };
     let status = judged_status(request.status)?;
+    let exported = match &request.target {
+        Target::Named { path: Some(path), .. } => GitPost::of_export(path),
+        _ => None,
+    };
     let (method, post) = match (request.method, asked.service) {
+        (RequestMethod::Post, Service::File) if exported.is_some() => (Method::Post, exported),
         (RequestMethod::Get, Service::File) => (Method::Get, None),
         (RequestMethod::Head, Service::File) => (Method::Head, None),
         (RequestMethod::Post, Service::UploadPack) => (Method::Post, Some(GitPost::to_upload_pack(request))),
@@ -88,7 +93,7 @@ pub fn download<'a>(request: &'a Request<'_>) -> Result<Download<'a>, NotADownlo
     }
     let kind = RepoKind::from_word(asked.kind).or_else(|| RepoKind::from_plural(asked.kind)).ok_or(RejectReason::BadKind)?;
     let repo = asked.repo.ok().filter(|repo| RepoName::is_valid(repo)).ok_or(RejectReason::BadRepo)?;
-    let path = asked.path.map(|path| path.and_then(checked_path)).transpose()?;
+    let path = asked.path.filter(|_| post.is_none()).map(|path| path.and_then(checked_path)).transpose()?;
     Ok(Download { kind, repo, path, method, status, range: range_flag(request.range.as_deref()), post })
 }
 

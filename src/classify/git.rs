@@ -42,6 +42,21 @@ impl GitPost {
         Self::ALL.into_iter().find(|post| row.method == Method::Post && post.marker() == row.path)
     }
 
+    /// The path under which exports name such a POST, where other requests have that of a file.
+    #[must_use]
+    pub fn exported(self) -> &'static str {
+        match self {
+            GitPost::Step => "git-upload-pack",
+            GitPost::Fetch => "git-upload-pack/data",
+            GitPost::LfsBatch => "info/lfs/objects/batch",
+        }
+    }
+
+    /// The POST that an export names.
+    pub(super) fn of_export(path: &str) -> Option<GitPost> {
+        Self::ALL.into_iter().find(|post| post.exported() == path)
+    }
+
     /// A POST to `git-upload-pack`. One that took as long as two may lie apart counts by itself: the log states when a
     /// request ended, so the listing of refs before it would look too old to belong to it.
     pub(super) fn to_upload_pack(request: &Request<'_>) -> GitPost {

@@ -56,12 +56,9 @@ impl Engine {
         let secret = store::new_secret()?;
         let stored = secret.clone();
         self.write(move |writer| {
-            let outcome = (|| {
-                let txn = writer.shared.store.write()?;
-                store::put_credential(&txn, &stored, &record)?;
-                Ok(txn.commit()?)
-            })();
-            writer.noted(outcome)
+            let txn = writer.shared.store.write()?;
+            store::put_credential(&txn, &stored, &record)?;
+            Ok(txn.commit()?)
         })?;
         Ok(secret)
     }
@@ -92,13 +89,10 @@ impl Engine {
     pub fn revoke_token(&self, id: &str) -> Result<bool, EngineError> {
         let id = id.to_owned();
         self.write(move |writer| {
-            let outcome = (|| {
-                let txn = writer.shared.store.write()?;
-                let removed = store::remove_credential(&txn, &id)?;
-                txn.commit()?;
-                Ok(removed > 0)
-            })();
-            writer.noted(outcome)
+            let txn = writer.shared.store.write()?;
+            let removed = store::remove_credential(&txn, &id)?;
+            txn.commit()?;
+            Ok(removed > 0)
         })
     }
 
@@ -139,30 +133,27 @@ impl Engine {
         let key = key.to_owned();
         let session = store::new_secret()?;
         self.write(move |writer| {
-            let outcome = (|| {
-                let txn = writer.shared.store.write()?;
-                let link = store::find_credential(&txn, &key)?;
-                if link.is_none_or(|link| link.kind != CredentialKind::AdminLink) {
-                    return Ok(None);
+            let txn = writer.shared.store.write()?;
+            let link = store::find_credential(&txn, &key)?;
+            if link.is_none_or(|link| link.kind != CredentialKind::AdminLink) {
+                return Ok(None);
+            }
+            // All links go: each start without an admin made one.
+            for credential in store::list_credentials(&txn)? {
+                if credential.record.kind == CredentialKind::AdminLink {
+                    store::remove_credential(&txn, &credential.id)?;
                 }
-                // All links go: each start without an admin made one.
-                for credential in store::list_credentials(&txn)? {
-                    if credential.record.kind == CredentialKind::AdminLink {
-                        store::remove_credential(&txn, &credential.id)?;
-                    }
-                }
-                let record = store::CredentialRecord {
-                    kind: CredentialKind::Session,
-                    scope: Role::Admin.to_string(),
-                    note: "admin link".to_owned(),
-                    created_ms: now.0,
-                    expires_ms: Some(now.0 + SESSION_MS),
-                };
-                store::put_credential(&txn, &session, &record)?;
-                txn.commit()?;
-                Ok(Some(session))
-            })();
-            writer.noted(outcome)
+            }
+            let record = store::CredentialRecord {
+                kind: CredentialKind::Session,
+                scope: Role::Admin.to_string(),
+                note: "admin link".to_owned(),
+                created_ms: now.0,
+                expires_ms: Some(now.0 + SESSION_MS),
+            };
+            store::put_credential(&txn, &session, &record)?;
+            txn.commit()?;
+            Ok(Some(session))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::engine::{GivenSettings, RepoListing};
 use super::error::EngineError;
+use super::publish::Publishing;
 use super::writer::Writer;
 use crate::model::{Format, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceId, SourceName, Who};
 use crate::store::{self, CountersRecord, RepoSets, SourceEntry, StoreError, WriteTxn};
@@ -113,21 +114,18 @@ impl Writer {
         format: Option<Format>,
         given: GivenSettings,
     ) -> Result<(SourceId, bool), EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            let registered = self.register(&txn, name, format, |record| {
-                if let Some(redirects) = given.redirects {
-                    record.redirects_ignored = Some(redirects == Redirects::Ignore);
-                }
-                if let Some(head_redirect) = given.head_redirect {
-                    record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
-                }
-                record.knows_users = given.knows_users.or(record.knows_users);
-            })?;
-            txn.commit()?;
-            Ok(registered)
-        })();
-        self.noted(outcome)
+        let txn = self.shared.store.write()?;
+        let registered = self.register(&txn, name, format, |record| {
+            if let Some(redirects) = given.redirects {
+                record.redirects_ignored = Some(redirects == Redirects::Ignore);
+            }
+            if let Some(head_redirect) = given.head_redirect {
+                record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
+            }
+            record.knows_users = given.knows_users.or(record.knows_users);
+        })?;
+        txn.commit()?;
+        Ok(registered)
     }
 
     pub(super) fn configure_source(
@@ -138,18 +136,13 @@ impl Writer {
     ) -> Result<SourceId, EngineError> {
         let (source, recount) = self.register_document_source(name, format, given)?;
         if recount {
-            self.rebuild()?;
+            self.rebuild(Publishing::Pushes)?;
         }
         Ok(source)
     }
 
     /// Takes in what the hub's catalog says.
     pub(super) fn put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
-        let outcome = self.try_put_repos(listings);
-        self.noted(outcome)
-    }
-
-    fn try_put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut sets = self.sets()?;
@@ -177,11 +170,6 @@ impl Writer {
 
     /// Takes in a like or unlike.
     pub(super) fn like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
-        let outcome = self.try_like(repo, who, ts, liked);
-        self.noted(outcome)
-    }
-
-    fn try_like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut new = Vec::new();

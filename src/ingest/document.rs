@@ -91,25 +91,30 @@ pub enum Recognised {
     Changed { id: DeliveryId, bytes: u64 },
 }
 
+/// A document that came in before.
+pub struct Known {
+    pub id: DeliveryId,
+    pub document: DocumentRecord,
+    pub retracted: bool,
+}
+
 struct Candidate {
-    id: DeliveryId,
-    document: DocumentRecord,
+    known: Known,
     next: usize,
 }
 
 impl Candidate {
     fn next_bytes(&self) -> Option<u64> {
-        self.document.checkpoints.get(self.next).map(|checkpoint| checkpoint.bytes)
+        self.known.document.checkpoints.get(self.next).map(|checkpoint| checkpoint.bytes)
     }
 }
 
 /// Reads a stream as far as it takes to know whether it is one of the known documents.
-pub fn recognise(reader: &mut impl Read, known: Vec<(DeliveryId, DocumentRecord)>) -> io::Result<Recognised> {
-    let mut candidates: Vec<Candidate> = known
-        .into_iter()
-        .filter(|(_, document)| !document.checkpoints.is_empty())
-        .map(|(id, document)| Candidate { id, document, next: 0 })
-        .collect();
+///
+/// Of several that match the latest is taken, and a retracted one only if no other can match any more.
+pub fn recognise(reader: &mut impl Read, known: Vec<Known>) -> io::Result<Recognised> {
+    let mut candidates: Vec<Candidate> =
+        known.into_iter().filter(|known| known.document.bytes > 0).map(|known| Candidate { known, next: 0 }).collect();
     let mut trail = Trail::default();
     let mut kept = Some(Vec::new());
     let mut last_lost = None;
@@ -124,25 +129,28 @@ pub fn recognise(reader: &mut impl Read, known: Vec<(DeliveryId, DocumentRecord)
         read_to(reader, target, &mut trail, &mut kept)?;
         let reached = trail.hashed == target;
         let hash = trail.hasher.digest128();
-        let mut whole = None;
+        let mut whole: Option<(DeliveryId, DocumentRecord, bool)> = None;
         candidates.retain_mut(|candidate| {
-            let Some(checkpoint) = candidate.document.checkpoints.get(candidate.next) else { return false };
+            let Known { id, document, retracted } = &candidate.known;
+            let Some(checkpoint) = document.checkpoints.get(candidate.next) else { return false };
             if checkpoint.bytes != target {
                 return reached;
             }
             let matches = reached && checkpoint.hash == hash;
             if !matches {
-                last_lost = Some(candidate.id);
+                last_lost = Some(*id);
+                return false;
+            }
+            if candidate.next + 1 == document.checkpoints.len() {
+                if !retracted || whole.as_ref().is_none_or(|(_, _, retracted)| *retracted) {
+                    whole = Some((*id, document.clone(), *retracted));
+                }
                 return false;
             }
             candidate.next += 1;
-            if candidate.next_bytes().is_none() {
-                whole = Some((candidate.id, candidate.document.clone()));
-                return false;
-            }
             true
         });
-        if let Some((id, document)) = whole {
+        if let Some((id, document, _)) = whole.filter(|(_, _, retracted)| !retracted || candidates.is_empty()) {
             let mut after = Vec::new();
             if !document.terminated {
                 reader.take(1).read_to_end(&mut after)?;
@@ -202,7 +210,8 @@ mod tests {
     }
 
     fn recognised(stream: &[u8], known: &[&[u8]]) -> String {
-        let known = known.iter().zip(1..).map(|(bytes, id)| (DeliveryId(id), document(bytes))).collect();
+        let document = |(bytes, id): (&&[u8], u32)| Known { id: DeliveryId(id), document: document(bytes), retracted: false };
+        let known = known.iter().zip(1..).map(document).collect();
         let mut reader = stream;
         match recognise(&mut reader, known).unwrap() {
             Recognised::New { read } => {

@@ -11,9 +11,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::error::EngineError;
+use super::import::COMMIT_ROWS;
+use super::publish::Publishing;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
 use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceName, Who};
+use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
 
@@ -44,6 +47,8 @@ pub struct OpenOptions {
 /// What all answers come from, beside a snapshot of the store taken under the same lock.
 #[derive(Default)]
 pub struct Published {
+    /// Whether it may differ from the store, so that nobody is answered from it.
+    pub(super) doubtful: bool,
     pub live: Live,
     pub sets: RepoSets,
     pub views: ViewStateRecord,
@@ -83,7 +88,9 @@ pub(crate) struct Shared {
     pub(super) counting: RwLock<Arc<Counting>>,
     sequence: AtomicU64,
     pub(super) queue_bytes: AtomicUsize,
-    /// The last failure of the writer, until a commit succeeds.
+    /// Bytes of a chunk and rows of a commit of an import.
+    pub(super) piece: (AtomicUsize, AtomicUsize),
+    /// The last failure of the writer, until it works again.
     pub(super) trouble: Mutex<Option<String>>,
 }
 
@@ -179,10 +186,11 @@ impl Engine {
             key,
             default_public: options.default_public,
             frozen_now_ms: AtomicI64::new(options.frozen_now.map_or(RUNNING, |now| now.0)),
-            published: RwLock::default(),
+            published: RwLock::new(Published { doubtful: true, ..Published::default() }),
             counting: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
+            piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),
             trouble: Mutex::default(),
         });
         let mut writer = Writer::new(Arc::clone(&shared))?;
@@ -207,6 +215,12 @@ impl Engine {
         self.shared.advance();
     }
 
+    /// Sets the pieces in which documents are read and committed: for tests, which are too short to see a second one.
+    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
+        self.shared.piece.0.store(chunk_bytes, Ordering::Release);
+        self.shared.piece.1.store(commit_rows, Ordering::Release);
+    }
+
     /// The UTC day answers are given for.
     #[must_use]
     pub fn today(&self) -> Day {
@@ -224,7 +238,7 @@ impl Engine {
     pub fn folder(&self) -> Option<PathBuf> {
         match self.shared.store.place() {
             Place::Folder(folder) => Some(folder.clone()),
-            Place::Memory => None,
+            Place::Memory | Place::Disk(_) => None,
         }
     }
 
@@ -246,6 +260,9 @@ impl Engine {
     /// When the store fails, or when a failure left the live figures in doubt.
     pub fn published(&self) -> Result<(RwLockReadGuard<'_, Published>, store::ReadTxn), EngineError> {
         let published = self.shared.published.read().map_err(|_| doubtful())?;
+        if published.doubtful {
+            return Err(doubtful());
+        }
         let txn = self.shared.store.read()?;
         Ok((published, txn))
     }
@@ -255,7 +272,7 @@ impl Engine {
     pub fn health(&self) -> Health {
         let mut reasons = Vec::new();
         reasons.extend(self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        let damaged = self.shared.published.is_poisoned();
+        let damaged = self.shared.published.read().map_or(true, |published| published.doubtful);
         if damaged {
             reasons.push(doubtful().to_string());
         }
@@ -270,7 +287,7 @@ impl Engine {
         let (reply, answer) = channel();
         let task = Box::new(move |writer: &mut Writer| {
             // The asker may have gone away; the work is done all the same.
-            drop(reply.send(work(writer)));
+            drop(reply.send(writer.attempt(work)));
         });
         self.queue.send(Command::Task(task)).map_err(|_| EngineError::Stopped)?;
         answer.recv().map_err(|_| EngineError::Stopped)?
@@ -343,7 +360,7 @@ impl Engine {
     /// When the store fails or an event block is damaged.
     pub fn rebuild(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<(), EngineError> {
         progress("rebuilding all views from the events");
-        self.write(Writer::rebuild)?;
+        self.write(|writer| writer.rebuild(Publishing::Pushes))?;
         progress("done");
         Ok(())
     }
@@ -356,7 +373,9 @@ impl Drop for Engine {
 }
 
 fn doubtful() -> EngineError {
-    EngineError::Broken("a failure left the live figures in doubt: restart hubtally, it then counts them anew".to_owned())
+    EngineError::Broken(
+        "a failure left the live figures in doubt: hubtally counts them anew as soon as the store can be written".to_owned(),
+    )
 }
 
 /// A delivery as people see it.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::store::StoreError;
 
 /// A command failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum EngineError {
     Store(StoreError),
     /// What was asked cannot be done; the sentence says why and what to do.

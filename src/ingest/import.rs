@@ -8,19 +8,20 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::batch::{Batch, Lines, add_to_record, receipt_of};
-use super::document::{Recognised, Trail, recognise};
+use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::pieces::Piece;
 use super::stages::{Cut, Parsed, cut_all, encode_days, parse_all};
 use crate::model::{
-    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RepoKey, RepoNumber, Row, SourceId, SourceName, Words,
+    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, RepoNumber, Row, SourceId, SourceName,
+    Words,
 };
 use crate::parse::{DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
 use crate::store::{self, ContentRecord, DeliveryState, DocumentRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
-const COMMIT_ROWS: usize = 400_000;
+pub(super) const COMMIT_ROWS: usize = 400_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
@@ -115,13 +116,15 @@ impl Engine {
     }
 
     /// The documents of a source that came in before.
-    fn known_documents(&self, source: SourceId) -> Result<Vec<(DeliveryId, DocumentRecord)>, EngineError> {
+    fn known_documents(&self, source: SourceId) -> Result<Vec<Known>, EngineError> {
         let txn = self.shared.store.read()?;
         let deliveries = store::list_deliveries(&txn)?.into_iter();
         Ok(deliveries
             .filter(|(_, record)| record.source == source.0)
             .filter_map(|(id, record)| match record.content {
-                ContentRecord::Document(document) => Some((id, document)),
+                ContentRecord::Document(document) => {
+                    Some(Known { id, document, retracted: record.state == DeliveryState::Retracted })
+                }
                 ContentRecord::Pushes { .. } => None,
             })
             .collect())
@@ -198,6 +201,8 @@ struct Import<'e> {
     /// What this import read.
     lines: Lines,
     accepted: u64,
+    /// The number of a last line that was cut off and waits for its rest.
+    cut_line: Option<u64>,
     /// Days with rows that are committed and not published, and how many rows.
     unpublished: BTreeSet<Day>,
     unpublished_rows: u64,
@@ -226,6 +231,7 @@ impl<'e> Import<'e> {
             before: LinesRecord::default(),
             lines: Lines::default(),
             accepted: 0,
+            cut_line: None,
             unpublished: BTreeSet::new(),
             unpublished_rows: 0,
             names: HashMap::new(),
@@ -255,16 +261,18 @@ impl<'e> Import<'e> {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (cuts, cut) = sync_channel::<(u64, io::Result<Cut>)>(STAGE_QUEUE);
         let (parsed, batches) = sync_channel::<(u64, io::Result<Parsed>)>(STAGE_QUEUE);
-        let cut = Mutex::new(cut);
+        let cut = Arc::new(Mutex::new(cut));
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let start = (self.document.bytes, self.document.lines + 1);
         std::thread::scope(|scope| {
-            scope.spawn(move || cut_all(reader, trail, start, &cuts));
+            let chunk_bytes = self.engine.shared.piece.0.load(Ordering::Acquire);
+            scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
-                let (parsed, parser, cut) = (parsed.clone(), &parser, &cut);
-                scope.spawn(move || parse_all(cut, parser, key, &parsed));
+                let (parsed, parser, cut) = (parsed.clone(), &parser, Arc::clone(&cut));
+                scope.spawn(move || parse_all(&cut, parser, key, &parsed));
             }
-            drop(parsed);
+            // The parsers alone hold these ends: the stage before a parser or after it ends with the last of them.
+            drop((parsed, cut));
             let outcome = self.collect(&batches, progress);
             // Unblocks the stages if collecting ended early: their sends fail once this end is gone.
             drop(batches);
@@ -298,9 +306,10 @@ impl<'e> Import<'e> {
                 self.document.lines = parsed.next_line - 1;
                 self.document.terminated = parsed.terminated;
                 self.document.checkpoints = parsed.checkpoints;
+                self.cut_line = parsed.cut_line;
                 rows += parsed.batch.rows.len();
                 waiting.push(parsed.batch);
-                if rows >= COMMIT_ROWS {
+                if rows >= self.engine.shared.piece.1.load(Ordering::Acquire) {
                     self.commit(&mut waiting)?;
                     rows = 0;
                     if self.unpublished_rows >= PUBLISH_ROWS {
@@ -311,7 +320,7 @@ impl<'e> Import<'e> {
                 progress(Progress { rows, bytes_read: self.bytes_read.load(Ordering::Relaxed) });
             }
         }
-        if !waiting.is_empty() {
+        if !waiting.is_empty() && self.document.bytes > 0 {
             self.commit(&mut waiting)?;
         }
         outcome
@@ -377,7 +386,7 @@ impl<'e> Import<'e> {
 
     /// Publishes what was read, also after a failure, and gives the receipt.
     fn finish(mut self, outcome: Result<(), EngineError>) -> Result<Receipt, EngineError> {
-        if let Err(error @ (EngineError::Store(_) | EngineError::Stopped)) = outcome {
+        if let Err(error @ (EngineError::Store(_) | EngineError::Broken(_) | EngineError::Stopped)) = outcome {
             return Err(error);
         }
         if !self.unpublished.is_empty() {
@@ -395,7 +404,11 @@ impl<'e> Import<'e> {
         let mut record = self.before.clone();
         record.repeated += record.accepted;
         record.accepted = 0;
-        add_to_record(&mut record, &self.lines);
+        let mut read = self.lines;
+        if let Some(line) = self.cut_line {
+            read.reject(line, RejectReason::CutOff);
+        }
+        add_to_record(&mut record, &read);
         record.repeated += record.accepted - self.accepted.min(record.accepted);
         record.accepted = self.accepted.min(record.accepted);
         let delivery = self.delivery.map_or_else(String::new, |delivery| delivery.serial().to_string());

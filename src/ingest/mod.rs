@@ -15,6 +15,7 @@ mod overlay;
 mod pieces;
 mod publish;
 mod push;
+mod recovery;
 mod retract;
 mod segments;
 mod stages;

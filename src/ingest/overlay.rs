@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::block::{Merge, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, RepoNumber, Row};
-use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, TAIL_MS, find_edges};
+use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, Numbering, TAIL_MS, find_edges};
 use crate::store::{self, BlockIter, Read, StoreError, ViewStateRecord};
 
 /// A repo on a day.
@@ -57,40 +57,31 @@ pub fn read_repo_on_day(txn: &impl Read, (day, repo): RepoOnDay) -> Result<Loade
     Ok(Loaded { day, repo, rows, tails })
 }
 
-/// Looks a downloader up in the dictionary's runs.
-pub fn find_number(
-    txn: &impl Read,
-    views: &ViewStateRecord,
-    downloader: DownloaderHash,
-) -> Result<Option<DownloaderNumber>, StoreError> {
-    for run in &views.runs {
-        let at = run.chunks.partition_point(|(_, last, _)| *last < downloader.0);
-        let Some((first, _, _)) = run.chunks.get(at) else { continue };
-        if *first > downloader.0 {
-            continue;
-        }
-        let bytes = store::read_run_chunk(txn, run, at)?;
-        let chunk = DictionaryChunk::new(&bytes).map_err(|error| StoreError::Damaged {
-            table: "dictionary",
-            key: run.id.to_string(),
-            why: error.to_string(),
-        })?;
-        if let Some(number) = chunk.find(downloader) {
-            return Ok(Some(number));
-        }
-    }
-    Ok(None)
-}
-
-/// The numbers of downloaders that the overlay does not know yet.
+/// The numbers of downloaders that the overlay does not know yet. Each chunk of the dictionary is read once at most: a
+/// repo may bring a million downloaders along.
 pub fn find_numbers<'a>(
     txn: &impl Read,
     views: &ViewStateRecord,
     live: &Live,
     rows: impl Iterator<Item = &'a Row>,
 ) -> Result<Vec<(DownloaderHash, Option<DownloaderNumber>)>, StoreError> {
-    let wanted: BTreeSet<DownloaderHash> = rows.map(Row::downloader).filter(|hash| !live.knows(*hash)).collect();
-    wanted.into_iter().map(|hash| Ok((hash, find_number(txn, views, hash)?))).collect()
+    let unknown = rows.map(Row::downloader).filter(|hash| !live.knows(*hash)).collect();
+    let mut numbering = Numbering::wanting(unknown);
+    for run in &views.runs {
+        for (at, (first, last, _)) in run.chunks.iter().enumerate() {
+            if !numbering.wants_within(DownloaderHash(*first), DownloaderHash(*last)) {
+                continue;
+            }
+            let bytes = store::read_run_chunk(txn, run, at)?;
+            let chunk = DictionaryChunk::new(&bytes).map_err(|error| StoreError::Damaged {
+                table: "dictionary",
+                key: run.id.to_string(),
+                why: error.to_string(),
+            })?;
+            numbering.join(chunk);
+        }
+    }
+    Ok(numbering.found())
 }
 
 /// Puts what was read into the overlay. Days before days, so that each finds the one before it.

@@ -18,23 +18,15 @@ pub(super) struct Piece {
 
 impl Writer {
     pub(super) fn number_document(&mut self) -> Result<DeliveryId, EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            let mut counters = store::counters(&txn)?;
-            counters.delivery += 1;
-            store::put_counters(&txn, &counters)?;
-            txn.commit()?;
-            Ok(DeliveryId::document(counters.delivery))
-        })();
-        self.noted(outcome)
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        counters.delivery += 1;
+        store::put_counters(&txn, &counters)?;
+        txn.commit()?;
+        Ok(DeliveryId::document(counters.delivery))
     }
 
     pub(super) fn enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
-        let outcome = self.try_enter_repos(repos);
-        self.noted(outcome)
-    }
-
-    fn try_enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut new = Vec::new();
@@ -53,12 +45,12 @@ impl Writer {
     }
 
     /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction.
-    pub(super) fn commit_piece(&mut self, id: DeliveryId, arrival: (SourceId, String), piece: Piece) -> Result<(), EngineError> {
-        let outcome = self.try_commit_piece(id, arrival, piece);
-        self.noted(outcome)
-    }
-
-    fn try_commit_piece(&mut self, id: DeliveryId, (source, name): (SourceId, String), piece: Piece) -> Result<(), EngineError> {
+    pub(super) fn commit_piece(
+        &mut self,
+        id: DeliveryId,
+        (source, name): (SourceId, String),
+        piece: Piece,
+    ) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
         let known = store::get_delivery(&txn, id)?;
         if known.as_ref().is_some_and(|record| record.state == DeliveryState::Retracted) {
@@ -90,7 +82,7 @@ impl Writer {
 
     /// Publishes the committed pieces of a document; gives how many of their events are new.
     pub(super) fn publish_document(&mut self, id: DeliveryId, days: BTreeSet<Day>, events: u64) -> Result<u64, EngineError> {
-        let outcome = self.publish_days(days, Publishing::Document(id), |_, txn, applied| {
+        let applied = self.publish_days(days, Publishing::Document(id), |_, txn, applied| {
             if let Some(mut record) = store::get_delivery(txn, id)? {
                 let repeated = events.saturating_sub(applied.accepted).min(record.lines.accepted);
                 record.lines.accepted -= repeated;
@@ -98,22 +90,19 @@ impl Writer {
                 store::put_delivery(txn, id, &record)?;
             }
             Ok(())
-        });
-        Ok(self.noted(outcome)?.accepted)
+        })?;
+        Ok(applied.accepted)
     }
 
     pub(super) fn complete_document(&mut self, id: DeliveryId) -> Result<(), EngineError> {
-        let outcome = (|| {
-            let txn = self.shared.store.write()?;
-            if let Some(mut record) = store::get_delivery(&txn, id)?
-                && record.state == DeliveryState::Partial
-            {
-                record.state = DeliveryState::Complete;
-                store::put_delivery(&txn, id, &record)?;
-                txn.commit()?;
-            }
-            Ok(())
-        })();
-        self.noted(outcome)
+        let txn = self.shared.store.write()?;
+        if let Some(mut record) = store::get_delivery(&txn, id)?
+            && record.state == DeliveryState::Partial
+        {
+            record.state = DeliveryState::Complete;
+            store::put_delivery(&txn, id, &record)?;
+            txn.commit()?;
+        }
+        Ok(())
     }
 }

@@ -74,39 +74,33 @@ impl Writer {
         xxh3_64(&bytes)
     }
 
-    /// Brings the views up to what the events say: after a start, and after a failure.
+    /// Brings the views up to what the events say: after a start, and after a failure. What is published stays in force
+    /// until then, unless it is in doubt.
     pub(super) fn catch_up(&mut self) -> Result<(), EngineError> {
         let txn = self.shared.store.read()?;
         let views = store::view_state(&txn)?;
         if views.version != VIEW_VERSION || views.settings_checksum != self.settings_checksum() {
             drop(txn);
-            // What a crash left unpublished counts now, as below.
-            return self.rebuild_with(Publishing::All);
-        }
-        let mut dirty = BTreeSet::new();
-        let known: BTreeMap<Day, DayViewRecord> = store::day_views(&txn)?.into_iter().collect();
-        let manifests: BTreeMap<Day, DayManifest> = store::manifests(&txn)?.into_iter().collect();
-        for (day, manifest) in &manifests {
-            let unpublished = manifest.segments.iter().any(|segment| segment.unpublished.is_some());
-            if unpublished || known.get(day).is_none_or(|view| view.covers != covers(manifest)) {
-                dirty.insert(*day);
+            self.rebuild(Publishing::All)?;
+        } else {
+            let dirty = dirty_days(&txn)?;
+            let sets = store::repo_sets(&txn)?;
+            let last_day = store::last_day_view(&txn)?;
+            drop(txn);
+            {
+                let mut published = self.lock()?;
+                published.sets = sets;
+                if published.doubtful {
+                    published.live = Live::over(DownloaderNumber(views.next_number));
+                    published.views = views;
+                    published.last_day = last_day;
+                }
+            }
+            if !dirty.is_empty() {
+                self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
             }
         }
-        dirty.extend(known.keys().filter(|day| !manifests.contains_key(day)));
-        let sets = store::repo_sets(&txn)?;
-        let last_day = store::last_day_view(&txn)?;
-        drop(txn);
-        if !dirty.is_empty() {
-            // After a failure the overlay answers until the views hold all it holds, however often that fails.
-            let txn = self.shared.store.write()?;
-            return self.publish_in(txn, views, sets, dirty, Publishing::All, |_, _, _| Ok(())).map(drop);
-        }
-        let mut published = self.lock()?;
-        published.live = Live::over(DownloaderNumber(views.next_number));
-        published.views = views;
-        published.sets = sets;
-        published.last_day = last_day;
-        drop(published);
+        self.lock()?.doubtful = false;
         self.shared.advance();
         Ok(())
     }
@@ -133,11 +127,7 @@ impl Writer {
     }
 
     /// Throws all views away and builds them anew.
-    pub(super) fn rebuild(&mut self) -> Result<(), EngineError> {
-        self.rebuild_with(Publishing::Pushes)
-    }
-
-    fn rebuild_with(&mut self, publishing: Publishing) -> Result<(), EngineError> {
+    pub(super) fn rebuild(&mut self, publishing: Publishing) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
         store::clear_views(&txn)?;
         let mut sets = RepoSets::default();
@@ -151,7 +141,10 @@ impl Writer {
         let views = ViewStateRecord { version: VIEW_VERSION, ..ViewStateRecord::default() };
         // What was found by looking for all of it is only as complete as the tables are: the views replace others that may
         // know better.
-        self.publish_in(txn, views, sets, days, publishing, |_, txn, _| Ok(store::check_truth(txn)?)).map(drop)
+        self.publish_in(txn, views, sets, days, publishing, |_, txn, _| Ok(store::check_truth(txn)?))?;
+        self.lock()?.doubtful = false;
+        self.tell(None);
+        Ok(())
     }
 
     fn publish_in(
@@ -282,6 +275,21 @@ impl Writer {
 
 fn settings_bytes(settings: SourceSettings) -> [u8; 3] {
     [settings.redirects as u8, settings.head_redirect as u8, u8::from(settings.knows_users)]
+}
+
+/// Days whose views are not those of their events.
+fn dirty_days(txn: &ReadTxn) -> Result<BTreeSet<Day>, StoreError> {
+    let known: BTreeMap<Day, DayViewRecord> = store::day_views(txn)?.into_iter().collect();
+    let manifests: BTreeMap<Day, DayManifest> = store::manifests(txn)?.into_iter().collect();
+    let mut dirty = BTreeSet::new();
+    for (day, manifest) in &manifests {
+        let unpublished = manifest.segments.iter().any(|segment| segment.unpublished.is_some());
+        if unpublished || known.get(day).is_none_or(|view| view.covers != covers(manifest)) {
+            dirty.insert(*day);
+        }
+    }
+    dirty.extend(known.keys().filter(|day| !manifests.contains_key(day)));
+    Ok(dirty)
 }
 
 /// Checksum of the published segments of a day.

@@ -13,11 +13,6 @@ use crate::store::{self, ContentRecord, DeliveryState};
 impl Writer {
     /// Takes a delivery back.
     pub(super) fn retract(&mut self, serial: u32, forget_formats: bool) -> Result<DeliveryInfo, EngineError> {
-        let outcome = self.try_retract(serial, forget_formats);
-        self.noted(outcome)
-    }
-
-    fn try_retract(&mut self, serial: u32, forget_formats: bool) -> Result<DeliveryInfo, EngineError> {
         self.note_repeats()?;
         let txn = self.shared.store.write()?;
         let ids = [DeliveryId::document(serial), DeliveryId::pushes(serial)];
@@ -39,7 +34,7 @@ impl Writer {
         let recount = forget_formats && self.forget_formats(&txn, SourceId(record.source))?;
         txn.commit()?;
         if recount {
-            self.rebuild()?;
+            self.rebuild(Publishing::Pushes)?;
         } else {
             self.publish_days(days, Publishing::Pushes, |_, _, _| Ok(()))?;
         }

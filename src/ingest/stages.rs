@@ -21,6 +21,8 @@ use crate::store::{CheckpointRecord, EncodedSegment, SegmentEncoder, StoreError}
 pub(super) struct Cut {
     chunk: Chunk,
     checkpoints: Vec<CheckpointRecord>,
+    /// Where the last line begins if it does not end, with the checkpoints up to there.
+    before_tail: Option<(u64, Vec<CheckpointRecord>)>,
 }
 
 /// A chunk that was parsed.
@@ -30,23 +32,39 @@ pub(super) struct Parsed {
     pub next_line: u64,
     pub terminated: bool,
     pub checkpoints: Vec<CheckpointRecord>,
+    /// The number of a last line that was cut off. It is no part of what is in: the document goes on where it begins.
+    pub cut_line: Option<u64>,
 }
 
 /// Cuts a stream into chunks and hands them to the parsers.
-pub(super) fn cut_all(reader: impl Read, trail: Trail, (offset, line): (u64, u64), cuts: &SyncSender<(u64, io::Result<Cut>)>) {
+pub(super) fn cut_all(
+    reader: impl Read,
+    trail: Trail,
+    (offset, line): (u64, u64),
+    chunk_bytes: usize,
+    cuts: &SyncSender<(u64, io::Result<Cut>)>,
+) {
     let trail = Rc::new(RefCell::new(trail));
     let observer = Rc::clone(&trail);
     let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
-    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line)) {
+    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line).with_chunk_bytes(chunk_bytes)) {
         let failed = chunk.is_err();
         let cut = chunk.map(|chunk| {
-            let checkpoints = trail.borrow_mut().checkpoints_at(chunk.end_offset);
-            Cut { chunk, checkpoints }
+            let mut trail = trail.borrow_mut();
+            let before_tail = tail_start(&chunk).map(|offset| (offset, trail.checkpoints_at(offset)));
+            let checkpoints = trail.checkpoints_at(chunk.end_offset);
+            Cut { chunk, checkpoints, before_tail }
         });
         if cuts.send((number, cut)).is_err() || failed {
             break;
         }
     }
+}
+
+/// Where the last line of a stream begins, if it has no newline.
+fn tail_start(chunk: &Chunk) -> Option<u64> {
+    let tail = chunk.bytes.rsplit(|byte| *byte == b'\n').next().filter(|tail| !chunk.terminated && !tail.is_empty())?;
+    chunk.end_offset.checked_sub(tail.len() as u64)
 }
 
 /// Parses chunks until there are none.
@@ -76,7 +94,24 @@ fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -
             continue;
         }
         let last = !chunk.terminated && lines.peek().is_none();
-        builder.add(number, if last { parser.parse_unterminated(line) } else { parser.parse(line) });
+        if !last {
+            builder.add(number, parser.parse(line));
+            continue;
+        }
+        match (parser.parse_unterminated(line), &cut.before_tail) {
+            (Err(RejectReason::CutOff), Some((bytes, checkpoints))) => {
+                let (bytes, checkpoints) = (*bytes, checkpoints.clone());
+                return Parsed {
+                    batch: builder.take(),
+                    bytes,
+                    next_line: number,
+                    terminated: true,
+                    checkpoints,
+                    cut_line: Some(number),
+                };
+            }
+            (request, _) => builder.add(number, request),
+        }
     }
     Parsed {
         batch: builder.take(),
@@ -84,6 +119,7 @@ fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -
         next_line: chunk.next_line,
         terminated: chunk.terminated,
         checkpoints: cut.checkpoints.clone(),
+        cut_line: None,
     }
 }
 

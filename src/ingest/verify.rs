@@ -32,8 +32,7 @@ impl Engine {
     pub fn verify(&self, progress: &(dyn Fn(&str) + Sync)) -> Result<VerifyReport, EngineError> {
         // The overlay first becomes views, so that all days can be compared.
         let txn = self.write(|writer| {
-            let outcome = writer.publish(BTreeSet::new());
-            writer.noted(outcome)?;
+            writer.publish(BTreeSet::new())?;
             // Taken here, before the next push is committed.
             Ok(writer.shared.store.read()?)
         })?;

@@ -1,16 +1,16 @@
 //! The one writer: takes commands in order, commits pushes in groups, publishes before it acknowledges.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{RecvTimeoutError, Sender};
-use std::sync::{Arc, PoisonError, RwLockWriteGuard};
-use std::time::Duration;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, RwLockWriteGuard};
 
 use super::batch::{Batch, add_to_record, receipt_of};
 use super::engine::{Commands, Published, Shared, delivery_info};
 use super::error::{EngineError, PushError};
 use super::overlay::{self, Loaded};
+use super::publish::Publishing;
+use super::recovery::Trouble;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
 use crate::model::{Day, DeliveryId, Format, Receipt, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
@@ -26,12 +26,6 @@ const GROUP_JOBS_MAX: usize = 1_024;
 
 /// Rows the overlay may hold before they are folded into the views.
 const LIVE_ROWS_MAX: usize = 250_000;
-
-/// Wait after a failed reopening of the store.
-const REOPEN_PAUSE: Duration = Duration::from_millis(250);
-
-/// How often a failed store is tried again while nobody asks for anything.
-const RECOVER_EVERY: Duration = Duration::from_secs(1);
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -59,8 +53,8 @@ pub struct Writer {
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     repeats: BTreeMap<DeliveryId, u64>,
-    /// How the store failed; it must be opened anew.
-    broken: Option<StoreError>,
+    /// Set while the store is broken.
+    pub(super) trouble: Option<Trouble>,
 }
 
 /// What a group of pushes comes to before it is committed.
@@ -87,7 +81,7 @@ impl Writer {
             names: HashMap::new(),
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
-            broken: None,
+            trouble: None,
         })
     }
 
@@ -115,24 +109,10 @@ impl Writer {
     pub fn run(&mut self, commands: &Commands) {
         let mut waiting = None;
         loop {
-            let command = match waiting.take() {
-                Some(command) => command,
-                None if self.broken.is_some() => match commands.recv_timeout(RECOVER_EVERY) {
-                    Ok(command) => command,
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.guarded(|_| ());
-                        continue;
-                    }
-                    Err(RecvTimeoutError::Disconnected) => break,
-                },
-                None => match commands.recv() {
-                    Ok(command) => command,
-                    Err(_) => break,
-                },
-            };
+            let Some(command) = waiting.take().or_else(|| self.next(commands)) else { break };
             match command {
                 Command::Stop => break,
-                Command::Task(task) => self.guarded(|writer| task(writer)),
+                Command::Task(task) => task(self),
                 Command::Push(first) => {
                     let mut jobs = vec![*first];
                     let mut rows = jobs.iter().map(|job| job.batch.rows.len()).sum::<usize>();
@@ -149,61 +129,11 @@ impl Writer {
                             Err(_) => break,
                         }
                     }
-                    self.guarded(|writer| writer.push_all(&jobs));
+                    self.push_all(&jobs);
                 }
             }
         }
-        self.guarded(|writer| drop(writer.note_repeats()));
-    }
-
-    /// Runs one command; a panic in it ends that command, not the writer.
-    fn guarded(&mut self, command: impl FnOnce(&mut Writer)) {
-        let run = || {
-            if self.broken.is_some() {
-                self.recover();
-            }
-            command(self);
-        };
-        if catch_unwind(AssertUnwindSafe(run)).is_err() {
-            let panicked = "a command of the writer ended in a panic";
-            self.set_trouble(Some(panicked.to_owned()));
-            self.broken = Some(StoreError::Storage(panicked.to_owned()));
-        }
-    }
-
-    /// Opens the store anew and counts the overlay anew: redb refuses writes after a failure until then.
-    fn recover(&mut self) {
-        let recovered = self.shared.store.reopen().map_err(EngineError::from).and_then(|()| self.start());
-        match recovered {
-            Ok(()) => {
-                self.broken = None;
-                self.set_trouble(None);
-            }
-            Err(error) => {
-                if let EngineError::Store(error) = &error {
-                    self.broken = Some(error.clone());
-                }
-                self.set_trouble(Some(error.to_string()));
-                std::thread::sleep(REOPEN_PAUSE);
-            }
-        }
-    }
-
-    fn set_trouble(&self, trouble: Option<String>) {
-        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
-
-    /// Notes that the store failed, so that the next command finds it open again. Until it is, all errors are told as
-    /// the first one: redb only says that there was one.
-    pub(super) fn noted<T>(&mut self, outcome: Result<T, EngineError>) -> Result<T, EngineError> {
-        match outcome {
-            Err(EngineError::Store(error)) if !matches!(error, StoreError::Unusable(_)) => {
-                let error = self.broken.get_or_insert(error).clone();
-                self.set_trouble(Some(error.to_string()));
-                Err(error.into())
-            }
-            outcome => outcome,
-        }
+        drop(self.attempt(Writer::note_repeats));
     }
 
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
@@ -212,31 +142,21 @@ impl Writer {
 
     /// Commits and publishes a group of pushed bodies, and answers each.
     fn push_all(&mut self, jobs: &[PushJob]) {
-        let outcome = self.commit_group(jobs);
+        let outcome = self.attempt(|writer| writer.commit_group(jobs));
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
         self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
-        let outcome = self.noted(outcome);
+        // A sender that hung up gets its answer when it retries.
         match outcome {
             Ok(answers) => {
                 for (job, answer) in jobs.iter().zip(answers) {
-                    // A sender that hung up gets its answer when it retries.
                     drop(job.reply.send(answer));
                 }
             }
-            Err(error) => {
-                for job in jobs {
-                    let error = match &error {
-                        EngineError::Store(error) => EngineError::Store(error.clone()),
-                        other => EngineError::Refused(other.to_string()),
-                    };
-                    drop(job.reply.send(Err(error.into())));
-                }
-            }
+            Err(error) => jobs.iter().for_each(|job| drop(job.reply.send(Err(error.clone().into())))),
         }
         let full = self.shared.published.read().is_ok_and(|published| published.live.rows() > LIVE_ROWS_MAX);
         if full {
-            let outcome = self.publish(BTreeSet::new());
-            drop(self.noted(outcome));
+            drop(self.attempt(|writer| writer.publish(BTreeSet::new())));
         }
     }
 
@@ -257,7 +177,6 @@ impl Writer {
 
         let answers = self.publish_group(&before, group, &loaded, sets)?;
         self.shared.advance();
-        self.set_trouble(None);
         Ok(answers)
     }
 
@@ -347,14 +266,18 @@ impl Writer {
         let mut answers = Vec::with_capacity(group.jobs.len());
         {
             let shared = Arc::clone(&self.shared);
+            let numbers = {
+                // Readers go on meanwhile, and nobody else changes what is published.
+                let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
+                let rows = group.jobs.iter().flat_map(|job| match job {
+                    Planned::Rows { rows, .. } => rows.as_slice(),
+                    Planned::Answered(_) => &[],
+                });
+                let base = loaded.iter().flat_map(|part| &part.rows);
+                overlay::find_numbers(before, &published.views, &published.live, rows.chain(base))?
+            };
             let mut guard = shared.lock()?;
             let published = &mut *guard;
-            let rows = group.jobs.iter().flat_map(|job| match job {
-                Planned::Rows { rows, .. } => rows.as_slice(),
-                Planned::Answered(_) => &[],
-            });
-            let base = loaded.iter().flat_map(|part| &part.rows);
-            let numbers = overlay::find_numbers(before, &published.views, &published.live, rows.chain(base))?;
             numbers.into_iter().for_each(|(hash, number)| published.live.learn(hash, number));
             overlay::load(&mut published.live, loaded, &counting);
             if let Some(sets) = sets {
@@ -383,7 +306,7 @@ impl Writer {
             }
         }
         if group.recount {
-            self.rebuild()?;
+            self.rebuild(Publishing::Pushes)?;
         }
         Ok(answers)
     }

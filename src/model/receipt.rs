@@ -50,7 +50,7 @@ reasons! {
         BadUtf8 => "bad_utf8", "the line is not UTF-8 text";
         ControlByte => "control_byte", "the line holds a NUL byte";
         OpenQuote => "open_quote", "a quote is opened and never closed";
-        CutOff => "cut_off", "the last line ends in the middle";
+        CutOff => "cut_off", "the last line has no newline and may be cut off: it counts when the log is imported with the rest of it";
         Columns => "columns", "the line has fewer or more columns than the header names";
         BadSyntax => "bad_syntax", "the line does not have the shape of this format";
         MissingTime => "missing_time", "there is no timestamp";

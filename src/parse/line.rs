@@ -134,11 +134,15 @@ impl LineParser {
         }
     }
 
-    /// Reads the last line of a file that does not end in a newline: if it cannot be understood, it was cut off.
+    /// Reads the last line of a file that does not end in a newline: if it cannot be understood, it was cut off. A line of
+    /// a table may always have been, since its last column has no end of its own.
     ///
     /// # Errors
     /// `CutOff`, or `TooLong`.
     pub fn parse_unterminated<'a>(&self, line: &'a [u8]) -> Result<Request<'a>, RejectReason> {
+        if matches!(self.dialect, Dialect::Table(_)) && line.len() <= LINE_BYTES_MAX {
+            return Err(RejectReason::CutOff);
+        }
         self.parse(line).map_err(|reason| match reason {
             RejectReason::TooLong => RejectReason::TooLong,
             _ => RejectReason::CutOff,

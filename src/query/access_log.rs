@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::{QueryError, View};
 use crate::block::{Merge, Wanted};
+use crate::classify::GitPost;
 use crate::model::{Country, Day, DayRange, Method, Millis, RangeFlag, RepoNumber, Row, Status, Who};
 use crate::store::{self, BlockIter};
 
 /// Which columns an export has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessColumns {
-    /// The ten of Hugging Face's export. Nothing in them tells a probe of the first byte from a download, so those are left out.
+    /// The ten of Hugging Face's export. Nothing in them tells a probe of the first byte from a download, or a fetch by git
+    /// from a look, so these are left out.
     Ten,
     /// With path and range: everything that counts.
     All,
@@ -55,7 +57,8 @@ impl View<'_> {
         let mut events = Merge::new(inputs)?.joined()?;
         let mut rows = Vec::new();
         while let Some(event) = events.next_event(|_| false)? {
-            if columns == AccessColumns::Ten && event.row.range == RangeFlag::FirstByte {
+            let unclear = event.row.range == RangeFlag::FirstByte || event.row.method == Method::Post;
+            if columns == AccessColumns::Ten && unclear {
                 continue;
             }
             let text = |word| String::from_utf8_lossy(events.words().text(word)).into_owned();
@@ -79,6 +82,6 @@ fn access_row(row: &Row, text: impl Fn(crate::model::Word) -> String) -> AccessR
         country: row.country,
         region: text(row.region),
         agent: text(row.agent_note),
-        path: text(row.path_name),
+        path: GitPost::of(row).map_or_else(|| text(row.path_name), |post| post.exported().to_owned()),
     }
 }

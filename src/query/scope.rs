@@ -141,11 +141,7 @@ impl View<'_> {
     fn known_days(&self, range: DayRange) -> Result<BTreeSet<Day>, QueryError> {
         let range = range.until(self.today);
         let mut days: BTreeSet<Day> = self.published.live.days().map(|(day, _)| day).filter(|day| range.contains(*day)).collect();
-        for (day, _) in store::day_views(&self.txn)? {
-            if range.contains(day) {
-                days.insert(day);
-            }
-        }
+        days.extend(store::days_with_view(&self.txn, range)?);
         Ok(days)
     }
 

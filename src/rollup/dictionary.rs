@@ -159,6 +159,12 @@ impl Numbering {
         new
     }
 
+    /// What was wanted, with the numbers that runs knew.
+    #[must_use]
+    pub fn found(self) -> Vec<(DownloaderHash, Option<DownloaderNumber>)> {
+        self.wanted
+    }
+
     /// The number of a hash that was wanted.
     #[must_use]
     pub fn number(&self, hash: DownloaderHash) -> Option<DownloaderNumber> {

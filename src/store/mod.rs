@@ -6,6 +6,7 @@
 mod catalog;
 mod codec;
 mod credentials;
+mod disk;
 mod error;
 mod key;
 mod ledger;
@@ -25,6 +26,7 @@ pub use catalog::{SourceEntry, put_source, read_sources};
 pub use catalog::{like_count, put_like};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
 pub use credentials::{find_credential, remove_credential};
+pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
 pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
@@ -37,6 +39,7 @@ pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manif
 pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Table, WriteTxn};
 pub use views::{
-    RepoSets, RepoYears, clear_views, day_view, day_views, get_head, get_year, last_day_view, put_day_view, put_repo_sets,
-    put_run, put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run, repo_sets, view_state,
+    RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, get_head, get_year, last_day_view, put_day_view,
+    put_repo_sets, put_run, put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run,
+    repo_sets, view_state,
 };

@@ -2,18 +2,20 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
-use redb::{Database, Durability};
+use redb::{Database, Durability, StorageBackend};
 
 use super::StoreError;
 use super::codec::{get_record, put_record};
+use super::disk::{AnyFile, Disk, Folder, SharedDisk};
 use super::records::{CountersRecord, FormatRecord};
 use super::sums::{check_at_start, knows_all_tables};
-use super::table::{Read, ReadTxn, Table, WriteTxn};
+use super::table::{COMMIT_KEY, Read, ReadTxn, Table, WriteTxn};
 use crate::model::Millis;
 
 /// Version of the truth's format. Older ones are upgraded at start, newer ones refused.
@@ -23,9 +25,14 @@ pub const FORMAT_VERSION: u32 = 1;
 const CACHE_BYTES: usize = 64 << 20;
 
 const FILE_NAME: &str = "hubtally.redb";
+const UNFINISHED_NAME: &str = "hubtally.redb.new";
 const SECRET_NAME: &str = "secret.key";
 const FORMAT_KEY: &[u8] = b"format";
 const COUNTERS_KEY: &[u8] = b"counters";
+const PROBE_KEY: &[u8] = b"probe";
+
+/// What must fit before a store that failed counts as one that can be written.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// Where a store lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +40,19 @@ pub enum Place {
     Folder(PathBuf),
     /// Nothing is kept.
     Memory,
+    /// Files that somebody else keeps.
+    Disk(SharedDisk),
 }
 
 /// The open store.
 pub struct Store {
     place: Place,
+    /// What keeps the file, if it is kept at all.
+    disk: Option<Arc<dyn Disk>>,
     /// Empty only while a failed database is being replaced.
     database: RwLock<Option<Database>>,
+    /// The number of the last commit.
+    commits: Arc<AtomicU64>,
     secret: [u8; 32],
 }
 
@@ -49,24 +62,29 @@ impl Store {
     /// # Errors
     /// When the folder cannot be used, is held by another process, or holds a newer format or another key's data.
     pub fn open(place: Place, fingerprint: impl Fn(&[u8; 32]) -> [u8; 32], now: Millis) -> Result<Store, StoreError> {
-        let (database, secret) = match &place {
-            Place::Memory => {
+        let disk: Option<Arc<dyn Disk>> = match &place {
+            Place::Memory => None,
+            Place::Disk(SharedDisk(disk)) => Some(Arc::clone(disk)),
+            Place::Folder(path) => {
+                prepare_folder(path)?;
+                let fresh = !path.join(FILE_NAME).exists();
+                Some(Arc::new(Folder { path: path.clone(), secret: read_or_make_secret(path, fresh)? }))
+            }
+        };
+        let (database, secret) = match &disk {
+            None => {
                 let (database, secret) = (builder().create_with_backend(InMemoryBackend::new())?, random_secret()?);
                 initialise(&database, fingerprint(&secret), now)?;
                 (database, secret)
             }
-            Place::Folder(folder) => {
-                prepare_folder(folder)?;
-                let file = folder.join(FILE_NAME);
-                let fresh = !file.exists();
-                let secret = read_or_make_secret(folder, fresh)?;
-                if fresh {
-                    create_file(folder, &file, |database| initialise(database, fingerprint(&secret), now))?;
+            Some(disk) => {
+                if !disk.exists(FILE_NAME) {
+                    create_file(&**disk, |database| initialise(database, fingerprint(&disk.secret()), now))?;
                 }
-                (builder().open(&file)?, secret)
+                (open_file(&**disk)?, disk.secret())
             }
         };
-        let store = Store { place, database: RwLock::new(Some(database)), secret };
+        let store = Store { place, disk, database: RwLock::new(Some(database)), commits: Arc::default(), secret };
         store.check_format(fingerprint(&store.secret))?;
         check_at_start(&store.read()?)?;
         Ok(store)
@@ -100,19 +118,35 @@ impl Store {
     /// When the store fails.
     pub fn write(&self) -> Result<WriteTxn, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        begin_write(database.as_ref().ok_or_else(closed)?)
+        begin_write(database.as_ref().ok_or_else(closed)?, &self.commits)
     }
 
-    /// Replaces the database after a failure: redb refuses writes until then.
+    /// Replaces the database after a failure: redb refuses writes until then. Says whether it holds what was committed
+    /// before, no less and no more: a commit that failed may have reached the disk all the same.
     ///
     /// # Errors
     /// When it cannot be opened again; then it stays closed until the next attempt.
-    pub fn reopen(&self) -> Result<(), StoreError> {
-        let Place::Folder(folder) = &self.place else { return Ok(()) };
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        drop(database.take());
-        *database = Some(builder().open(folder.join(FILE_NAME))?);
-        Ok(())
+    pub fn reopen(&self) -> Result<bool, StoreError> {
+        if let Some(disk) = &self.disk {
+            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            drop(database.take());
+            *database = Some(open_file(&**disk)?);
+        }
+        let found = commit_number(&self.read()?)?;
+        Ok(self.commits.swap(found, Ordering::AcqRel) == found)
+    }
+
+    /// Writes something of a size that says whether work can go on, and takes it away again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        let txn = self.write()?;
+        txn.put(Table::Meta, PROBE_KEY, &vec![0; PROBE_BYTES])?;
+        txn.commit()?;
+        let txn = self.write()?;
+        txn.remove(Table::Meta, PROBE_KEY)?;
+        txn.commit()
     }
 
     /// Refuses what this program or this key cannot read. A store without a format is a damaged one: a new one gets its
@@ -120,6 +154,7 @@ impl Store {
     fn check_format(&self, key_fingerprint: [u8; 32]) -> Result<(), StoreError> {
         let txn = self.write()?;
         let known: Option<FormatRecord> = get_record(&txn, Table::Meta, FORMAT_KEY)?;
+        self.commits.store(commit_number(&txn)?, Ordering::Release);
         match known {
             Some(known) if known.format > FORMAT_VERSION => Err(StoreError::Unusable(format!(
                 "the store has format {}, this program knows up to {FORMAT_VERSION}: use the newer hubtally that wrote it",
@@ -138,11 +173,11 @@ impl Store {
     }
 }
 
-fn begin_write(database: &Database) -> Result<WriteTxn, StoreError> {
+fn begin_write(database: &Database, commits: &Arc<AtomicU64>) -> Result<WriteTxn, StoreError> {
     let mut txn = database.begin_write()?;
     txn.set_durability(Durability::Immediate)?;
     txn.set_quick_repair(true);
-    WriteTxn::new(txn)
+    WriteTxn::new(txn, Arc::clone(commits))
 }
 
 /// Opens all tables, which makes those that are not there.
@@ -152,7 +187,7 @@ fn open_all_tables(txn: &WriteTxn) -> Result<(), StoreError> {
 
 /// Makes a store of an empty database.
 fn initialise(database: &Database, key_fingerprint: [u8; 32], now: Millis) -> Result<(), StoreError> {
-    let txn = begin_write(database)?;
+    let txn = begin_write(database, &Arc::default())?;
     open_all_tables(&txn)?;
     let record = FormatRecord { format: FORMAT_VERSION, key_fingerprint, created_ms: now.0 };
     put_record(&txn, Table::Meta, FORMAT_KEY, &record)?;
@@ -185,22 +220,28 @@ fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates the database under another name first: a file that a kill cuts short while it is created never opens again.
-fn create_file(
-    folder: &Path,
-    file: &Path,
-    initialise: impl FnOnce(&Database) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let unfinished = folder.join(format!("{FILE_NAME}.new"));
-    if unfinished.exists() {
-        fs::remove_file(&unfinished)?;
+fn create_file(disk: &dyn Disk, initialise: impl FnOnce(&Database) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    if disk.exists(UNFINISHED_NAME) {
+        disk.remove(UNFINISHED_NAME)?;
     }
-    let database = builder().create(&unfinished)?;
+    let database = builder().create_with_backend(AnyFile(disk.open(UNFINISHED_NAME)?))?;
     initialise(&database)?;
     drop(database);
-    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
-    File::open(&unfinished)?.sync_all()?;
-    fs::rename(&unfinished, file)?;
-    sync_folder(folder)
+    disk.open(UNFINISHED_NAME)?.sync_data()?;
+    Ok(disk.rename(UNFINISHED_NAME, FILE_NAME)?)
+}
+
+/// Opens the database that is there. redb would take an empty file for one that is still to be made.
+fn open_file(disk: &dyn Disk) -> Result<Database, StoreError> {
+    if disk.exists(FILE_NAME) {
+        let file = AnyFile(disk.open(FILE_NAME)?);
+        if file.len()? > 0 {
+            return Ok(builder().create_with_backend(file)?);
+        }
+    }
+    Err(StoreError::Unusable(format!(
+        "{FILE_NAME} is gone or empty: put a backup in its place, or start anew in an empty folder"
+    )))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {
@@ -248,6 +289,12 @@ fn parse_secret(text: &str, path: &Path) -> Result<[u8; 32], StoreError> {
     } else {
         Err(StoreError::Unusable(format!("{} is not 64 hexadecimal digits: put the original file back", path.display())))
     }
+}
+
+/// The number of the last commit; 0 in a store whose commits were not numbered yet.
+fn commit_number(txn: &impl Read) -> Result<u64, StoreError> {
+    let bytes = txn.get(Table::Meta, COMMIT_KEY)?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes))
 }
 
 /// The next free numbers.

@@ -7,6 +7,8 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{ReadOnlyTable, ReadableTable, ReadableTableMetadata, TableDefinition};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -245,15 +247,19 @@ impl Read for ReadTxn {
     }
 }
 
+/// Key of the number of the last commit.
+pub(super) const COMMIT_KEY: &[u8] = b"commit";
+
 /// The one write transaction.
 pub struct WriteTxn {
     txn: redb::WriteTransaction,
     sums: RefCell<Sums>,
+    commits: Arc<AtomicU64>,
 }
 
 impl WriteTxn {
-    pub(super) fn new(txn: redb::WriteTransaction) -> Result<WriteTxn, StoreError> {
-        let txn = WriteTxn { txn, sums: RefCell::default() };
+    pub(super) fn new(txn: redb::WriteTransaction, commits: Arc<AtomicU64>) -> Result<WriteTxn, StoreError> {
+        let txn = WriteTxn { txn, sums: RefCell::default(), commits };
         if let Some(sums) = Sums::read(&txn)? {
             txn.sums.replace(sums);
         }
@@ -302,14 +308,19 @@ impl WriteTxn {
         Ok(())
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable. Commits are numbered, so that one that failed and is there all the same is recognised.
     ///
     /// # Errors
-    /// When the store fails; nothing of the transaction is kept then.
+    /// When the store fails; `Store::reopen` tells whether the transaction was kept.
     pub fn commit(self) -> Result<(), StoreError> {
+        let number = self.commits.load(Ordering::Acquire) + 1;
+        self.put(Table::Meta, COMMIT_KEY, &number.to_le_bytes())?;
+        // The sums last: they count what a commit says of itself.
         let sums = self.sums.borrow().encode()?;
         self.put(Table::Meta, SUMS_KEY, &sums)?;
-        Ok(self.txn.commit()?)
+        self.txn.commit()?;
+        self.commits.store(number, Ordering::Release);
+        Ok(())
     }
 }
 

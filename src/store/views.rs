@@ -12,7 +12,7 @@ use super::pieces::{get_pieces, put_pieces, remove_pieces};
 use super::records::{DayViewRecord, RunRecord, ViewStateRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::block::BlockError;
-use crate::model::{Day, RepoKind, RepoNumber};
+use crate::model::{Day, DayRange, RepoKind, RepoNumber};
 use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear, YearHead};
 
 const STATE_KEY: &[u8] = b"state";
@@ -131,6 +131,20 @@ pub fn day_view(txn: &(impl Read + ?Sized), day: Day) -> Result<Option<DayViewRe
 pub fn day_views(txn: &(impl Read + ?Sized)) -> Result<Vec<(Day, DayViewRecord)>, StoreError> {
     let values = txn.with_prefix(Table::DayViews, &[])?;
     values.iter().map(|(key, value)| Ok((Day(u16_at(key, 0)), decode(Table::DayViews, key, value)?))).collect()
+}
+
+/// The days of a range that have a view.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn days_with_view(txn: &(impl Read + ?Sized), range: DayRange) -> Result<Vec<Day>, StoreError> {
+    let mut days = Vec::new();
+    txn.scan(Table::DayViews, day_key(range.first).bytes(), &mut |key, _| {
+        let day = Day(u16_at(key, 0));
+        days.extend(range.contains(day).then_some(day));
+        Ok(day < range.last)
+    })?;
+    Ok(days)
 }
 
 /// The last day that has a view, or the first day there is.

@@ -94,7 +94,7 @@ fn closed_store(world: &World, seed: u64) -> Closed {
     let more = with_body(world, seed);
     let oracle = Oracle::of(&more);
     let engine = open(place.clone(), world.today);
-    configure(&engine, &more);
+    configure(&engine, &more).unwrap();
     for index in 0..world.deliveries.len() {
         deliver(&engine, world, index, seed);
     }

@@ -23,21 +23,24 @@ pub fn number(variable: &str, default: u64) -> u64 {
 
 /// Runs a test over many worlds on all cores; a failure names the seed.
 fn for_worlds(what: &str, test: impl Fn(u64) + Sync) {
-    let first = number("HUBTALLY_FIRST_WORLD", 0);
-    let worlds = number("HUBTALLY_WORLDS", 500);
-    println!("{what}: worlds {first} to {}", first + worlds - 1);
+    for_seeds(what, number("HUBTALLY_FIRST_WORLD", 0), number("HUBTALLY_WORLDS", 500), test);
+}
+
+/// Runs a test over many seeds on all cores; a failure names its seed.
+pub fn for_seeds(what: &str, first: u64, seeds: u64, test: impl Fn(u64) + Sync) {
+    println!("{what}: seeds {first} to {}", first + seeds - 1);
     let next = std::sync::atomic::AtomicU64::new(first);
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if seed >= first + worlds {
+                    if seed >= first + seeds {
                         break;
                     }
                     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(seed)));
                     if let Err(panic) = outcome {
-                        eprintln!("{what}: failed in world {seed}");
+                        eprintln!("{what}: failed with seed {seed}");
                         std::panic::resume_unwind(panic);
                     }
                 }
@@ -58,18 +61,19 @@ pub fn open(place: Place, today: u64) -> Arc<Engine> {
     Engine::open(&OpenOptions { place, default_public: false, frozen_now: Some(noon(today)) }).unwrap()
 }
 
-pub fn configure(engine: &Engine, world: &World) {
+pub fn configure(engine: &Engine, world: &World) -> Result<(), String> {
     for (name, source) in &world.sources {
         let given = GivenSettings {
             redirects: Some(if source.settings.redirects_ignore { Redirects::Ignore } else { Redirects::Handoff }),
             head_redirect: Some(if source.settings.head_redirect_handoff { HeadRedirect::Handoff } else { HeadRedirect::Probe }),
             knows_users: Some(source.settings.knows_users),
         };
-        engine.configure_source(&SourceName::parse(name).unwrap(), given).unwrap();
+        engine.configure_source(&SourceName::parse(name).unwrap(), given).map_err(|error| error.to_string())?;
     }
+    Ok(())
 }
 
-fn format_of(shape: Shape) -> Format {
+pub fn format_of(shape: Shape) -> Format {
     match shape {
         Shape::Events => Format::Events,
         Shape::HfExport => Format::HfExport,
@@ -154,7 +158,7 @@ pub fn table(engine: &Engine, oracle: &Oracle) -> String {
 }
 
 /// Compares everything people can ask.
-fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
+pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
     assert_eq!(table(engine, oracle), oracle.table(), "world {seed}, {when}");
     let view = View::of(engine).unwrap();
     let admin = Caller::admin();
@@ -237,7 +241,7 @@ fn any_order_splitting_and_repetition_gives_the_same_numbers() {
         let variants = [world.clone(), world.split(seed).permuted(seed + 1)];
         for (name, variant) in ["as told", "split and shuffled"].into_iter().zip(variants) {
             let engine = open(Place::Memory, world.today);
-            configure(&engine, &world);
+            configure(&engine, &world).unwrap();
             let mut random = Random::new(seed);
             for index in 0..variant.deliveries.len() {
                 deliver(&engine, &variant, index, seed);
@@ -261,7 +265,7 @@ fn at_every_moment_today_included_the_live_numbers_are_those_of_a_rebuild() {
     for_worlds("live", |seed| {
         let world = World::random(seed);
         let engine = open(Place::Memory, world.today);
-        configure(&engine, &world);
+        configure(&engine, &world).unwrap();
         for index in 0..world.deliveries.len() {
             deliver(&engine, &world, index, seed);
             let so_far = World { deliveries: world.deliveries[..=index].to_vec(), ..world.clone() };
@@ -274,7 +278,7 @@ fn at_every_moment_today_included_the_live_numbers_are_those_of_a_rebuild() {
 /// Hands the deliveries of a world over one by one, with the views built anew after each.
 fn told_one_by_one(world: &World) {
     let engine = open(Place::Memory, world.today);
-    configure(&engine, world);
+    configure(&engine, world).unwrap();
     for index in 0..world.deliveries.len() {
         deliver(&engine, world, index, 1);
         let so_far = World { deliveries: world.deliveries[..=index].to_vec(), ..world.clone() };
@@ -317,7 +321,7 @@ fn what_is_taken_back_had_never_come() {
     for_worlds("retraction", |seed| {
         let world = World::random(seed);
         let engine = open(Place::Memory, world.today);
-        configure(&engine, &world);
+        configure(&engine, &world).unwrap();
         let receipts: Vec<Receipt> = (0..world.deliveries.len()).map(|index| deliver(&engine, &world, index, seed)).collect();
         if receipts.is_empty() {
             return;
@@ -355,7 +359,7 @@ fn restarts_change_nothing_and_two_rebuilds_give_the_same_bytes() {
         let place = Place::Folder(folder.path().join("data"));
         let mut random = Random::new(seed);
         let mut engine = open(place.clone(), world.today);
-        configure(&engine, &world);
+        configure(&engine, &world).unwrap();
         for index in 0..world.deliveries.len() {
             deliver(&engine, &world, index, seed);
             if random.chance(30) {
@@ -392,7 +396,7 @@ fn exported_events_taken_back_under_the_same_key_give_the_same_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("first"), folder.path().join("second"));
         let engine = open(Place::Folder(first.clone()), world.today);
-        configure(&engine, &world);
+        configure(&engine, &world).unwrap();
         for index in 0..world.deliveries.len() {
             deliver(&engine, &world, index, seed);
         }
@@ -416,7 +420,7 @@ fn exported_events_taken_back_under_the_same_key_give_the_same_numbers() {
         std::fs::copy(first.join("secret.key"), second.join("secret.key")).unwrap();
         engine.stop();
         let engine = open(Place::Folder(second), world.today);
-        configure(&engine, &world);
+        configure(&engine, &world).unwrap();
         let options = ImportOptions {
             source: SourceName::parse(source).unwrap(),
             name: "export".to_owned(),

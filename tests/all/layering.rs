@@ -21,7 +21,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli/", "main.rs"]),
     ("indicatif", &["cli/"]),
     ("SystemTime::now", &["serve/", "cli/", "ingest/engine.rs"]),
-    ("Instant::now", &["serve/", "cli/", "ingest/engine.rs"]),
+    ("Instant::now", &["serve/", "cli/", "ingest/engine.rs", "ingest/recovery.rs"]),
     ("Utc::now", &[]),
     ("Local::now", &[]),
 ];

@@ -1,6 +1,7 @@
 //! Random choices of the test worlds, by the seed a failing test prints.
 
 /// splitmix64.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
