@@ -238,7 +238,11 @@ impl View<'_> {
         let sum =
             |days: DayRange| -> Downloads { daily.range(days.first..=days.last).map(|(_, counts)| counts.downloads()).sum() };
         let mut repos = BTreeSet::new();
-        repos.extend(self.published.sets.counted.iter().filter(|repo| members.contain(*repo) && self.is_counted(*repo)));
+        for repo in self.published.sets.counted.iter().filter(|repo| members.contain(*repo)) {
+            if self.is_counted(repo)? {
+                repos.insert(repo);
+            }
+        }
         for (_, of_day) in self.published.live.days().filter(|(day, _)| *day <= self.today) {
             repos.extend(of_day.filter(|(repo, live)| live.day().uniques.0 > 0 && members.contain(*repo)).map(|(repo, _)| repo));
         }

@@ -13,7 +13,7 @@ impl View<'_> {
     pub fn repo(&self, repo: &RepoKey, caller: &Caller) -> Result<Option<RepoNumber>, QueryError> {
         let org = repo.name.org();
         let visible = |number: RepoNumber| -> Result<bool, QueryError> {
-            Ok(self.exists(number) && (self.is_public(number)? || caller.sees_private(org)))
+            Ok(self.exists(number)? && (self.is_public(number)? || caller.sees_private(org)))
         };
         if let Some(number) = store::find_repo(&self.txn, repo)?
             && visible(number)?
@@ -38,21 +38,22 @@ impl View<'_> {
     }
 
     /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.
-    pub(super) fn exists(&self, repo: RepoNumber) -> bool {
-        self.published.sets.listed.contains(repo) || self.is_counted(repo)
+    pub(super) fn exists(&self, repo: RepoNumber) -> Result<bool, QueryError> {
+        Ok(self.published.sets.listed.contains(repo) || self.is_counted(repo)?)
     }
 
-    /// Whether a counted event until today names the repo.
-    pub(super) fn is_counted(&self, repo: RepoNumber) -> bool {
+    /// Whether a counted event until today names the repo. A damaged history is an error: a repo that vanishes would be
+    /// missing in sums.
+    pub(super) fn is_counted(&self, repo: RepoNumber) -> Result<bool, QueryError> {
         let stored = self.published.sets.counted.contains(repo);
         if stored && self.published.last_day <= self.today {
-            return true;
+            return Ok(true);
         }
         if self.published.live.days_of(repo).any(|(day, live)| day <= self.today && live.day().uniques.0 > 0) {
-            return true;
+            return Ok(true);
         }
-        // Only a store that holds days to come needs a closer look, and a damaged history proves nothing.
-        stored && self.first_day(repo).is_ok_and(|day| day.is_some())
+        // Only a store that holds days to come needs a closer look.
+        Ok(stored && self.first_day(repo)?.is_some())
     }
 
     /// Whether everybody may see the repo: the catalog's word, else evidence, else the default. A damaged history is an
@@ -105,7 +106,7 @@ impl View<'_> {
     pub fn org_repos(&self, org: &OrgName, caller: &Caller) -> Result<Option<Vec<(RepoKey, RepoNumber)>>, QueryError> {
         let mut repos = Vec::new();
         for (key, repo) in store::org_repos(&self.txn, org)? {
-            if self.exists(repo) && (self.is_public(repo)? || caller.sees_private(Some(org.as_str()))) {
+            if self.exists(repo)? && (self.is_public(repo)? || caller.sees_private(Some(org.as_str()))) {
                 repos.push((key, repo));
             }
         }

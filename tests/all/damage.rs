@@ -89,6 +89,8 @@ fn with_body(world: &World, seed: u64) -> World {
 fn closed_store(world: &World, seed: u64) -> Closed {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::Folder(folder.path().to_path_buf());
+    // Always the same key, so that a seed always damages the same bytes.
+    fs::write(folder.path().join(KEY_FILE), "42".repeat(32)).unwrap();
     let more = with_body(world, seed);
     let oracle = Oracle::of(&more);
     let engine = open(place.clone(), world.today);
@@ -346,13 +348,13 @@ fn lost_zeroed_and_exchanged_pages_never_make_a_wrong_number() {
 
 #[test]
 fn no_exchange_of_the_first_pages_makes_a_wrong_number() {
-    let store = closed_store(&World::random(4), 4);
+    let store = closed_store(&World::random(2), 2);
     let mut wrong = Vec::new();
-    for low in 0..12 {
-        for high in low + 1..12 {
+    for low in 0..17 {
+        for high in low + 1..17 {
             let mut bytes = store.bytes.clone();
             exchange_pages(&mut bytes, low, high);
-            if let Err(answer) = outcome(&store, &bytes, (low + high) % 3 == 0) {
+            if let Err(answer) = outcome(&store, &bytes, (low + high) % 2 == 0) {
                 wrong.push(format!("pages {low} and {high}: {answer}"));
             }
         }
