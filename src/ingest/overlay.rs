@@ -1,6 +1,7 @@
 //! Brings repos of a day into the live overlay: their stored rows, and who was there before midnight.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::block::{Merge, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, RepoNumber, Row};
@@ -33,28 +34,44 @@ pub struct Loaded {
     pub tails: Vec<Edge>,
 }
 
-/// Reads what is stored of a repo on a day. Rows of documents that are not published yet are not there.
-pub fn read_repo_on_day(txn: &impl Read, (day, repo): RepoOnDay) -> Result<Loaded, StoreError> {
+/// Reads what is stored of some repos on some days: every block once, however many repos it holds. Rows of documents that
+/// are not published yet are not there.
+pub fn read_repos(txn: &impl Read, missing: impl IntoIterator<Item = RepoOnDay>) -> Result<Vec<Loaded>, StoreError> {
+    let mut days: BTreeMap<Day, BTreeSet<RepoNumber>> = BTreeMap::new();
+    for (day, repo) in missing {
+        days.entry(day).or_default().insert(repo);
+    }
+    let mut loaded = Vec::new();
+    for (day, repos) in days {
+        read_repos_on(txn, day, repos, &mut loaded)?;
+    }
+    Ok(loaded)
+}
+
+fn read_repos_on(txn: &impl Read, day: Day, repos: BTreeSet<RepoNumber>, loaded: &mut Vec<Loaded>) -> Result<(), StoreError> {
     let manifest = store::manifest(txn, day)?;
-    let segments = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-    let mut merge = Merge::new(segments.map(|segment| BlockIter::of_repo(txn, day, segment, repo, Wanted::Identity)))?;
-    let mut rows = Vec::new();
+    let repos = Arc::new(repos);
+    let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
+    let inputs = published.map(|segment| BlockIter::of_repos(txn, day, segment, Arc::clone(&repos), Wanted::Identity));
+    let mut merge = Merge::new(inputs)?;
+    let mut rows: BTreeMap<RepoNumber, Vec<Row>> = BTreeMap::new();
     while let Some((_, row)) = merge.next_row()? {
-        rows.push(row);
+        rows.entry(row.repo).or_default().push(row);
     }
     let before = day.previous();
-    let tails = match store::day_view(txn, before)? {
-        Some(view) if view.tail_bytes > 0 => {
-            let bytes = store::read_tail(txn, before, &view)?;
-            find_edges(before, &bytes, repo).map_err(|error| StoreError::Damaged {
-                table: "day_tails",
-                key: before.to_string(),
-                why: error.to_string(),
-            })?
-        }
+    let tail = match store::day_view(txn, before)? {
+        Some(view) if view.tail_bytes > 0 => store::read_tail(txn, before, &view)?,
         _ => Vec::new(),
     };
-    Ok(Loaded { day, repo, rows, tails })
+    for repo in repos.iter() {
+        let tails = find_edges(before, &tail, *repo).map_err(|error| StoreError::Damaged {
+            table: "day_tails",
+            key: before.to_string(),
+            why: error.to_string(),
+        })?;
+        loaded.push(Loaded { day, repo: *repo, rows: rows.remove(repo).unwrap_or_default(), tails });
+    }
+    Ok(())
 }
 
 /// The numbers of downloaders that the overlay does not know yet. Each chunk of the dictionary is read once at most: a

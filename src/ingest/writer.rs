@@ -229,7 +229,7 @@ impl Writer {
         }
         let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
         let missing = touched.into_iter().filter(|(day, repo)| published.live.repo(*day, *repo).is_none());
-        Ok(missing.map(|repo_on_day| overlay::read_repo_on_day(before, repo_on_day)).collect::<Result<_, _>>()?)
+        Ok(overlay::read_repos(before, missing)?)
     }
 
     /// Writes the group's rows as one segment per day.

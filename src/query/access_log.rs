@@ -1,6 +1,7 @@
 //! The stored events of a repo, as the access-log export lists them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{QueryError, View};
 use crate::block::{Merge, Wanted};
@@ -53,7 +54,8 @@ impl View<'_> {
     pub fn access_log(&self, repo: RepoNumber, day: Day, columns: AccessColumns) -> Result<Vec<AccessRow>, QueryError> {
         let manifest = store::manifest(&self.txn, day)?;
         let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-        let inputs = published.map(|segment| BlockIter::of_repo(&self.txn, day, segment, repo, Wanted::All));
+        let only = Arc::new(BTreeSet::from([repo]));
+        let inputs = published.map(|segment| BlockIter::of_repos(&self.txn, day, segment, Arc::clone(&only), Wanted::All));
         let mut events = Merge::new(inputs)?.joined()?;
         let mut rows = Vec::new();
         while let Some(event) = events.next_event(|_| false)? {

@@ -2,8 +2,6 @@
 //!
 //! Stored as fixed-width records (repo u32, downloader u64, ms of day u32, little endian) sorted by repo and downloader.
 
-use std::cmp::Ordering;
-
 use crate::block::{BlockError, ByteReader};
 use crate::model::{Day, DownloaderHash, Millis, RepoNumber, SESSION_GAP_MS};
 
@@ -57,8 +55,13 @@ pub fn decode_edges(day: Day, bytes: &[u8]) -> Result<Vec<Edge>, BlockError> {
 /// # Errors
 /// When a record is damaged.
 pub fn find_edges(day: Day, bytes: &[u8], repo: RepoNumber) -> Result<Vec<Edge>, BlockError> {
-    let records: Vec<&[u8]> = bytes.chunks_exact(RECORD_BYTES).collect();
-    let repo_of = |record: &&[u8]| record.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-    let start = records.partition_point(|record| repo_of(record).cmp(&repo.0) == Ordering::Less);
-    records.iter().skip(start).take_while(|record| repo_of(record) == repo.0).map(|record| decode_edge(day, record)).collect()
+    let record = |at: usize| bytes.get(at * RECORD_BYTES..(at + 1) * RECORD_BYTES).unwrap_or(&[]);
+    let repo_of = |record: &[u8]| record.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    let records = bytes.len() / RECORD_BYTES;
+    let (mut start, mut end) = (0, records);
+    while start < end {
+        let middle = (start + end) / 2;
+        if repo_of(record(middle)) < repo.0 { start = middle + 1 } else { end = middle }
+    }
+    (start..records).map(record).take_while(|record| repo_of(record) == repo.0).map(|record| decode_edge(day, record)).collect()
 }

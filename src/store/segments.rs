@@ -1,5 +1,8 @@
 //! Event blocks on disk: segments of sorted rows per day, and the manifest that names them all.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
@@ -128,25 +131,31 @@ pub fn remove_segment(blocks: &mut OpenTable<'_>, manifest: &mut DayManifest, da
     Ok(())
 }
 
-/// The decoded blocks of a segment in order, or only those that may hold one repo.
+/// The decoded blocks of a segment in order, or only those that may hold some repos.
 pub struct BlockIter<'a, R: Read + ?Sized> {
     txn: &'a R,
     day: Day,
     segment: SegmentRecord,
     next: usize,
     wanted: Wanted,
-    repo: Option<RepoNumber>,
+    repos: Option<Arc<BTreeSet<RepoNumber>>>,
 }
 
 impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
     /// Reads all rows of a segment.
     pub fn all(txn: &'a R, day: Day, segment: SegmentRecord, wanted: Wanted) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repo: None }
+        BlockIter { txn, day, segment, next: 0, wanted, repos: None }
     }
 
-    /// Reads the rows of one repo.
-    pub fn of_repo(txn: &'a R, day: Day, segment: SegmentRecord, repo: RepoNumber, wanted: Wanted) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repo: Some(repo) }
+    /// Reads the rows of some repos.
+    pub fn of_repos(
+        txn: &'a R,
+        day: Day,
+        segment: SegmentRecord,
+        repos: Arc<BTreeSet<RepoNumber>>,
+        wanted: Wanted,
+    ) -> BlockIter<'a, R> {
+        BlockIter { txn, day, segment, next: 0, wanted, repos: Some(repos) }
     }
 
     fn read(&self, number: usize, record: BlockRecord) -> Result<Decoded, StoreError> {
@@ -160,8 +169,8 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         if decoded.rows.len() != record.rows as usize {
             return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block has another number of rows"));
         }
-        if let Some(repo) = self.repo {
-            decoded.rows.retain(|row| row.repo == repo);
+        if let Some(repos) = &self.repos {
+            decoded.rows.retain(|row| repos.contains(&row.repo));
         }
         Ok(decoded)
     }
@@ -175,7 +184,8 @@ impl<R: Read + ?Sized> Iterator for BlockIter<'_, R> {
             let number = self.next;
             let record = *self.segment.blocks.get(number)?;
             self.next += 1;
-            let within = self.repo.is_none_or(|repo| (record.first_repo..=record.last_repo).contains(&repo.0));
+            let own = RepoNumber(record.first_repo)..=RepoNumber(record.last_repo);
+            let within = self.repos.as_ref().is_none_or(|repos| repos.range(own).next().is_some());
             if within {
                 return Some(self.read(number, record));
             }
