@@ -9,7 +9,6 @@ use super::batch::{Batch, add_to_record, receipt_of};
 use super::engine::{Commands, Published, Shared, delivery_info};
 use super::error::{EngineError, PushError};
 use super::overlay::{self, Loaded};
-use super::publish::Publishing;
 use super::recovery::Trouble;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
@@ -63,7 +62,6 @@ struct Group {
     jobs: Vec<Planned>,
     deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
     new_repos: Vec<(RepoNumber, RepoKey)>,
-    recount: bool,
 }
 
 /// What becomes of one body of a group.
@@ -182,16 +180,10 @@ impl Writer {
 
     /// Reads every body as rows of its delivery, or answers it from what is known.
     fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &[PushJob]) -> Result<Group, EngineError> {
-        let mut group = Group {
-            words: Words::default(),
-            jobs: Vec::new(),
-            deliveries: BTreeMap::new(),
-            new_repos: Vec::new(),
-            recount: false,
-        };
+        let mut group = Group { words: Words::default(), jobs: Vec::new(), deliveries: BTreeMap::new(), new_repos: Vec::new() };
         for job in jobs {
-            let (source, changed) = self.register(txn, &job.source, Some(Format::Events), |_| {})?;
-            group.recount |= changed;
+            // Events tell users apart, so that they arrive changes no setting that was in force: nothing to count anew.
+            let (source, _) = self.register(txn, &job.source, Some(Format::Events), |_| {})?;
             if let Some(answer) = known_body(txn, source, job)? {
                 group.jobs.push(Planned::Answered(answer));
                 continue;
@@ -304,9 +296,6 @@ impl Writer {
                     }
                 });
             }
-        }
-        if group.recount {
-            self.rebuild(Publishing::Pushes)?;
         }
         Ok(answers)
     }

@@ -74,11 +74,14 @@ const NAME_PART_BYTES_MAX: usize = 96;
 
 /// Whether one part of an id is what hubs allow: `[A-Za-z0-9._-]`, 1 to 96 bytes, neither `.` nor with `..`.
 fn is_name_part(part: &str) -> bool {
-    !part.is_empty()
-        && part.len() <= NAME_PART_BYTES_MAX
-        && part != "."
-        && !part.contains("..")
-        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    // One pass: this runs for every line of a log.
+    let mut before = 0;
+    let allowed = part.bytes().all(|byte| {
+        let allowed = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || (byte == b'.' && before != b'.');
+        before = byte;
+        allowed
+    });
+    allowed && (1..=NAME_PART_BYTES_MAX).contains(&part.len()) && part != "."
 }
 
 impl RepoName {
