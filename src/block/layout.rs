@@ -25,7 +25,7 @@ pub mod column {
     pub const TIME: u8 = 5;
     /// Source number per row, as *changes*.
     pub const SOURCE: u8 = 6;
-    /// A dictionary of (method, status, range) (count, then 1 + 2 + 1 bytes each), then an index byte per row.
+    /// A dictionary of (method, status, range) (count, then 1 + 2 + 1 bytes each), then an index per row.
     pub const KIND: u8 = 7;
     /// A dictionary of (path hash 8 bytes, word), then an index per row, 0 for none.
     pub const PATH: u8 = 8;

@@ -241,35 +241,41 @@ fn same_stored(a: &Row, b: &Row) -> bool {
     a.cmp_stored(b).is_eq()
 }
 
+/// How often a delivery holds an event of which it was told twice.
+fn joined_count(a: &Row, b: &Row) -> u32 {
+    if a.delivery.is_pushes() { a.count.max(b.count) } else { a.count.saturating_add(b.count) }
+}
+
 /// Joins equal neighbours of sorted rows that belong to one delivery.
 fn join_into(last: &mut Row, next: &Row, words: &Words) {
-    last.count = if last.delivery.is_pushes() { last.count.max(next.count) } else { last.count.saturating_add(next.count) };
+    last.count = joined_count(last, next);
     join_annotations(last, next, words);
+}
+
+/// Joins all equal neighbours of sorted rows.
+fn join_neighbours(rows: &mut Vec<Row>, mut join: impl FnMut(&mut Row, &Row)) {
+    rows.dedup_by(|next, last| {
+        let same = same_stored(last, next);
+        if same {
+            join(last, next);
+        }
+        same
+    });
 }
 
 /// Sorts rows and joins equal ones as lines of **one** delivery join within one body or document: they add up.
 pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
     rows.sort_unstable_by(Row::cmp_stored);
-    rows.dedup_by(|next, last| {
-        let same = same_stored(last, next);
-        if same {
-            last.count = last.count.saturating_add(next.count);
-            join_annotations(last, next, words);
-        }
-        same
+    join_neighbours(rows, |last, next| {
+        last.count = last.count.saturating_add(next.count);
+        join_annotations(last, next, words);
     });
 }
 
 /// Sorts rows of several bodies or documents and joins equal ones of one delivery as deliveries of that kind join.
 pub fn sort_and_join(rows: &mut Vec<Row>, words: &Words) {
     rows.sort_unstable_by(Row::cmp_stored);
-    rows.dedup_by(|next, last| {
-        let same = same_stored(last, next);
-        if same {
-            join_into(last, next, words);
-        }
-        same
-    });
+    join_neighbours(rows, |last, next| join_into(last, next, words));
 }
 
 /// Merges inputs and hands out blocks of joined rows, dropping rows that `keep` refuses.
@@ -323,12 +329,5 @@ pub fn join_sorted(rows: &mut Vec<Row>, new: &[Row]) {
     }
     // Two sorted runs: the standard sort recognises and merges them.
     rows.sort_by(Row::cmp_stored);
-    rows.dedup_by(|next, last| {
-        let same = same_stored(last, next);
-        if same {
-            last.count =
-                if last.delivery.is_pushes() { last.count.max(next.count) } else { last.count.saturating_add(next.count) };
-        }
-        same
-    });
+    join_neighbours(rows, |last, next| last.count = joined_count(last, next));
 }

@@ -1,4 +1,4 @@
-//! Checks everything: every value's checksum, every name's value, and every view against its events.
+//! Checks everything: every value's checksum, every table's sum, every block, and the counts of every day against its events.
 
 use std::collections::BTreeSet;
 
