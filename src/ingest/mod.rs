@@ -4,11 +4,14 @@
 //! documents are parsed on all cores, committed piece by piece and published at their end.
 
 mod access;
+mod append;
 mod batch;
 mod catalog;
 mod document;
 mod engine;
 mod error;
+mod follow;
+mod followed;
 mod import;
 mod numbers;
 mod overlay;
@@ -17,6 +20,7 @@ mod publish;
 mod push;
 mod recovery;
 mod retract;
+mod rotated;
 mod segments;
 mod stages;
 mod verify;
@@ -25,6 +29,7 @@ mod writer;
 pub use access::{Credential, TokenInfo};
 pub use engine::{DeliveryInfo, Engine, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
+pub use follow::{FollowOptions, Following};
 pub use import::{ImportOptions, Progress};
 pub use push::{Push, PushContent};
 pub use verify::VerifyReport;

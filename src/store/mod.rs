@@ -32,8 +32,8 @@ pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
-    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord, ListingRecord, RestatementRecord, RunRecord,
-    SegmentRecord, SourceRecord, ViewStateRecord,
+    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord, ListingRecord, RestatementRecord,
+    RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use sums::{check_table, check_truth};

@@ -26,5 +26,6 @@ mod regressions;
 mod seeds;
 mod server;
 mod serving;
+mod tail;
 mod traffic;
 mod views;
