@@ -49,7 +49,7 @@ impl Share {
     /// Tenths of a percent, rounded; nothing of nothing is nothing.
     #[must_use]
     pub fn per_mille(self) -> u64 {
-        if self.whole == 0 { 0 } else { (self.part.saturating_mul(1_000) + self.whole / 2) / self.whole }
+        self.part.saturating_mul(1_000).saturating_add(self.whole / 2).checked_div(self.whole).unwrap_or(0)
     }
 }
 

@@ -2,17 +2,10 @@
 
 use askama::{Result, Values};
 
-use crate::render::chart;
 use crate::render::number::Grouped;
 
 /// A count with separators between thousands.
 #[askama::filter_fn]
 pub fn grouped(count: &u64, _: &dyn Values) -> Result<Grouped> {
     Ok(Grouped(*count))
-}
-
-/// The path of a line in a table's row.
-#[askama::filter_fn]
-pub fn sparkline(values: &Vec<u64>, _: &dyn Values) -> Result<String> {
-    Ok(chart::sparkline(values))
 }

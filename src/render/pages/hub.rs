@@ -10,8 +10,8 @@ use crate::query::{HubTotals, Trend};
 /// A row of the trending table.
 pub struct TrendRow {
     pub trend: Trend,
-    /// Downloads of the last 30 days, day by day.
-    pub days: Vec<u64>,
+    /// The line of the last 30 whole days.
+    pub line: String,
 }
 
 /// The start page.

@@ -6,6 +6,7 @@ use hyper::header::{self, HeaderName};
 use super::{choice, page, reader, view_page};
 use crate::model::{Caller, DayRange, Millis};
 use crate::query::{QueryError, Scope, View};
+use crate::render::chart::sparkline;
 use crate::render::links::State;
 use crate::render::pages::{Choice, Foot, Frame, HubPage, Instant, Overview, Place, Reader, Section, TrendRow};
 use crate::serve::answer::Outcome;
@@ -24,7 +25,7 @@ pub async fn hub(call: Call) -> Outcome {
     };
     let (origin, caller, as_of) = (origin(&call), call.caller.clone(), call.engine().now());
     view_page(call, reader, move |view, reader| {
-        let made = hub_page(view, &caller, &choice, as_of, reader, origin)?;
+        let made = hub_page(view, &caller, &choice, as_of, reader, &origin)?;
         Ok(made.map(|made| page(StatusCode::OK, &made)))
     })
     .await
@@ -45,17 +46,17 @@ fn hub_page(
     choice: &Choice,
     as_of: Millis,
     reader: Reader,
-    origin: String,
+    origin: &str,
 ) -> Result<Option<HubPage>, QueryError> {
     let place = Place { links: &reader.links.clone(), path: "/", api: "/api/v1/hub", rest: &State::default() };
     let Some(figures) = view.overview(&Scope::Hub, choice.look(), caller)? else { return Ok(None) };
     let range = DayRange::ending(view.today(), TRENDING_DAYS);
-    let recent = DayRange::ending(view.today(), SPARKLINE_DAYS);
+    let recent = DayRange::ending(view.today().previous(), SPARKLINE_DAYS);
     let mut trending = Vec::new();
     for trend in view.trending(None, range, TRENDING_REPOS, caller)? {
         let rows = view.series(&Scope::Repo(trend.repo.clone()), recent, crate::query::Interval::Day, false, caller)?;
-        let days = rows.unwrap_or_default().iter().map(|row| row.counts.downloads().0).collect();
-        trending.push(TrendRow { trend, days });
+        let days: Vec<u64> = rows.unwrap_or_default().iter().map(|row| row.counts.downloads().0).collect();
+        trending.push(TrendRow { trend, line: sparkline(&days) });
     }
     let json = place.links.to(format_args!("/api/trending?repo_type=all&days={TRENDING_DAYS}&limit={TRENDING_REPOS}"));
     Ok(Some(HubPage {
