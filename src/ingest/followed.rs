@@ -191,7 +191,12 @@ impl Followed {
             Ok(Some(parser)) => parser,
             Ok(None) => return Ok(false),
             Err(_) if head.whole_lines() < HEAD_LINES => return Ok(false),
-            Err(error) => return Err(error),
+            Err(_) => {
+                return Err(EngineError::Refused(format!(
+                    "the format of {} cannot be told from its first lines: name it with --tail-format",
+                    options.name
+                )));
+            }
         };
         let source = engine.register_source(options, parser.format())?;
         let mut found = self.recognise(engine, source, others, bytes).map_err(|error| failed(&error))??;

@@ -27,7 +27,7 @@ mod verify;
 mod writer;
 
 pub use access::{Credential, TokenInfo};
-pub use engine::{DeliveryInfo, Engine, GivenSettings, Health, OpenOptions, Published, RepoListing};
+pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
 pub use follow::{FollowOptions, Following};
 pub use import::{ImportOptions, Progress};
