@@ -6,7 +6,7 @@ use super::configuration::Configuration;
 use super::failure::Failure;
 use super::output;
 use crate::model::Day;
-use crate::render::number::grouped;
+use crate::render::html::grouped;
 
 /// Shows the figure.
 pub fn run(arguments: &UniquesArguments, configuration: &Configuration) -> Result<(), Failure> {
