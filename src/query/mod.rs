@@ -14,5 +14,5 @@ mod visible;
 
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
-pub use overview::{Look, Overview, Stretch, Window};
+pub use overview::{Look, Overview, Span, Stretch};
 pub use view::{QueryError, View};
