@@ -7,6 +7,7 @@ mod access;
 mod append;
 mod batch;
 mod catalog;
+mod counters;
 mod document;
 mod engine;
 mod error;
