@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::source::SourceCommand;
 use crate::model::{Day, Format, Millis, RepoName, Role, SourceName};
 use crate::serve::CONNECTIONS_MAX;
 
@@ -69,6 +70,9 @@ pub enum Command {
     Trending(TrendingArguments),
     /// Exact unique downloaders of the hub, a type, an organization or a repository
     Uniques(UniquesArguments),
+    /// List sources and change their settings
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -338,7 +342,7 @@ fn day_or_instant(text: &str) -> Result<Millis, String> {
     at.ok_or_else(|| "write a day like 2027-01-01 or an instant like 2027-01-01T12:00:00Z".to_owned())
 }
 
-fn source(text: &str) -> Result<String, String> {
+pub(super) fn source(text: &str) -> Result<String, String> {
     let hint = "a source is 1 to 64 letters, digits, '.', '_' or '-'";
     SourceName::parse(text).map(|name| name.to_string()).ok_or_else(|| hint.to_owned())
 }

@@ -14,6 +14,7 @@ mod progress;
 mod rebuild;
 mod retract;
 mod serve;
+mod source;
 mod stats;
 mod token;
 mod trending;
@@ -80,6 +81,7 @@ fn command(command: Command, configuration: &Configuration) -> Result<(), Failur
         Command::Stats(arguments) => stats::run(&arguments, configuration),
         Command::Trending(arguments) => trending::run(&arguments, configuration),
         Command::Uniques(arguments) => uniques::run(&arguments, configuration),
+        Command::Source(arguments) => source::run(&arguments, configuration),
         Command::Token(arguments) => token::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),

@@ -1,6 +1,7 @@
 //! The engine: the store, its one writer thread, and what is published.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
@@ -15,7 +16,7 @@ use super::import::COMMIT_ROWS;
 use super::publish::Publishing;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
-use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceName, Who};
+use crate::model::{Day, HeadRedirect, Likes, Millis, Proxies, Redirects, RepoKey, RepoNumber, SourceName, Who};
 use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
@@ -86,6 +87,8 @@ pub(crate) struct Shared {
     frozen_now_ms: AtomicI64,
     pub(super) published: RwLock<Published>,
     pub(super) counting: RwLock<Arc<Counting>>,
+    /// The trusted proxies of the sources that have some.
+    pub(super) proxies: RwLock<HashMap<String, Arc<Proxies>>>,
     sequence: AtomicU64,
     pub(super) queue_bytes: AtomicUsize,
     /// Bytes of a chunk and rows of a commit of an import.
@@ -188,6 +191,7 @@ impl Engine {
             frozen_now_ms: AtomicI64::new(options.frozen_now.map_or(RUNNING, |now| now.0)),
             published: RwLock::new(Published { doubtful: true, ..Published::default() }),
             counting: RwLock::default(),
+            proxies: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
             piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),

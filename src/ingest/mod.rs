@@ -18,6 +18,7 @@ mod push;
 mod recovery;
 mod retract;
 mod segments;
+mod sources;
 mod stages;
 mod verify;
 mod writer;
@@ -27,6 +28,7 @@ pub use engine::{DeliveryInfo, Engine, GivenSettings, Health, OpenOptions, Publi
 pub use error::{EngineError, PushError};
 pub use import::{ImportOptions, Progress};
 pub use push::{Push, PushContent};
+pub use sources::SourceInfo;
 pub use verify::VerifyReport;
 
 pub use crate::store::Place;

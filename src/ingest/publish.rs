@@ -67,6 +67,7 @@ impl Writer {
     pub(super) fn refresh_settings(&self) {
         let settings = self.sources.iter().map(store::SourceEntry::settings).collect();
         *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(settings));
+        self.refresh_proxies();
     }
 
     pub(super) fn settings_checksum(&self) -> u64 {

@@ -3,6 +3,7 @@
 mod caller;
 mod counts;
 mod event;
+mod proxies;
 mod receipt;
 mod repo;
 mod source;
@@ -14,6 +15,7 @@ pub use event::{
     AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,
     stored_number,
 };
+pub use proxies::Proxies;
 pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
 pub use repo::{OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
 pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};

@@ -26,5 +26,6 @@ mod regressions;
 mod seeds;
 mod server;
 mod serving;
+mod shippers;
 mod traffic;
 mod views;
