@@ -415,9 +415,10 @@ impl<'e> Import<'e> {
         let delivery = self.delivery.map_or_else(String::new, |delivery| delivery.serial().to_string());
         let mut receipt = receipt_of(&delivery, &record);
         if !self.engine.shared.default_public
-            && let Ok(published) = self.engine.shared.published.read()
+            && let Ok((published, txn)) = self.engine.published()
         {
-            receipt.notes.extend(published.note_of_private(self.names.values().copied()));
+            let declared = self.engine.declared(&txn)?;
+            receipt.notes.extend(published.note_of_private(self.names.values().copied(), &declared));
         }
         Ok(receipt)
     }

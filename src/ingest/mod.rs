@@ -6,6 +6,7 @@
 mod access;
 mod batch;
 mod catalog;
+mod declared;
 mod document;
 mod engine;
 mod error;
@@ -24,6 +25,7 @@ mod verify;
 mod writer;
 
 pub use access::{Credential, TokenInfo};
+pub use declared::Declared;
 pub use engine::{DeliveryInfo, Engine, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
 pub use import::{ImportOptions, Progress};

@@ -267,6 +267,7 @@ impl Writer {
         let mut answers = Vec::with_capacity(group.jobs.len());
         {
             let shared = Arc::clone(&self.shared);
+            let declared = shared.declared(&shared.store.read()?)?;
             let numbers = {
                 // Readers go on meanwhile, and nobody else changes what is published.
                 let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
@@ -299,7 +300,7 @@ impl Writer {
                         (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
                         *self.repeats.entry(delivery).or_default() += applied.repeated;
                         if !shared.default_public {
-                            receipt.notes.extend(published.note_of_private(repos.into_iter()));
+                            receipt.notes.extend(published.note_of_private(repos.into_iter(), &declared));
                         }
                         Ok(receipt)
                     }

@@ -8,6 +8,7 @@ mod receipt;
 mod repo;
 mod source;
 mod time;
+mod visibility;
 
 pub use caller::{Caller, Role};
 pub use counts::{DayCounts, Downloads, Files, Likes, Uniques};
@@ -20,3 +21,4 @@ pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
 pub use repo::{OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
 pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};
 pub use time::{DAY_MS, Day, DayRange, FETCH_GAP_MS, Millis, SESSION_GAP_MS};
+pub use visibility::VisibilityPatterns;

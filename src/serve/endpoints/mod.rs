@@ -9,6 +9,7 @@ mod ecosystem;
 mod events;
 mod exports;
 mod health;
+mod import_progress;
 mod imports;
 mod json_body;
 mod likes;

@@ -1,7 +1,7 @@
 //! The plain pages and what belongs to them.
 
 use hyper::StatusCode;
-use hyper::header::{self, HeaderName};
+use hyper::header;
 
 use crate::ingest::Engine;
 use crate::model::{Caller, DayRange};
@@ -27,9 +27,9 @@ pub async fn hub(call: Call) -> Outcome {
 
 /// The address this reader came by, which behind a proxy is not the one we listen on.
 fn origin(call: &Call) -> String {
-    let https = call.header(HeaderName::from_static("x-forwarded-proto")) == Some("https");
+    let https = call.app.front.is_https(&call.head, call.trust);
     match call.header(header::HOST) {
-        Some(host) => format!("{}://{host}", if https { "https" } else { "http" }),
+        Some(host) => format!("{}://{host}{}", if https { "https" } else { "http" }, call.app.front.base_path()),
         None => call.app.origin.clone(),
     }
 }
@@ -51,7 +51,7 @@ pub async fn claim(mut call: Call) -> Outcome {
     if !auth::is_same_origin(&call.head) {
         return Err(auth::forbidden("this form was sent from another website"));
     }
-    let secure = call.header(header::ORIGIN).is_some_and(|origin| origin.starts_with("https://"));
+    let secure = call.app.front.is_https(&call.head, call.trust);
     let (form, _share) = Held::read(&mut call, limits::FORM_BYTES_MAX).await?.decoded()?;
     let form = QueryString::parse(&String::from_utf8_lossy(&form));
     let key = form.last("key").unwrap_or_default().to_owned();
