@@ -26,7 +26,7 @@ mod writer;
 
 pub use access::{Credential, TokenInfo};
 pub use declared::Declared;
-pub use engine::{DeliveryInfo, Engine, GivenSettings, Health, OpenOptions, Published, RepoListing};
+pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
 pub use import::{ImportOptions, Progress};
 pub use push::{Push, PushContent};

@@ -17,7 +17,7 @@ use crate::rollup::{
     RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, BlockIter, DayManifest, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord, StoreError,
+    self, DayManifest, DayQuestion, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord, StoreError,
     Table, ViewStateRecord, WriteTxn,
 };
 
@@ -66,12 +66,14 @@ impl Writer {
     /// Applies changed settings of sources to all later counting.
     pub(super) fn refresh_settings(&self) {
         let settings = self.sources.iter().map(store::SourceEntry::settings).collect();
-        *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(settings));
+        *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Arc::new(Counting::new(settings, Arc::clone(&self.renames)));
         self.refresh_proxies();
     }
 
     pub(super) fn settings_checksum(&self) -> u64 {
-        let bytes: Vec<u8> = self.sources.iter().flat_map(|source| settings_bytes(source.settings())).collect();
+        let mut bytes: Vec<u8> = self.sources.iter().flat_map(|source| settings_bytes(source.settings())).collect();
+        bytes.extend(self.renames.bytes());
         xxh3_64(&bytes)
     }
 
@@ -91,6 +93,7 @@ impl Writer {
             {
                 let mut published = self.lock()?;
                 published.sets = sets;
+                published.renames = Arc::clone(&self.renames);
                 if published.doubtful {
                     published.live = Live::over(DownloaderNumber(views.next_number));
                     published.views = views;
@@ -125,6 +128,16 @@ impl Writer {
         };
         let txn = self.shared.store.write()?;
         self.publish_in(txn, views, sets, days, publishing, finish)
+    }
+
+    /// Folds days and those of the overlay in the transaction of a change that has them counted otherwise.
+    pub(super) fn publish_all_of(&mut self, txn: WriteTxn, sets: RepoSets, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
+        let views = {
+            let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+            days.extend(published.live.days().map(|(day, _)| day));
+            published.views.clone()
+        };
+        self.publish_in(txn, views, sets, days, Publishing::Pushes, |_, _, _| Ok(())).map(drop)
     }
 
     /// Throws all views away and builds them anew.
@@ -186,6 +199,7 @@ impl Writer {
         published.live = Live::over(DownloaderNumber(views.next_number));
         published.views = views;
         published.sets = sets;
+        published.renames = Arc::clone(&self.renames);
         published.last_day = last_day;
         drop(published);
         self.shared.advance();
@@ -310,9 +324,11 @@ pub(super) fn fold_day(
 ) -> Result<DayFold, StoreError> {
     let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
     let counted_now = matches!(publishing, Publishing::Document(_));
-    let fresh: Vec<bool> = included.iter().map(|segment| counted_now && segment.unpublished.is_some()).collect();
-    let inputs = included.iter().map(|segment| BlockIter::all(txn, day, (*segment).clone(), Wanted::Identity));
-    let mut events = Merge::new(inputs)?.joined()?;
+    let question = DayQuestion { day, repos: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Identity };
+    let inputs = store::day_rows(txn, &question, included.iter().map(|segment| (*segment).clone()))?;
+    let is_fresh = |at: usize| counted_now && included.get(at).is_some_and(|segment| segment.unpublished.is_some());
+    let fresh: Vec<bool> = inputs.iter().map(|(at, _)| is_fresh(*at)).collect();
+    let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
     let mut folder = DayFolder::new(day, counting);
     while let Some(event) = events.next_event(|input| fresh.get(input).copied().unwrap_or(false))? {
         folder.add(&event);

@@ -5,6 +5,7 @@ mod counts;
 mod event;
 mod proxies;
 mod receipt;
+mod renames;
 mod repo;
 mod source;
 mod time;
@@ -18,6 +19,7 @@ pub use event::{
 };
 pub use proxies::Proxies;
 pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
+pub use renames::{Rename, Renames};
 pub use repo::{OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
 pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};
 pub use time::{DAY_MS, Day, DayRange, FETCH_GAP_MS, Millis, SESSION_GAP_MS};

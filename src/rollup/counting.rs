@@ -1,21 +1,30 @@
 //! From joined events to what one downloader did on one repo and day: shared by the fold of days and by the live overlay.
 
+use std::sync::Arc;
+
 use crate::block::Joined;
 use crate::classify::{Class, GitPost, class, counts_as_file_without_path};
-use crate::model::{Method, Millis, PathHash, SourceId, SourceSettings};
+use crate::model::{Method, Millis, PathHash, Renames, SourceId, SourceSettings};
 use crate::sessionize::{DayVisits, Visit, continues_fetch, count_day};
 
-/// The settings of all sources, by number.
+/// The settings of all sources, by number, and the names by which the catalog has repos read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counting {
     settings: Vec<SourceSettings>,
+    renames: Arc<Renames>,
 }
 
 impl Counting {
     /// Counts with these settings; a source without any has the defaults.
     #[must_use]
-    pub fn new(settings: Vec<SourceSettings>) -> Counting {
-        Counting { settings }
+    pub fn new(settings: Vec<SourceSettings>, renames: Arc<Renames>) -> Counting {
+        Counting { settings, renames }
+    }
+
+    /// The names by which repos are read.
+    #[must_use]
+    pub fn renames(&self) -> &Arc<Renames> {
+        &self.renames
     }
 
     fn settings(&self, source: SourceId) -> SourceSettings {

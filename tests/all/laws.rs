@@ -23,7 +23,7 @@ pub fn number(variable: &str, default: u64) -> u64 {
 }
 
 /// Runs a test over many worlds on all cores; a failure names the seed.
-fn for_worlds(what: &str, test: impl Fn(u64) + Sync) {
+pub fn for_worlds(what: &str, test: impl Fn(u64) + Sync) {
     for_seeds(what, number("HUBTALLY_FIRST_WORLD", 0), number("HUBTALLY_WORLDS", 500), test);
 }
 
