@@ -49,7 +49,7 @@ impl Front {
     }
 
     /// Puts the base path in front of where an answer leads.
-    pub fn mount(&self, headers: &mut Vec<(HeaderName, HeaderValue)>) {
+    pub fn mount(&self, headers: &mut [(HeaderName, HeaderValue)]) {
         if self.base_path.is_empty() {
             return;
         }
