@@ -6,6 +6,7 @@
 mod access_log;
 mod answers;
 mod history;
+mod overview;
 mod scope;
 mod trending;
 mod view;
@@ -13,4 +14,5 @@ mod visible;
 
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use overview::{Look, Overview, Stretch, Window};
 pub use view::{QueryError, View};

@@ -54,7 +54,9 @@ impl Front {
             return;
         }
         for (_, value) in headers.iter_mut().filter(|(name, _)| *name == header::LOCATION) {
-            let local = value.to_str().ok().filter(|path| path.starts_with('/') && !path.starts_with("//"));
+            let mounted =
+                |path: &str| path.strip_prefix(&self.base_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            let local = value.to_str().ok().filter(|path| path.starts_with('/') && !path.starts_with("//") && !mounted(path));
             if let Some(Ok(mounted)) = local.map(|path| HeaderValue::try_from(format!("{}{path}", self.base_path))) {
                 *value = mounted;
             }
