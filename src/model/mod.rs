@@ -1,6 +1,7 @@
 //! The vocabulary of hubtally: what all other modules speak in.
 
 mod caller;
+mod counter;
 mod counts;
 mod event;
 mod proxies;
@@ -12,6 +13,7 @@ mod time;
 mod visibility;
 
 pub use caller::{Caller, Role};
+pub use counter::{Counter, is_counter_name};
 pub use counts::{DayCounts, Downloads, Files, Likes, Uniques};
 pub use event::{
     AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,

@@ -5,7 +5,9 @@
 
 mod access_log;
 mod answers;
+mod forecast;
 mod history;
+mod milestones;
 mod overview;
 mod scope;
 mod trending;
@@ -14,5 +16,7 @@ mod visible;
 
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use forecast::{COVERAGE, Case, Expected, Growth, Outlook};
+pub use milestones::{DEFAULT_TARGETS, Milestone};
 pub use overview::{Look, Overview, Stretch, Window};
 pub use view::{QueryError, View};
