@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::append::Appended;
+use super::batch::BatchBuilder;
 use super::document::{Recognised, Trail, recognise};
 use super::engine::Engine;
 use super::error::EngineError;
@@ -270,7 +271,8 @@ impl Followed {
             Some(end) => {
                 let start = (at, document.lines + 1);
                 let lines = self.range(at, end);
-                read_lines(lines, &place.trail, start, BATCH_BYTES + 1, &place.parser, &engine.shared.key).map_err(failed)?
+                let mut builder = BatchBuilder::new(&engine.shared.key, engine.shared.proxies_of(&options.source));
+                read_lines(lines, &place.trail, start, BATCH_BYTES + 1, &place.parser, &mut builder).map_err(failed)?
             }
         };
         let window = match &parsed {

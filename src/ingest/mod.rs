@@ -8,6 +8,7 @@ mod append;
 mod batch;
 mod catalog;
 mod counters;
+mod declared;
 mod document;
 mod engine;
 mod error;
@@ -23,16 +24,19 @@ mod recovery;
 mod retract;
 mod rotated;
 mod segments;
+mod sources;
 mod stages;
 mod verify;
 mod writer;
 
 pub use access::{Credential, TokenInfo};
+pub use declared::Declared;
 pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
 pub use follow::{FollowOptions, Following};
 pub use import::{ImportOptions, Progress};
 pub use push::{Push, PushContent};
+pub use sources::SourceInfo;
 pub use verify::VerifyReport;
 
 pub use crate::store::Place;
