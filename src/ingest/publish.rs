@@ -13,12 +13,12 @@ use super::{numbers, segments};
 use crate::block::{Merge, Wanted};
 use crate::model::{Day, DeliveryId, DownloaderHash, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
-    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, Live, Numbering,
-    RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
+    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live,
+    Numbering, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, BlockIter, DayManifest, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord, StoreError,
-    Table, ViewStateRecord, WriteTxn,
+    self, BlockIter, DayManifest, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord,
+    StoreError, Table, ViewStateRecord, WriteTxn,
 };
 
 /// Rows that are folded before their views are written, which bounds memory.
@@ -65,8 +65,8 @@ type HistoryChange = (RepoNumber, Day, Option<RepoDay>);
 impl Writer {
     /// Applies changed settings of sources to all later counting.
     pub(super) fn refresh_settings(&self) {
-        let settings = self.sources.iter().map(store::SourceEntry::settings).collect();
-        *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(settings));
+        let sources = self.sources.iter().map(|source| (source.record.name.as_str().into(), source.settings())).collect();
+        *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(sources));
     }
 
     pub(super) fn settings_checksum(&self) -> u64 {
@@ -310,13 +310,13 @@ pub(super) fn fold_day(
     let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
     let counted_now = matches!(publishing, Publishing::Document(_));
     let fresh: Vec<bool> = included.iter().map(|segment| counted_now && segment.unpublished.is_some()).collect();
-    let inputs = included.iter().map(|segment| BlockIter::all(txn, day, (*segment).clone(), Wanted::Identity));
+    let inputs = included.iter().map(|segment| BlockIter::all(txn, day, (*segment).clone(), Wanted::Counting));
     let mut events = Merge::new(inputs)?.joined()?;
     let mut folder = DayFolder::new(day, counting);
     while let Some(event) = events.next_event(|input| fresh.get(input).copied().unwrap_or(false))? {
-        folder.add(&event);
+        folder.add(&event, events.words());
     }
-    Ok(folder.finish())
+    Ok(folder.finish(events.words()))
 }
 
 impl Publication<'_> {
@@ -387,8 +387,7 @@ impl Publication<'_> {
 
     fn write_day(&mut self, fold: &DayFold, numbering: &Numbering, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
         let mut writer = ChunkWriter::default();
-        let mut chunks = Vec::new();
-        let mut sets = Vec::new();
+        let mut parts = DayViewParts { facets: facet_chunks(fold)?, tail: encode_edges(&fold.tails), ..DayViewParts::default() };
         let manifest = store::manifest(self.txn, fold.day)?;
         let mut record = DayViewRecord { covers: covers(&manifest), ..DayViewRecord::default() };
         for (of_repo, downloaders) in fold.repos_with_downloaders() {
@@ -397,13 +396,13 @@ impl Publication<'_> {
             numbers.sort_unstable();
             let day = repo_day(of_repo, downloaders);
             if writer.is_full() {
-                chunks.extend(writer.take());
+                parts.chunks.extend(writer.take());
             }
             writer.add(of_repo.repo, &day, &numbers);
             if numbers.len() > SET_INLINE_MAX {
                 let mut set = DownloaderSet::default();
                 set.add(numbers);
-                sets.push((of_repo.repo, set));
+                parts.sets.push((of_repo.repo, set));
             }
             record.authenticated += day.counts.authenticated.0;
             record.anonymous += day.counts.anonymous.0;
@@ -411,11 +410,11 @@ impl Publication<'_> {
             record.repos += 1;
             changes.push((of_repo.repo, fold.day, Some(day)));
         }
-        chunks.extend(writer.take());
+        parts.chunks.extend(writer.take());
         if manifest.segments.is_empty() {
             return store::remove_day_view(self.txn, fold.day);
         }
-        store::put_day_view(self.txn, fold.day, record, &chunks, &sets, &encode_edges(&fold.tails))
+        store::put_day_view(self.txn, fold.day, record, &parts)
     }
 
     /// Writes the years and heads of the repos that changed, and enters them in the sets.
@@ -443,6 +442,20 @@ impl Publication<'_> {
         }
         Ok(())
     }
+}
+
+/// The facet chunks of a day, each with its first repo.
+fn facet_chunks(fold: &DayFold) -> std::io::Result<Vec<(RepoNumber, Vec<u8>)>> {
+    let mut writer = FacetChunkWriter::new(&fold.book);
+    let mut chunks = Vec::new();
+    for (of_repo, facets) in fold.repos_with_facets() {
+        if writer.is_full() {
+            chunks.extend(writer.take()?);
+        }
+        writer.add(of_repo.repo, facets, of_repo.kinds);
+    }
+    chunks.extend(writer.take()?);
+    Ok(chunks)
 }
 
 fn repo_day(fold: &RepoFold, downloaders: &[DownloaderHash]) -> RepoDay {

@@ -296,6 +296,11 @@ fn write_records(txn: &WriteTxn) {
     store::put_like(txn, RepoNumber(1), Who(6), NOW, false).unwrap();
     credentials().iter().for_each(|(secret, record)| store::put_credential(txn, secret, record).unwrap());
     store::add_restatement(txn, &restatement()).unwrap();
+    store::put_group(txn, &GroupName::parse("bert-family").unwrap(), Some(&group())).unwrap();
+}
+
+fn group() -> Vec<RepoKey> {
+    vec![repo(RepoKind::Model, "Acme/Bert"), repo(RepoKind::Space, "gpt2")]
 }
 
 fn assert_records_are_read(txn: &ReadTxn) {
@@ -317,6 +322,7 @@ fn assert_records_are_read(txn: &ReadTxn) {
         assert_eq!(store::find_credential(txn, secret).unwrap(), Some(record));
     }
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
+    assert_eq!(store::list_groups(txn).unwrap(), [(GroupName::parse("bert-family").unwrap(), group())]);
 }
 
 /// The truth of a store: table, key and payload of every value.

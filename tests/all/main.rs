@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod blocks;
+mod breakdowns;
 mod command_line;
 mod crash;
 mod damage;
