@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hubtally::block::{BlockError, Decoded, Encoder, Merge, ROWS_MAX, Wanted, decode, sort_and_add};
@@ -193,8 +194,10 @@ impl Bench {
             })?;
         }
 
-        let counting =
-            Counting::new(vec![("default".into(), SourceSettings { knows_users: true, ..SourceSettings::default() }); 2]);
+        let counting = Counting::new(
+            vec![("default".into(), SourceSettings { knows_users: true, ..SourceSettings::default() }); 2],
+            Arc::default(),
+        );
         let mut folds = Vec::new();
         self.stage(&format!("{name}: merge and fold"), || {
             let mut took = Duration::ZERO;

@@ -44,7 +44,14 @@ pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<
 fn fill(engine: &Engine, hub: &mut DemoHub) -> Result<(), Failure> {
     let listings = DemoHub::listings().filter_map(|(kind, id, private, likes)| {
         let repo = RepoKey { kind, name: RepoName::parse(id)? };
-        Some(RepoListing { repo, private: Some(private), likes: Some(likes), library: None, created_at: None })
+        Some(RepoListing {
+            repo,
+            private: Some(private),
+            likes: Some(likes),
+            library: None,
+            created_at: None,
+            renamed_from: Vec::new(),
+        })
     });
     engine.put_repos(listings.collect())?;
     let mut log = Vec::new();

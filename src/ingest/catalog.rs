@@ -1,11 +1,14 @@
 //! What the writer knows by name: repos with what the catalog says of them, sources with their settings, and likes.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::engine::{GivenSettings, RepoListing};
 use super::error::EngineError;
 use super::publish::Publishing;
 use super::writer::Writer;
-use crate::model::{Format, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceId, SourceName, Who};
-use crate::store::{self, CountersRecord, RepoSets, SourceEntry, StoreError, WriteTxn};
+use crate::model::{Format, HeadRedirect, Likes, Millis, Redirects, Renames, RepoKey, RepoNumber, SourceId, SourceName, Who};
+use crate::store::{self, BlockRecord, CountersRecord, RepoSets, SourceEntry, StoreError, WriteTxn};
 
 /// Repo names that are remembered.
 const NAMES_MAX: usize = 1 << 18;
@@ -141,7 +144,7 @@ impl Writer {
         Ok(source)
     }
 
-    /// Takes in what the hub's catalog says.
+    /// Takes in what the hub's catalog says. Days with events of repos that have another name now are counted anew.
     pub(super) fn put_repos(&mut self, listings: &[RepoListing]) -> Result<u64, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
@@ -157,15 +160,44 @@ impl Writer {
             store::write_listing(&txn, number, record)?;
             sets.set_kind(number, listing.repo.kind);
             sets.set_listing(number, listing.private);
+            let mut before = Vec::with_capacity(listing.renamed_from.len());
+            for former in &listing.renamed_from {
+                let old = RepoKey { kind: listing.repo.kind, name: former.name.clone() };
+                let old = store::allocate_repo(&txn, &mut counters, &old)?;
+                sets.set_kind(old, listing.repo.kind);
+                before.push(store::RenameRecord { from: old.0, at_ms: former.at.map(|at| at.0) });
+            }
+            store::put_renames(&txn, number, &before)?;
         }
         store::put_counters(&txn, &counters)?;
-        store::put_repo_sets(&txn, &sets)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        published.sets = sets;
-        drop(published);
-        self.shared.advance();
+        let renames = store::renames(&txn)?;
+        if renames == *self.renames {
+            store::put_repo_sets(&txn, &sets)?;
+            let mut published = self.lock()?;
+            txn.commit()?;
+            published.sets = sets;
+            drop(published);
+            self.shared.advance();
+        } else {
+            self.rename(txn, sets, renames)?;
+        }
         Ok(listings.len() as u64)
+    }
+
+    /// Counts the days anew that hold events which are now read under another name.
+    fn rename(&mut self, txn: WriteTxn, sets: RepoSets, renames: Renames) -> Result<(), EngineError> {
+        let differing = renames.differing(&self.renames);
+        let mut days = BTreeSet::new();
+        for (day, manifest) in store::manifests(&txn)? {
+            let mut blocks = manifest.segments.iter().flat_map(|segment| &segment.blocks);
+            let holds = |block: &BlockRecord| RepoNumber(block.first_repo)..=RepoNumber(block.last_repo);
+            if blocks.any(|block| differing.range(holds(block)).next().is_some()) {
+                days.insert(day);
+            }
+        }
+        self.renames = Arc::new(renames);
+        self.refresh_settings();
+        self.publish_all_of(txn, sets, days)
     }
 
     /// Takes in a like or unlike.
@@ -176,6 +208,8 @@ impl Writer {
         let numbers = self.number_repos(&txn, &mut counters, std::slice::from_ref(repo), &mut new)?;
         let number = numbers.first().copied().unwrap_or_default();
         let likes = store::put_like(&txn, number, who, ts, liked)?;
+        let read_as = self.renames.read_as(number, ts);
+        let likes = store::likes_as_read(&txn, &self.renames, read_as)?.unwrap_or(likes);
         store::put_counters(&txn, &counters)?;
         let sets = self.with_new_repos(&txn, &new)?;
         let mut published = self.lock()?;

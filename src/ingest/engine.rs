@@ -15,7 +15,7 @@ use super::import::COMMIT_ROWS;
 use super::publish::Publishing;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
-use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, RepoKey, RepoNumber, SourceName, Who};
+use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, Renames, RepoKey, RepoName, RepoNumber, SourceName, Who};
 use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
@@ -51,6 +51,8 @@ pub struct Published {
     pub(super) doubtful: bool,
     pub live: Live,
     pub sets: RepoSets,
+    /// The names by which repos are read.
+    pub renames: Arc<Renames>,
     pub views: ViewStateRecord,
     /// The last day that has a view: it may lie in the future.
     pub last_day: Day,
@@ -151,6 +153,15 @@ pub struct RepoListing {
     pub likes: Option<u64>,
     pub library: Option<String>,
     pub created_at: Option<Millis>,
+    pub renamed_from: Vec<FormerName>,
+}
+
+/// A name that a repo had before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerName {
+    pub name: RepoName,
+    /// When the repo was renamed; without it, until a new repo took the name.
+    pub at: Option<Millis>,
 }
 
 /// A delivery as people see it.

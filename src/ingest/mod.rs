@@ -9,6 +9,7 @@ mod catalog;
 mod document;
 mod engine;
 mod error;
+mod groups;
 mod import;
 mod numbers;
 mod overlay;
@@ -23,8 +24,9 @@ mod verify;
 mod writer;
 
 pub use access::{Credential, TokenInfo};
-pub use engine::{DeliveryInfo, Engine, GivenSettings, Health, OpenOptions, Published, RepoListing};
+pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
+pub use groups::GROUP_REPOS_MAX;
 pub use import::{ImportOptions, Progress};
 pub use push::{Push, PushContent};
 pub use verify::VerifyReport;

@@ -1,15 +1,27 @@
 //! Brings repos of a day into the live overlay: their stored rows, and who was there before midnight.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::block::{Merge, Wanted};
-use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, RepoNumber, Row, Words};
+use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
 use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, Numbering, TAIL_MS, find_edges};
-use crate::store::{self, BlockIter, Read, StoreError, ViewStateRecord};
+use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
 
 /// A repo on a day.
 pub type RepoOnDay = (Day, RepoNumber);
+
+/// Rows in stored order under the names by which they are read.
+pub fn as_read<'a>(rows: &'a [Row], renames: &Renames) -> Cow<'a, [Row]> {
+    let moved = |row: &Row| renames.read_as(row.repo, row.time);
+    if renames.is_empty() || rows.iter().all(|row| moved(row) == row.repo) {
+        return Cow::Borrowed(rows);
+    }
+    let mut rows: Vec<Row> = rows.iter().map(|row| Row { repo: moved(row), ..*row }).collect();
+    rows.sort_unstable_by(Row::cmp_stored);
+    Cow::Owned(rows)
+}
 
 /// What the overlay must hold before some rows can be counted in it.
 pub fn touched_by(rows: &[Row]) -> BTreeSet<RepoOnDay> {
@@ -38,24 +50,35 @@ pub struct Loaded {
 
 /// Reads what is stored of some repos on some days: every block once, however many repos it holds. Rows of documents that
 /// are not published yet are not there.
-pub fn read_repos(txn: &impl Read, missing: impl IntoIterator<Item = RepoOnDay>) -> Result<Vec<Loaded>, StoreError> {
+pub fn read_repos(
+    txn: &impl Read,
+    missing: impl IntoIterator<Item = RepoOnDay>,
+    renames: &Arc<Renames>,
+) -> Result<Vec<Loaded>, StoreError> {
     let mut days: BTreeMap<Day, BTreeSet<RepoNumber>> = BTreeMap::new();
     for (day, repo) in missing {
         days.entry(day).or_default().insert(repo);
     }
     let mut loaded = Vec::new();
     for (day, repos) in days {
-        read_repos_on(txn, day, repos, &mut loaded)?;
+        read_repos_on(txn, day, repos, renames, &mut loaded)?;
     }
     Ok(loaded)
 }
 
-fn read_repos_on(txn: &impl Read, day: Day, repos: BTreeSet<RepoNumber>, loaded: &mut Vec<Loaded>) -> Result<(), StoreError> {
+fn read_repos_on(
+    txn: &impl Read,
+    day: Day,
+    repos: BTreeSet<RepoNumber>,
+    renames: &Arc<Renames>,
+    loaded: &mut Vec<Loaded>,
+) -> Result<(), StoreError> {
     let manifest = store::manifest(txn, day)?;
     let repos = Arc::new(repos);
     let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-    let inputs = published.map(|segment| BlockIter::of_repos(txn, day, segment, Arc::clone(&repos), Wanted::All));
-    let mut merge = Merge::new(inputs)?;
+    let question = DayQuestion { day, repos: Some(Arc::clone(&repos)), renames: Arc::clone(renames), wanted: Wanted::All };
+    let inputs = store::day_rows(txn, &question, published)?;
+    let mut merge = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?;
     let mut rows: BTreeMap<RepoNumber, Vec<Row>> = BTreeMap::new();
     while let Some((_, row)) = merge.next_row()? {
         rows.entry(row.repo).or_default().push(row);

@@ -17,7 +17,7 @@ use crate::rollup::{
     Numbering, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, BlockIter, DayManifest, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord,
+    self, DayManifest, DayQuestion, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord,
     StoreError, Table, ViewStateRecord, WriteTxn,
 };
 
@@ -66,11 +66,13 @@ impl Writer {
     /// Applies changed settings of sources to all later counting.
     pub(super) fn refresh_settings(&self) {
         let sources = self.sources.iter().map(|source| (source.record.name.as_str().into(), source.settings())).collect();
-        *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Counting::new(sources));
+        *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Arc::new(Counting::new(sources, Arc::clone(&self.renames)));
     }
 
     pub(super) fn settings_checksum(&self) -> u64 {
-        let bytes: Vec<u8> = self.sources.iter().flat_map(|source| settings_bytes(source.settings())).collect();
+        let mut bytes: Vec<u8> = self.sources.iter().flat_map(|source| settings_bytes(source.settings())).collect();
+        bytes.extend(self.renames.bytes());
         xxh3_64(&bytes)
     }
 
@@ -90,6 +92,7 @@ impl Writer {
             {
                 let mut published = self.lock()?;
                 published.sets = sets;
+                published.renames = Arc::clone(&self.renames);
                 if published.doubtful {
                     published.live = Live::over(DownloaderNumber(views.next_number));
                     published.views = views;
@@ -124,6 +127,16 @@ impl Writer {
         };
         let txn = self.shared.store.write()?;
         self.publish_in(txn, views, sets, days, publishing, finish)
+    }
+
+    /// Folds days and those of the overlay in the transaction of a change that has them counted otherwise.
+    pub(super) fn publish_all_of(&mut self, txn: WriteTxn, sets: RepoSets, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
+        let views = {
+            let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+            days.extend(published.live.days().map(|(day, _)| day));
+            published.views.clone()
+        };
+        self.publish_in(txn, views, sets, days, Publishing::Pushes, |_, _, _| Ok(())).map(drop)
     }
 
     /// Throws all views away and builds them anew.
@@ -185,6 +198,7 @@ impl Writer {
         published.live = Live::over(DownloaderNumber(views.next_number));
         published.views = views;
         published.sets = sets;
+        published.renames = Arc::clone(&self.renames);
         published.last_day = last_day;
         drop(published);
         self.shared.advance();
@@ -309,9 +323,11 @@ pub(super) fn fold_day(
 ) -> Result<DayFold, StoreError> {
     let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
     let counted_now = matches!(publishing, Publishing::Document(_));
-    let fresh: Vec<bool> = included.iter().map(|segment| counted_now && segment.unpublished.is_some()).collect();
-    let inputs = included.iter().map(|segment| BlockIter::all(txn, day, (*segment).clone(), Wanted::Counting));
-    let mut events = Merge::new(inputs)?.joined()?;
+    let question = DayQuestion { day, repos: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Counting };
+    let inputs = store::day_rows(txn, &question, included.iter().map(|segment| (*segment).clone()))?;
+    let is_fresh = |at: usize| counted_now && included.get(at).is_some_and(|segment| segment.unpublished.is_some());
+    let fresh: Vec<bool> = inputs.iter().map(|(at, _)| is_fresh(*at)).collect();
+    let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
     let mut folder = DayFolder::new(day, counting);
     while let Some(event) = events.next_event(|input| fresh.get(input).copied().unwrap_or(false))? {
         folder.add(&event, events.words());
@@ -445,7 +461,7 @@ impl Publication<'_> {
 }
 
 /// The facet chunks of a day, each with its first repo.
-fn facet_chunks(fold: &DayFold) -> std::io::Result<Vec<(RepoNumber, Vec<u8>)>> {
+pub(super) fn facet_chunks(fold: &DayFold) -> std::io::Result<Vec<(RepoNumber, Vec<u8>)>> {
     let mut writer = FacetChunkWriter::new(&fold.book);
     let mut chunks = Vec::new();
     for (of_repo, facets) in fold.repos_with_facets() {

@@ -12,7 +12,7 @@ use super::overlay::{self, Loaded};
 use super::recovery::Trouble;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
-use crate::model::{Day, DeliveryId, Format, Receipt, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
+use crate::model::{Day, DeliveryId, Format, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
 use crate::rollup::Applied;
 use crate::store::{
     self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
@@ -49,6 +49,7 @@ pub struct Writer {
     pub(super) encoder: Encoder,
     pub(super) sources: Vec<SourceEntry>,
     pub(super) names: HashMap<RepoKey, RepoNumber>,
+    pub(super) renames: Arc<Renames>,
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     repeats: BTreeMap<DeliveryId, u64>,
@@ -77,6 +78,7 @@ impl Writer {
             encoder: Encoder::new()?,
             sources: Vec::new(),
             names: HashMap::new(),
+            renames: Arc::default(),
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
             trouble: None,
@@ -87,6 +89,7 @@ impl Writer {
     pub fn start(&mut self) -> Result<(), EngineError> {
         let txn = self.shared.store.read()?;
         self.sources = store::read_sources(&txn)?;
+        self.renames = Arc::new(store::renames(&txn)?);
         self.names.clear();
         self.repeats.clear();
         self.pushes = store::list_deliveries(&txn)?
@@ -216,12 +219,12 @@ impl Writer {
         let mut touched = BTreeSet::new();
         for job in &group.jobs {
             if let Planned::Rows { rows, .. } = job {
-                touched.append(&mut overlay::touched_by(rows));
+                touched.append(&mut overlay::touched_by(&overlay::as_read(rows, &self.renames)));
             }
         }
         let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
         let missing = touched.into_iter().filter(|(day, repo)| published.live.repo(*day, *repo).is_none());
-        Ok(overlay::read_repos(before, missing)?)
+        Ok(overlay::read_repos(before, missing, &self.renames)?)
     }
 
     /// Writes the group's rows as one segment per day.
@@ -281,6 +284,7 @@ impl Writer {
                     Planned::Answered(answer) => answer,
                     Planned::Rows { delivery, rows, mut receipt } => {
                         let mut applied = Applied::default();
+                        let rows = overlay::as_read(&rows, counting.renames()).into_owned();
                         let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
                         for rows in rows_by_day(rows) {
                             let Some(first) = rows.first() else { continue };

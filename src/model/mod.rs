@@ -4,6 +4,7 @@ mod caller;
 mod counts;
 mod event;
 mod receipt;
+mod renames;
 mod repo;
 mod source;
 mod time;
@@ -15,6 +16,7 @@ pub use event::{
     stored_number,
 };
 pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
+pub use renames::{Rename, Renames};
 pub use repo::{GroupName, OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
 pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};
 pub use time::{DAY_MS, Day, DayRange, FETCH_GAP_MS, Millis, SESSION_GAP_MS};

@@ -7,7 +7,7 @@ use super::{QueryError, View};
 use crate::block::{Merge, Wanted};
 use crate::classify::GitPost;
 use crate::model::{Country, Day, DayRange, Method, Millis, RangeFlag, RepoNumber, Row, Status, Who};
-use crate::store::{self, BlockIter};
+use crate::store::{self, DayQuestion};
 
 /// Which columns an export has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,10 @@ impl View<'_> {
         let manifest = store::manifest(&self.txn, day)?;
         let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
         let only = Arc::new(BTreeSet::from([repo]));
-        let inputs = published.map(|segment| BlockIter::of_repos(&self.txn, day, segment, Arc::clone(&only), Wanted::All));
-        let mut events = Merge::new(inputs)?.joined()?;
+        let renames = Arc::clone(&self.published.renames);
+        let question = DayQuestion { day, repos: Some(only), renames, wanted: Wanted::All };
+        let inputs = store::day_rows(&self.txn, &question, published)?;
+        let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
         let mut rows = Vec::new();
         while let Some(event) = events.next_event(|_| false)? {
             let unclear = event.row.range == RangeFlag::FirstByte || event.row.method == Method::Post;

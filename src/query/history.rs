@@ -19,7 +19,7 @@ impl View<'_> {
 
     /// How many like a repo: what the catalog says until the first like event.
     pub(super) fn likes(&self, repo: RepoNumber) -> Result<Likes, QueryError> {
-        if let Some(likes) = store::like_count(&self.txn, repo)? {
+        if let Some(likes) = store::likes_as_read(&self.txn, &self.published.renames, repo)? {
             return Ok(likes);
         }
         if !self.published.sets.listed.contains(repo) {

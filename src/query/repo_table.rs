@@ -128,6 +128,10 @@ impl Candidate {
     }
 }
 
+fn numbers(candidates: &[Candidate]) -> BTreeSet<RepoNumber> {
+    candidates.iter().map(|candidate| candidate.number).collect()
+}
+
 impl View<'_> {
     /// The repos of a scope as a table; `None` if the scope is missing or hidden.
     ///
@@ -143,7 +147,7 @@ impl View<'_> {
         };
         let mut uniques = BTreeMap::new();
         if ask.sort == TableSort::UniqueDownloaders {
-            uniques = self.uniques_by_repo(candidates.iter().map(|candidate| candidate.number).collect(), range)?;
+            uniques = self.uniques_by_repo(&numbers(&candidates), range)?;
         }
         for candidate in &mut candidates {
             candidate.value = match ask.sort {
@@ -161,7 +165,7 @@ impl View<'_> {
         let more = candidates.len() > ask.limit;
         candidates.truncate(ask.limit);
         if ask.sort != TableSort::UniqueDownloaders {
-            uniques = self.uniques_by_repo(candidates.iter().map(|candidate| candidate.number).collect(), range)?;
+            uniques = self.uniques_by_repo(&numbers(&candidates), range)?;
         }
         let last = candidates.last().filter(|_| more);
         let next = last.map(|last| TableCursor { value: last.value, repo: last.key.clone() });
@@ -216,12 +220,16 @@ impl View<'_> {
     }
 
     /// Distinct downloaders of each of some repos over a range, in one pass.
-    fn uniques_by_repo(&self, repos: BTreeSet<RepoNumber>, range: DayRange) -> Result<BTreeMap<RepoNumber, Uniques>, QueryError> {
+    fn uniques_by_repo(
+        &self,
+        repos: &BTreeSet<RepoNumber>,
+        range: DayRange,
+    ) -> Result<BTreeMap<RepoNumber, Uniques>, QueryError> {
         let mut sets: BTreeMap<RepoNumber, DownloaderSet> = BTreeMap::new();
         let live = &self.published.live;
         for day in self.known_days(range)? {
             if let Some(record) = store::day_view(&self.txn, day)? {
-                self.for_entries_of(day, &record, &repos, |entry| {
+                self.for_entries_of(day, &record, repos, |entry| {
                     let set = sets.entry(entry.repo).or_default();
                     if entry.set_is_apart() {
                         store::read_set(&self.txn, day, &record, entry.repo, set)?;

@@ -6,27 +6,39 @@ use crate::store;
 
 impl View<'_> {
     /// The number of a repo, if it exists and the caller may see it: of exactly this name, else of the only one that
-    /// differs in case alone. Hidden repos and names that were only probed do not stand in the way.
+    /// differs in case alone, else of the one that had this name before. Hidden repos and names that were only probed do
+    /// not stand in the way.
     ///
     /// # Errors
     /// When the store fails.
     pub fn repo(&self, repo: &RepoKey, caller: &Caller) -> Result<Option<RepoNumber>, QueryError> {
-        let org = repo.name.org();
-        let visible = |number: RepoNumber| -> Result<bool, QueryError> {
-            Ok(self.exists(number)? && (self.is_public(number)? || caller.sees_private(org)))
-        };
-        if let Some(number) = store::find_repo(&self.txn, repo)?
-            && visible(number)?
+        let exact = store::find_repo(&self.txn, repo)?;
+        if let Some(number) = exact
+            && self.exists(number)?
+            && self.sees(number, caller)?
         {
             return Ok(Some(number));
         }
-        let mut others = Vec::new();
-        for number in store::find_spellings(&self.txn, repo)? {
-            if visible(number)? {
-                others.push(number);
+        let spellings = store::find_spellings(&self.txn, repo)?;
+        if let Some(only) = self.only_visible(spellings.iter().copied(), caller)? {
+            return Ok(Some(only));
+        }
+        let renames = &self.published.renames;
+        if let Some(number) = self.only_visible(exact.and_then(|old| renames.name_now(old)).into_iter(), caller)? {
+            return Ok(Some(number));
+        }
+        self.only_visible(spellings.iter().filter_map(|old| renames.name_now(*old)), caller)
+    }
+
+    /// The only one of some repos that exists for the caller.
+    fn only_visible(&self, repos: impl Iterator<Item = RepoNumber>, caller: &Caller) -> Result<Option<RepoNumber>, QueryError> {
+        let mut only = None;
+        for number in repos {
+            if self.exists(number)? && self.sees(number, caller)? && only.replace(number).is_some_and(|other| other != number) {
+                return Ok(None);
             }
         }
-        Ok(if let [only] = others.as_slice() { Some(*only) } else { None })
+        Ok(only)
     }
 
     /// What a repo is called.
@@ -39,7 +51,8 @@ impl View<'_> {
 
     /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.
     pub(super) fn exists(&self, repo: RepoNumber) -> Result<bool, QueryError> {
-        Ok(self.published.sets.listed.contains(repo) || self.is_counted(repo)?)
+        let listed = self.published.sets.listed.contains(repo) && !self.published.renames.supersedes(repo);
+        Ok(listed || self.is_counted(repo)?)
     }
 
     /// Whether a counted event until today names the repo. A damaged history is an error: a repo that vanishes would be

@@ -1,22 +1,31 @@
 //! From joined events to what one downloader did on one repo and day: shared by the fold of days and by the live overlay.
 
+use std::sync::Arc;
+
 use super::facet::{Facet, FacetBook};
 use crate::block::Joined;
 use crate::classify::{Class, GitPost, class, counts_as_file_without_path};
-use crate::model::{Method, Millis, PathHash, Row, SourceId, SourceSettings, Words};
+use crate::model::{Method, Millis, PathHash, Renames, Row, SourceId, SourceSettings, Words};
 use crate::sessionize::{DayVisits, Origin, Visit, VisitedPath, continues_fetch, count_day};
 
-/// The names and settings of all sources, by number.
+/// The names and settings of all sources, by number, and the names by which the catalog has repos read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counting {
     sources: Vec<(Box<str>, SourceSettings)>,
+    renames: Arc<Renames>,
 }
 
 impl Counting {
     /// Counts with these settings; a source without any has the defaults.
     #[must_use]
-    pub fn new(sources: Vec<(Box<str>, SourceSettings)>) -> Counting {
-        Counting { sources }
+    pub fn new(sources: Vec<(Box<str>, SourceSettings)>, renames: Arc<Renames>) -> Counting {
+        Counting { sources, renames }
+    }
+
+    /// The names by which repos are read.
+    #[must_use]
+    pub fn renames(&self) -> &Arc<Renames> {
+        &self.renames
     }
 
     /// How the requests of a source are read.

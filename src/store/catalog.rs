@@ -1,16 +1,11 @@
-//! Names: repos with what the hub's catalog says of them, sources with their settings, and likes.
-
-use bincode::{Decode, Encode};
+//! Names: repos with what the hub's catalog says of them, sources with their settings.
 
 use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u16_at, u32_at};
-use super::records::{CountersRecord, LikeRecord, ListingRecord, RepoRecord, SourceRecord};
+use super::records::{CountersRecord, ListingRecord, RepoRecord, SourceRecord};
 use super::table::{Read, Table, WriteTxn};
-use crate::model::{
-    Format, HeadRedirect, Likes, Millis, OrgName, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, SourceId, SourceSettings,
-    Who,
-};
+use crate::model::{Format, HeadRedirect, OrgName, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, SourceId, SourceSettings};
 
 /// A repo as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,37 +177,4 @@ pub fn read_sources(txn: &(impl Read + ?Sized)) -> Result<Vec<SourceEntry>, Stor
 /// When the store fails.
 pub fn put_source(txn: &WriteTxn, entry: &SourceEntry) -> Result<(), StoreError> {
     put_record(txn, Table::Sources, Key::default().u16(entry.id.0).bytes(), &entry.record).map(drop)
-}
-
-/// How many like a repo, kept beside the single likes; present once the first like or unlike came.
-#[derive(Clone, Copy, Debug, Default, Encode, Decode)]
-struct LikeCountRecord {
-    likes: u64,
-}
-
-/// How many people like a repo; `None` before the first like event.
-///
-/// # Errors
-/// When the store fails or the record is damaged.
-pub fn like_count(txn: &(impl Read + ?Sized), repo: RepoNumber) -> Result<Option<Likes>, StoreError> {
-    let record: Option<LikeCountRecord> = get_record(txn, Table::Likes, Key::default().repo(repo).bytes())?;
-    Ok(record.map(|record| Likes(record.likes)))
-}
-
-/// Takes in a like or unlike: per user the latest wins, and on a tie the unlike. Gives the new number of likes.
-///
-/// # Errors
-/// When the store fails or a record is damaged.
-pub fn put_like(txn: &WriteTxn, repo: RepoNumber, who: Who, ts: Millis, liked: bool) -> Result<Likes, StoreError> {
-    let key = Key::default().repo(repo).u64(who.0);
-    let known: Option<LikeRecord> = get_record(txn, Table::Likes, key.bytes())?;
-    let mut likes = like_count(txn, repo)?.unwrap_or_default();
-    let wins = known.is_none_or(|known| ts.0 > known.ts_ms || (ts.0 == known.ts_ms && known.liked && !liked));
-    if wins {
-        let before = known.is_some_and(|known| known.liked);
-        likes.0 = (likes.0 + u64::from(liked)).saturating_sub(u64::from(before));
-        put_record(txn, Table::Likes, key.bytes(), &LikeRecord { ts_ms: ts.0, liked })?;
-    }
-    put_record(txn, Table::Likes, Key::default().repo(repo).bytes(), &LikeCountRecord { likes: likes.0 })?;
-    Ok(likes)
 }

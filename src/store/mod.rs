@@ -6,14 +6,17 @@
 mod catalog;
 mod codec;
 mod credentials;
+mod day_rows;
 mod disk;
 mod error;
 mod groups;
 mod key;
 mod ledger;
+mod likes;
 mod open;
 mod pieces;
 mod records;
+mod renames;
 mod segments;
 mod sums;
 mod table;
@@ -24,19 +27,21 @@ pub use catalog::{
     write_listing,
 };
 pub use catalog::{SourceEntry, put_source, read_sources};
-pub use catalog::{like_count, put_like};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
 pub use credentials::{find_credential, remove_credential};
+pub use day_rows::{DayQuestion, DayRows, day_rows};
 pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
 pub use groups::{get_group, list_groups, put_group};
 pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
+pub use likes::{like_count, likes_as_read, put_like};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
-    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, GroupRecord, LinesRecord, ListingRecord, RestatementRecord,
-    RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
+    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, GroupRecord, LinesRecord, ListingRecord, RenameRecord,
+    RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
 };
+pub use renames::{put_renames, renames};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Table, WriteTxn};

@@ -53,6 +53,15 @@ pub struct ListingRecord {
     pub created_ms: Option<i64>,
 }
 
+/// A name a repo had before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RenameRecord {
+    /// The repo under the old name.
+    pub from: u32,
+    /// When it was renamed.
+    pub at_ms: Option<i64>,
+}
+
 /// What became of a delivery's lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct LinesRecord {

@@ -12,7 +12,7 @@ use super::pieces::{get_pieces, put_pieces, remove_pieces};
 use super::records::{BlockRecord, DayManifest, SegmentRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::block::{self, Decoded, Encoder, ROWS_MAX, Wanted};
-use crate::model::{Day, RepoNumber, Row, Words};
+use crate::model::{Day, Renames, RepoNumber, Row, Words};
 
 /// A segment that is ready to be written.
 #[derive(Clone, Debug)]
@@ -139,12 +139,13 @@ pub struct BlockIter<'a, R: Read + ?Sized> {
     next: usize,
     wanted: Wanted,
     repos: Option<Arc<BTreeSet<RepoNumber>>>,
+    renames: Option<Arc<Renames>>,
 }
 
 impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
     /// Reads all rows of a segment.
     pub fn all(txn: &'a R, day: Day, segment: SegmentRecord, wanted: Wanted) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repos: None }
+        BlockIter { txn, day, segment, next: 0, wanted, repos: None, renames: None }
     }
 
     /// Reads the rows of some repos.
@@ -155,7 +156,14 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         repos: Arc<BTreeSet<RepoNumber>>,
         wanted: Wanted,
     ) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repos: Some(repos) }
+        BlockIter { txn, day, segment, next: 0, wanted, repos: Some(repos), renames: None }
+    }
+
+    /// Leaves out rows that are read under another name than they are stored.
+    #[must_use]
+    pub fn without_moved(mut self, renames: &Arc<Renames>) -> BlockIter<'a, R> {
+        self.renames = (!renames.is_empty()).then(|| Arc::clone(renames));
+        self
     }
 
     fn read(&self, number: usize, record: BlockRecord) -> Result<Decoded, StoreError> {
@@ -171,6 +179,9 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         }
         if let Some(repos) = &self.repos {
             decoded.rows.retain(|row| repos.contains(&row.repo));
+        }
+        if let Some(renames) = &self.renames {
+            decoded.rows.retain(|row| renames.read_as(row.repo, row.time) == row.repo);
         }
         Ok(decoded)
     }

@@ -52,6 +52,8 @@ tables! {
     RepoNames => "repo_names", true;
     /// delivery u32 -> DeliveryRecord.
     Deliveries => "deliveries", true;
+    /// repo u32, ordinal u16 -> RenameRecord: the names the repo had before.
+    Renames => "renames", true;
     /// source u16, hash of the idempotency key -> BodyRecord.
     Bodies => "bodies", true;
     /// day u16, segment u64, block u32, piece u16 -> part of a block.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hubtally::classify::ClientClass;
 use hubtally::model::{Audience, Caller, Country, Day, DayRange};
-use hubtally::query::{Breakdown, Dimension, Filter, Scope, View};
+use hubtally::query::{Breakdown, Dimension, Filter, Scope, TableCursor, TableQuestion, TableRow, TableSort, View, Window};
 
 use crate::oracle::{Chosen, Key, Oracle, Random, Repo};
 
@@ -53,4 +53,57 @@ pub fn compare(
             assert_eq!(found.total, expected.values().sum::<u64>(), "{when}: {scope:?} by {word}");
         }
     }
+}
+
+/// Reads the table of a scope page by page in a random order and compares every row with the oracle.
+pub fn compare_table(view: &View<'_>, oracle: &Oracle, scope: &Scope, repos: &BTreeSet<Repo>, random: &mut Random, when: &str) {
+    if repos.is_empty() {
+        return;
+    }
+    let sorts = [
+        TableSort::Window,
+        TableSort::Downloads,
+        TableSort::Recent,
+        TableSort::Likes,
+        TableSort::UniqueDownloaders,
+        TableSort::Name,
+    ];
+    let search = random.pick(&["", "", "A", "bert", "nothing-like-it"]).to_owned();
+    let window = random.pick(&[Window::Month, Window::All]);
+    let limit = 1 + random.index(3);
+    let mut ask = TableQuestion { window, sort: random.pick(&sorts), search: search.clone(), limit, cursor: None };
+    let mut rows: Vec<TableRow> = Vec::new();
+    loop {
+        let page = view.repo_table(scope, &ask, &Caller::admin()).unwrap().unwrap();
+        assert!(page.rows.len() <= limit, "{when}");
+        rows.extend(page.rows);
+        let Some(next) = page.next else { break };
+        ask.cursor = TableCursor::parse(&next.to_string());
+        assert!(ask.cursor.is_some(), "{when}: {next} is no cursor");
+    }
+    let found: BTreeSet<Repo> =
+        rows.iter().map(|row| (row.repo.kind.word().to_owned(), row.repo.name.as_str().to_owned())).collect();
+    let expected: BTreeSet<Repo> =
+        repos.iter().filter(|(_, id)| id.to_lowercase().contains(&search.to_lowercase())).cloned().collect();
+    // Repos that only the catalog names are there too.
+    assert!(found.is_superset(&expected) && found.len() == rows.len(), "{when}: {scope:?} {ask:?}");
+    let first = if window == Window::Month { oracle.today - 29 } else { 0 };
+    let mut values = Vec::new();
+    for row in &rows {
+        let repo = (row.repo.kind.word().to_owned(), row.repo.name.as_str().to_owned());
+        let of = |first: u64| (first..=oracle.today).map(|day| oracle.day(&repo, day).downloads()).sum::<u64>();
+        assert_eq!((row.downloads.0, row.recent.0), (oracle.total(&repo), of(oracle.today - 29)), "{when}: {repo:?}");
+        let uniques = oracle.uniques(&[repo.clone()].into(), first, oracle.today);
+        assert_eq!(row.unique_downloaders.0, uniques, "{when}: {repo:?}");
+        let drawn = row.sparkline.iter().map(|downloads| downloads.0).sum::<u64>();
+        assert_eq!(drawn, if window == Window::Month { row.recent.0 } else { row.downloads.0 }, "{when}: {repo:?}");
+        values.push(match ask.sort {
+            TableSort::Window => drawn,
+            TableSort::Downloads => row.downloads.0,
+            TableSort::Recent => row.recent.0,
+            TableSort::UniqueDownloaders => uniques,
+            TableSort::Likes | TableSort::Name => 0,
+        });
+    }
+    assert!(values.is_sorted_by(|a, b| a >= b), "{when}: {ask:?} {values:?}");
 }

@@ -12,11 +12,13 @@ use std::sync::Arc;
 
 use hubtally::block::{BlockError, ByteReader, Encoder, Wanted, decode};
 use hubtally::identify::IdentityKey;
-use hubtally::ingest::{Credential, Engine, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing};
+use hubtally::ingest::{
+    Credential, Engine, FormerName, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing,
+};
 use hubtally::model::{
-    AgentHash, Caller, Country, Day, DayRange, DeliveryId, Downloads, HeadRedirect, Likes, Method, Millis, OrgName, PathHash,
-    RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId, SourceName, Status,
-    Who, Words,
+    AgentHash, Caller, Country, Day, DayRange, DeliveryId, Downloads, GroupName, HeadRedirect, Likes, Method, Millis, OrgName,
+    PathHash, RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId, SourceName,
+    Status, Who, Words,
 };
 use hubtally::query::{Scope, View};
 use hubtally::store::{self, Read, ReadTxn, Store, StoreError, Table, WriteTxn};
@@ -282,12 +284,15 @@ fn repo(kind: RepoKind, id: &str) -> RepoKey {
     RepoKey { kind, name: RepoName::parse(id).unwrap() }
 }
 
+const FORMER: store::RenameRecord = store::RenameRecord { from: 0, at_ms: Some(NOW.0) };
+
 fn write_records(txn: &WriteTxn) {
     store::put_counters(txn, &store::CountersRecord { repo: 2, delivery: 300, segment: 70_000 }).unwrap();
     store::put_source(txn, &source()).unwrap();
     store::put_repo(txn, RepoNumber(0), &repo(RepoKind::Model, "Acme/Bert")).unwrap();
     store::put_repo(txn, RepoNumber(1), &repo(RepoKind::Space, "gpt2")).unwrap();
     store::write_listing(txn, RepoNumber(1), listing()).unwrap();
+    store::put_renames(txn, RepoNumber(1), &[FORMER]).unwrap();
     store::put_delivery(txn, DeliveryId::document(1), &document()).unwrap();
     store::put_delivery(txn, DeliveryId::pushes(2), &pushes()).unwrap();
     store::put_body(txn, SourceId(1), "key of a body", &body()).unwrap();
@@ -323,6 +328,8 @@ fn assert_records_are_read(txn: &ReadTxn) {
     }
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
     assert_eq!(store::list_groups(txn).unwrap(), [(GroupName::parse("bert-family").unwrap(), group())]);
+    assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), Millis(NOW.0 - 1)), RepoNumber(1));
+    assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), NOW), RepoNumber(0));
 }
 
 /// The truth of a store: table, key and payload of every value.
@@ -464,6 +471,11 @@ fn fill(engine: &Engine) -> String {
         likes,
         library: Some("transformers".to_owned()),
         created_at: Some(NOW),
+        renamed_from: if private.is_some_and(|private: bool| private) {
+            Vec::new()
+        } else {
+            vec![FormerName { name: RepoName::parse("acme/former").unwrap(), at: Some(NOW) }]
+        },
     };
     engine.put_repos(vec![listed("acme/listed", Some(false), Some(12)), listed("acme/old", Some(true), None)]).unwrap();
     engine.create_token(&Role::parse("publisher:acme").unwrap(), "for the golden store", None).unwrap()

@@ -23,7 +23,7 @@ pub fn number(variable: &str, default: u64) -> u64 {
 }
 
 /// Runs a test over many worlds on all cores; a failure names the seed.
-fn for_worlds(what: &str, test: impl Fn(u64) + Sync) {
+pub fn for_worlds(what: &str, test: impl Fn(u64) + Sync) {
     for_seeds(what, number("HUBTALLY_FIRST_WORLD", 0), number("HUBTALLY_WORLDS", 500), test);
 }
 
@@ -199,6 +199,7 @@ pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
         };
         let repos = oracle.repos();
         compare_scope(Scope::Hub, &repos);
+        breakdowns::compare_table(&view, oracle, &Scope::Hub, &repos, &mut random, &format!("world {seed}, {when}"));
         breakdowns::compare(&view, oracle, &Scope::Hub, &repos, (from, to), &mut random, &format!("world {seed}, {when}"));
         for kind in RepoKind::ALL {
             compare_scope(Scope::Kind(kind), &repos.iter().filter(|repo| repo.0 == kind.word()).cloned().collect());
@@ -208,6 +209,7 @@ pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
             let scope = Scope::Org(OrgName::parse(org).unwrap());
             let repos = oracle.repos_of(org);
             breakdowns::compare(&view, oracle, &scope, &repos, (from, to), &mut random, &format!("world {seed}, {when}"));
+            breakdowns::compare_table(&view, oracle, &scope, &repos, &mut random, &format!("world {seed}, {when}"));
             compare_scope(scope, &repos);
         }
     }

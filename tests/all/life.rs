@@ -86,7 +86,14 @@ impl Life {
         match step {
             Step::Configure => {
                 configure(engine, &self.world)?;
-                let listing = RepoListing { repo: liked(), private: None, likes: None, library: None, created_at: None };
+                let listing = RepoListing {
+                    repo: liked(),
+                    private: None,
+                    likes: None,
+                    library: None,
+                    created_at: None,
+                    renamed_from: Vec::new(),
+                };
                 engine.put_repos(vec![listing]).map_err(|error| error.to_string())?;
             }
             Step::Deliver(group) => self.deliver(engine, group)?,

@@ -24,6 +24,7 @@ mod oracle_worlds;
 mod power;
 mod reading;
 mod regressions;
+mod renames;
 mod seeds;
 mod server;
 mod serving;

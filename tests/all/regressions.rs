@@ -377,7 +377,14 @@ fn a_hidden_repo_does_not_change_what_another_spelling_finds() {
         push_to(&engine, "s", &event("2026-11-20T10:00:00Z", "Org/Model", "\"ip\":\"192.0.2.1\""), None);
         if let Some(private) = hidden {
             let repo = model("org/model");
-            let listing = RepoListing { repo, private: Some(private), likes: None, library: None, created_at: None };
+            let listing = RepoListing {
+                repo,
+                private: Some(private),
+                likes: None,
+                library: None,
+                created_at: None,
+                renamed_from: Vec::new(),
+            };
             engine.put_repos(vec![listing]).unwrap();
         }
         assert!(is_public(&engine, "org/model"), "org/model is {private}: Org/Model is found all the same");

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::json_body;
-use crate::ingest::{Engine, RepoListing};
+use crate::ingest::{Engine, FormerName, RepoListing};
 use crate::model::{RepoKey, RepoKind, RepoName};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
@@ -18,7 +18,15 @@ struct Listed {
     likes: Option<u64>,
     library: Option<String>,
     created_at: Option<Value>,
-    renamed_from: Option<Vec<Value>>,
+    renamed_from: Option<Vec<Former>>,
+}
+
+/// A name a repo had before: `{"id","at"}`, or the id alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Former {
+    Id(String),
+    Renamed { id: String, at: Option<Value> },
 }
 
 /// Takes a list of repos, all or none of it.
@@ -39,9 +47,16 @@ fn listing(index: usize, repo: Listed) -> Result<RepoListing, Answer> {
     let wrong = |what: &str| Answer::bad_request(&format!("entry {index} of the list: {what}; nothing of the list was kept"));
     let kind = RepoKind::from_word(&repo.r#type).ok_or_else(|| wrong("type is model, dataset or space"))?;
     let name = RepoName::parse(&repo.id).ok_or_else(|| wrong("id is namespace/name, or a single legacy name"))?;
-    if repo.renamed_from.is_some_and(|names| !names.is_empty()) {
-        return Err(wrong("renamed_from is not supported yet"));
-    }
     let created_at = json_body::optional_instant(repo.created_at.as_ref())?;
-    Ok(RepoListing { repo: RepoKey { kind, name }, private: repo.private, likes: repo.likes, library: repo.library, created_at })
+    let mut renamed_from = Vec::new();
+    for former in repo.renamed_from.into_iter().flatten() {
+        let (id, at) = match former {
+            Former::Id(id) => (id, None),
+            Former::Renamed { id, at } => (id, at),
+        };
+        let former = RepoName::parse(&id).ok_or_else(|| wrong("an id in renamed_from is not a repo's"))?;
+        renamed_from.push(FormerName { name: former, at: json_body::optional_instant(at.as_ref())? });
+    }
+    let repo_key = RepoKey { kind, name };
+    Ok(RepoListing { repo: repo_key, private: repo.private, likes: repo.likes, library: repo.library, created_at, renamed_from })
 }
