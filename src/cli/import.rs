@@ -15,7 +15,7 @@ use super::output;
 use super::progress::{ImportProgress, Watched};
 use crate::ingest::{Engine, EngineError, ImportOptions};
 use crate::model::{Format, HeadRedirect, Receipt, Redirects, RejectReason, SkipReason, SourceName};
-use crate::render::html::grouped;
+use crate::render::number::grouped;
 use crate::serve::Upload;
 
 /// Imports each file. One that fails does not keep the others out, but the command fails at the end.

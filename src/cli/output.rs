@@ -29,7 +29,7 @@ pub struct Column {
 pub fn table(columns: &[Column], rows: &[Value]) -> Result<(), Failure> {
     let cell = |row: &Value, column: &Column| match row.get(column.key) {
         None | Some(Value::Null) => String::new(),
-        Some(Value::Number(number)) => number.as_u64().map_or_else(|| number.to_string(), crate::render::html::grouped),
+        Some(Value::Number(number)) => number.as_u64().map_or_else(|| number.to_string(), crate::render::number::grouped),
         Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
         Some(Value::Bool(yes)) => if *yes { "yes" } else { "" }.to_owned(),
         Some(other) => other.to_string(),

@@ -35,6 +35,10 @@ pub(super) fn listen(
         let server = bound.map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", arguments.listen)))?;
         // A harness reads this line; nobody reading it is no reason not to serve.
         let _ = output::line(&format!("listening on http://{}", server.address()));
+        if server.connections_max() < arguments.max_connections as usize {
+            let most = server.connections_max();
+            eprintln!("the limit on open files leaves room for {most} connections; `ulimit -n` or LimitNOFILE= raises it");
+        }
         greet(&server)?;
         server.run().await;
         Ok(())

@@ -10,7 +10,7 @@ use super::configuration::Configuration;
 use super::failure::Failure;
 use super::output::{self, Column};
 use crate::render::csv::CsvWriter;
-use crate::render::html::grouped;
+use crate::render::number::grouped;
 
 /// The measures of a day, in the order of the export.
 const COLUMNS: [Column; 5] = [

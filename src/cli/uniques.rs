@@ -6,7 +6,7 @@ use super::configuration::Configuration;
 use super::failure::Failure;
 use super::output;
 use crate::model::Day;
-use crate::render::html::grouped;
+use crate::render::number::grouped;
 
 /// Shows the figure.
 pub fn run(arguments: &UniquesArguments, configuration: &Configuration) -> Result<(), Failure> {

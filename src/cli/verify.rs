@@ -5,7 +5,7 @@ use super::backend::{Backend, Folder};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::output;
-use crate::render::html::grouped;
+use crate::render::number::grouped;
 use crate::serve::Upload;
 
 /// Fails if anything is damaged, after having said what.

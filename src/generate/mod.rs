@@ -2,6 +2,7 @@
 
 mod agent;
 mod alias;
+mod caddy_json;
 mod client;
 mod combined;
 mod damage;
@@ -16,6 +17,8 @@ mod page;
 mod place;
 mod random;
 mod rhythm;
+mod s3;
+mod traefik_json;
 mod traffic;
 mod workload;
 

@@ -8,7 +8,7 @@ use super::hit::Hit;
 use super::hub::{Hub, Repo};
 use super::page::Page;
 use super::traffic::Traffic;
-use super::{combined, events, hf_export, nginx_json};
+use super::{caddy_json, combined, events, hf_export, nginx_json, s3, traefik_json};
 use crate::model::{Day, Format};
 
 /// Lines are handed on in pieces of about this size.
@@ -109,6 +109,9 @@ impl Workload {
             Format::Combined => combined::write_line(page, self.seed, repo, client, hit),
             Format::Events => events::write_line(page, self.seed, repo, client, hit),
             Format::NginxJson => nginx_json::write_line(page, self.seed, repo, client, hit),
+            Format::CaddyJson => caddy_json::write_line(page, self.seed, repo, client, hit),
+            Format::TraefikJson => traefik_json::write_line(page, self.seed, repo, client, hit),
+            Format::S3 => s3::write_line(page, self.seed, repo, client, hit),
         }
         if hit.broken {
             damage(&mut page.bytes, start, hit);

@@ -89,11 +89,25 @@ pub enum Format {
     Events,
     /// nginx in JSON, by the `log_format` of `docs/nginx.md`.
     NginxJson,
+    /// Caddy's access log.
+    CaddyJson,
+    /// Traefik's access log in JSON. Its CLF is a combined log.
+    TraefikJson,
+    /// The server access log of S3.
+    S3,
 }
 
 impl Format {
     /// All formats. Their places are stored, so a new one comes last.
-    pub const ALL: [Format; 4] = [Format::HfExport, Format::Combined, Format::Events, Format::NginxJson];
+    pub const ALL: [Format; 7] = [
+        Format::HfExport,
+        Format::Combined,
+        Format::Events,
+        Format::NginxJson,
+        Format::CaddyJson,
+        Format::TraefikJson,
+        Format::S3,
+    ];
 
     /// The name used on the command line.
     #[must_use]
@@ -103,6 +117,9 @@ impl Format {
             Format::Combined => "combined",
             Format::Events => "events",
             Format::NginxJson => "nginx-json",
+            Format::CaddyJson => "caddy-json",
+            Format::TraefikJson => "traefik-json",
+            Format::S3 => "s3",
         }
     }
 
@@ -112,10 +129,10 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.word() == word)
     }
 
-    /// Whether the log tells a request with a user from one without. nginx writes no user for a bearer token.
+    /// Whether the log tells a request with a user from one without. No proxy writes a user for a bearer token.
     #[must_use]
     pub fn knows_users(self) -> bool {
-        !matches!(self, Format::Combined | Format::NginxJson)
+        matches!(self, Format::HfExport | Format::Events)
     }
 }
 

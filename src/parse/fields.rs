@@ -51,6 +51,8 @@ pub(super) enum Naming {
     Events,
     /// nginx's own names of its variables.
     Nginx,
+    /// Traefik's names; headers it was told to keep have a prefix.
+    Traefik,
 }
 
 impl Naming {
@@ -115,6 +117,7 @@ impl Naming {
                 "http_git_protocol" => Field::GitProtocol,
                 _ => Field::Unknown,
             },
+            Naming::Traefik => super::traefik::field(name),
         }
     }
 
@@ -249,9 +252,7 @@ impl<'a> Fields<'a> {
         if !self.is_present(Field::GitProtocol) {
             return Ok(None);
         }
-        let header = self.text(Field::GitProtocol)?.unwrap_or_default();
-        let version = header.split(':').find_map(|part| part.trim().strip_prefix("version="));
-        Ok(Some(version.map_or(0, |version| version.parse().unwrap_or(u8::MAX))))
+        Ok(Some(git_version(&self.text(Field::GitProtocol)?.unwrap_or_default())))
     }
 
     /// The request the fields make up. Where a log has no method, status or repo type at all, GET, 200 and model are
@@ -285,6 +286,21 @@ impl<'a> Fields<'a> {
             git_version: self.git_version()?,
         })
     }
+}
+
+/// The version a `Git-Protocol` header asks for.
+pub(super) fn git_version(header: &str) -> u8 {
+    let version = header.split(':').find_map(|part| part.trim().strip_prefix("version="));
+    version.map_or(0, |version| version.parse().unwrap_or(u8::MAX))
+}
+
+/// A text that came out of its escapes: nothing if it is empty.
+///
+/// # Errors
+/// `ControlByte` if it holds a NUL.
+pub(super) fn present(text: Option<Cow<'_, str>>) -> Result<Option<Cow<'_, str>>, RejectReason> {
+    let text = text.filter(|text| !text.is_empty());
+    if text.as_deref().is_some_and(|text| text.contains('\0')) { Err(RejectReason::ControlByte) } else { Ok(text) }
 }
 
 /// Reads a status of three digits, 100 to 599.

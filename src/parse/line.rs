@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fields::Naming;
 use super::request::Request;
 use super::table::Table;
-use super::{combined, json, nginx};
+use super::{caddy, combined, json, nginx, s3, traefik};
 use crate::model::{Format, RejectReason};
 
 /// The longest line that is read, in bytes, without its newline.
@@ -26,6 +26,8 @@ enum Dialect {
     Table(Arc<Table>),
     Json(Naming),
     Combined,
+    Caddy,
+    S3,
 }
 
 /// Whether a line holds nothing but blanks. Such lines are not counted and never parsed.
@@ -44,13 +46,16 @@ impl LineParser {
             return match () {
                 () if has("\"repoName\"") => Some(Self::json(Naming::HuggingFace)),
                 () if nginx::is_likely(text) => Some(Self::json(Naming::Nginx)),
+                () if traefik::is_likely(text) => Some(Self::json(Naming::Traefik)),
+                () if caddy::is_likely(text) => Some(Self::plain(Dialect::Caddy)),
                 () if has("\"ts\"") => Some(Self::json(Naming::Events)),
                 () => None,
             };
         }
         Self::table(text, Naming::HuggingFace)
             .or_else(|| Self::table(text, Naming::Events))
-            .or_else(|| combined::is_likely(text).then_some(Self::combined()))
+            .or_else(|| combined::is_likely(text).then_some(Self::plain(Dialect::Combined)))
+            .or_else(|| s3::is_likely(text).then_some(Self::plain(Dialect::S3)))
     }
 
     /// The parser of a format the user named, with the file's first line that is not blank.
@@ -61,7 +66,10 @@ impl LineParser {
         let text = checked(first_line).unwrap_or_default();
         let is_json = text.trim_start().starts_with('{');
         match format {
-            Format::Combined => Ok(Self::combined()),
+            Format::Combined => Ok(Self::plain(Dialect::Combined)),
+            Format::CaddyJson => Ok(Self::plain(Dialect::Caddy)),
+            Format::TraefikJson => Ok(Self::json(Naming::Traefik)),
+            Format::S3 => Ok(Self::plain(Dialect::S3)),
             Format::NginxJson => Ok(Self::json(Naming::Nginx)),
             Format::HfExport if is_json => Ok(Self::json(Naming::HuggingFace)),
             Format::HfExport => Self::table(text, Naming::HuggingFace).ok_or_else(|| {
@@ -84,8 +92,8 @@ impl LineParser {
         LineParser { dialect: Dialect::Json(naming), header: None }
     }
 
-    fn combined() -> LineParser {
-        LineParser { dialect: Dialect::Combined, header: None }
+    fn plain(dialect: Dialect) -> LineParser {
+        LineParser { dialect, header: None }
     }
 
     fn table(header: &str, naming: Naming) -> Option<LineParser> {
@@ -110,6 +118,8 @@ impl LineParser {
     pub fn format(&self) -> Format {
         let naming = match &self.dialect {
             Dialect::Combined => return Format::Combined,
+            Dialect::Caddy => return Format::CaddyJson,
+            Dialect::S3 => return Format::S3,
             Dialect::Json(naming) => *naming,
             Dialect::Table(table) => table.naming(),
         };
@@ -117,6 +127,7 @@ impl LineParser {
             Naming::HuggingFace => Format::HfExport,
             Naming::Events => Format::Events,
             Naming::Nginx => Format::NginxJson,
+            Naming::Traefik => Format::TraefikJson,
         }
     }
 
@@ -129,8 +140,11 @@ impl LineParser {
         match &self.dialect {
             Dialect::Table(table) => table.parse(text),
             Dialect::Json(Naming::Nginx) => nginx::parse(text),
+            Dialect::Json(Naming::Traefik) => traefik::parse(text),
             Dialect::Json(naming) => json::parse(text, *naming),
             Dialect::Combined => combined::parse(text),
+            Dialect::Caddy => caddy::parse(text),
+            Dialect::S3 => s3::parse(text),
         }
     }
 

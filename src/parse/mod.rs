@@ -7,6 +7,7 @@
 //!
 //! A line never affects another one: every newline is a fresh start, and what is wrong with a line costs that line.
 
+mod caddy;
 mod chunks;
 mod combined;
 mod decode;
@@ -16,8 +17,10 @@ mod json_body;
 mod line;
 mod nginx;
 mod request;
+mod s3;
 mod table;
 mod timestamp;
+mod traefik;
 
 pub use chunks::{CHUNK_BYTES, Chunk, ChunkLines, ChunkReader, Observed};
 pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};

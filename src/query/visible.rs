@@ -82,6 +82,14 @@ impl View<'_> {
         Ok(self.default_public || self.has_evidence(repo)?)
     }
 
+    /// Whether only some may see the repo.
+    ///
+    /// # Errors
+    /// When the store fails or a value is damaged.
+    pub fn is_private(&self, repo: RepoNumber) -> Result<bool, QueryError> {
+        Ok(!self.is_public(repo)?)
+    }
+
     /// Whether an event until today proves that the repo is public.
     fn has_evidence(&self, repo: RepoNumber) -> Result<bool, QueryError> {
         let live = &self.published.live;

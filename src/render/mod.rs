@@ -1,6 +1,9 @@
 //! Values to text: JSON, CSV and pages; pure, so that every shape can be tested without a server.
 
+pub mod assets;
+pub mod chart;
 pub mod csv;
-pub mod html;
 pub mod json;
-pub mod page;
+pub mod links;
+pub mod number;
+pub mod pages;

@@ -62,11 +62,11 @@ impl Answer {
         Answer::new(StatusCode::OK, "text/csv; charset=utf-8", text)
     }
 
-    /// A page, under a policy that lets nothing run and nothing load from elsewhere.
+    /// A page, under a policy by which only our own files run and load, and nothing inside the page does.
     #[must_use]
     pub fn page(status: StatusCode, html: String) -> Answer {
-        const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-                              frame-ancestors 'none'; base-uri 'none'";
+        const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                              form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
         Answer::new(status, "text/html; charset=utf-8", html).with(header::CONTENT_SECURITY_POLICY, POLICY)
     }
 

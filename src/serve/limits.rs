@@ -8,8 +8,10 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 pub const HEADERS_MAX: usize = 64;
 /// Bytes of a request's head, and of hyper's buffer.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Connections at once, unless configured.
-pub const CONNECTIONS_MAX: usize = 4096;
+/// Connections at once, unless configured: a crowd of ten thousand that says nothing keeps nobody out.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// File handles that are kept for everything but connections of the network.
+pub const SPARE_HANDLES: usize = 128;
 /// Refusals being written at once; beyond them a connection is closed without a word.
 pub const REFUSALS_MAX: usize = 64;
 

@@ -16,6 +16,7 @@ mod decoding;
 mod endpoints;
 mod gate;
 mod handle;
+mod handles;
 mod intake;
 mod limits;
 mod listener;
@@ -86,6 +87,12 @@ impl Server {
         self.address
     }
 
+    /// Connections it takes at once: what was asked for, as far as the system has file handles.
+    #[must_use]
+    pub fn connections_max(&self) -> usize {
+        handles::connections_max(self.options.connections_max)
+    }
+
     /// An address a browser on this machine can open: the unspecified address is none.
     #[must_use]
     pub fn origin(&self) -> String {
@@ -101,7 +108,7 @@ impl Server {
     pub async fn run(mut self) {
         let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin()));
         let (phase, phases) = watch::channel(Phase::Serving);
-        let network = Turns::new(self.options.connections_max);
+        let network = Turns::new(self.connections_max());
         let owners = Turns::new(limits::OWNER_CONNECTIONS_MAX);
         let accepting = listener::network(self.listener, Arc::clone(&app), Arc::clone(&network.free), phases.clone());
         let mut loops = vec![tokio::spawn(accepting)];

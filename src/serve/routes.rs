@@ -17,6 +17,7 @@ pub enum Endpoint {
     Breakdown,
     AccessLogs,
     Ecosystem,
+    Counter,
     PushEvents,
     Import,
     PutRepos,
@@ -33,7 +34,8 @@ pub enum Endpoint {
     Welcome,
     ClaimAdmin,
     Hub,
-    Style,
+    Repo,
+    Asset,
     Icon,
 }
 
@@ -101,6 +103,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/events", Credential, Endpoint::PushEvents),
     post("/api/v1/import", Credential, Endpoint::Import),
     Route { method: Method::PUT, path: "/api/v1/repos", access: Admin, endpoint: Endpoint::PutRepos },
+    get("/api/v1/hub/counter", Public, Endpoint::Counter),
     get("/api/v1/hub/totals", Public, Endpoint::Totals),
     get("/api/v1/hub/series", Public, Endpoint::Series),
     get("/api/v1/hub/uniques", Public, Endpoint::Uniques),
@@ -128,13 +131,16 @@ pub const ROUTES: &[Route] = &[
     get("/welcome", Open, Endpoint::Welcome),
     head("/welcome", Endpoint::Welcome),
     post("/welcome", Open, Endpoint::ClaimAdmin),
-    get("/style.css", Open, Endpoint::Style),
+    get("/assets/{file}", Open, Endpoint::Asset),
     get("/favicon.svg", Open, Endpoint::Icon),
     get("/favicon.ico", Open, Endpoint::Icon),
     get("/healthz", Open, Endpoint::Alive),
     head("/healthz", Endpoint::Alive),
     get("/readyz", Open, Endpoint::Ready),
     head("/readyz", Endpoint::Ready),
+    // Last, since they fit so much.
+    get("/{type}s/{namespace}/{name}", Open, Endpoint::Repo),
+    get("/{type}s/{name}", Open, Endpoint::Repo),
 ];
 
 impl Endpoint {
@@ -143,7 +149,13 @@ impl Endpoint {
     pub fn has_tag(self) -> bool {
         matches!(
             self,
-            Endpoint::Stats | Endpoint::Recent | Endpoint::Trending | Endpoint::Totals | Endpoint::Series | Endpoint::Uniques
+            Endpoint::Stats
+                | Endpoint::Recent
+                | Endpoint::Trending
+                | Endpoint::Counter
+                | Endpoint::Totals
+                | Endpoint::Series
+                | Endpoint::Uniques
         )
     }
 }

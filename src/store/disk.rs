@@ -11,6 +11,8 @@ use std::sync::Arc;
 use redb::BackendError;
 use redb::backends::FileBackend;
 
+use super::permission;
+
 pub use redb::StorageBackend;
 
 /// Keeps files by name.
@@ -66,7 +68,13 @@ impl Disk for Folder {
 
     fn open(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(self.path.join(name))?;
+        let path = self.path.join(name);
+        let opened = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => io::Error::new(error.kind(), permission::refusal(&path, &error)),
+            // Others keep their number, by which a full disk is known.
+            _ => error,
+        })?;
         Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
     }
 

@@ -14,6 +14,7 @@ mod key;
 mod ledger;
 mod likes;
 mod open;
+mod permission;
 mod pieces;
 mod records;
 mod renames;

@@ -13,6 +13,7 @@ use redb::{Database, Durability, StorageBackend};
 use super::StoreError;
 use super::codec::{get_record, put_record};
 use super::disk::{AnyFile, Disk, Folder, SharedDisk};
+use super::permission;
 use super::records::{CountersRecord, FormatRecord};
 use super::sums::{check_at_start, knows_all_tables};
 use super::table::{COMMIT_KEY, Read, ReadTxn, Table, WriteTxn};
@@ -208,8 +209,9 @@ fn builder() -> redb::Builder {
 fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
     let refuse = |error: std::io::Error| {
         StoreError::Unusable(format!(
-            "cannot use the data folder {}: {error}; give this user write access to it or name another with --data",
-            folder.display()
+            "cannot use the data folder {}: {}; or name another folder with --data",
+            folder.display(),
+            permission::refusal(folder, &error)
         ))
     };
     if !folder.exists() {
@@ -269,6 +271,9 @@ fn read_or_make_secret(folder: &Path, fresh: bool) -> Result<[u8; 32], StoreErro
             fs::rename(&unfinished, &path)?;
             sync_folder(folder)?;
             Ok(secret)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(StoreError::Unusable(format!("cannot read {}: {}", path.display(), permission::refusal(&path, &error))))
         }
         Err(error) => Err(StoreError::Unusable(format!(
             "cannot read {}: {error}; the store cannot be used without its key file, put it back from where you keep it",

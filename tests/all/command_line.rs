@@ -176,3 +176,37 @@ fn a_server_that_is_not_there_fails_quickly() {
     let output = run(&["--url", "https://example.org", "trending"]);
     assert!(stderr(&output).contains("http://"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_folder_of_somebody_else_is_refused_with_the_line_that_gives_it_away() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+    let folder = tempfile::tempdir().unwrap();
+    let owned = folder.path().join("data");
+    assert_eq!(run_in(&owned, &["deliveries"]).status.code(), Some(1));
+    std::fs::create_dir(&owned).unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let owner = std::fs::metadata(&owned).unwrap();
+    let (uid, gid) = (owner.uid(), owner.gid());
+    let mut other = hubtally();
+    other.arg("--data").arg(&owned).args(["verify"]).stdin(Stdio::null());
+    if uid == 0 {
+        other.uid(65_532).gid(65_532);
+    } else {
+        // Nobody but root can be somebody else; one's own folder without the right to write is the next best.
+        std::fs::set_permissions(&owned, std::fs::Permissions::from_mode(0o500)).unwrap();
+    }
+    let Ok(refused) = other.output() else {
+        println!("did not run: another user cannot run the binary under test where it lies");
+        return;
+    };
+    let said = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    let remedy = if uid == 0 {
+        format!("belongs to {uid}:{gid} and this runs as 65532:65532: `chown -R 65532:65532 {}`", owned.display())
+    } else {
+        format!("`chmod -R u+rwX {}`", owned.display())
+    };
+    assert!(said.contains(&remedy) && said.contains("--data"), "{said}");
+    assert!(uid != 0 || said.contains(&format!("--user {uid}:{gid}")), "{said}");
+}

@@ -54,7 +54,7 @@ pub fn noon(day: u64) -> Millis {
     Millis(i64::try_from(day * 86_400_000 + 43_200_000).unwrap())
 }
 
-fn day(day: u64) -> Day {
+pub fn day(day: u64) -> Day {
     Day(u16::try_from(day).unwrap())
 }
 

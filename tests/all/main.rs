@@ -4,12 +4,14 @@
 // Helpers of tests are tests too, and what they print is for whoever reads the test's output.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod abuse;
 mod blocks;
 mod breakdowns;
 mod command_line;
 mod crash;
 mod damage;
 mod disk;
+mod docs;
 mod faults;
 mod formats;
 mod full_disk;

@@ -74,6 +74,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// Memory that is really held, in KiB; `None` where the system does not say.
+    pub fn resident_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?.trim().parse().ok()
+    }
+
     /// A bare connection.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();

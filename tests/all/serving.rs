@@ -265,6 +265,31 @@ fn connections_beyond_the_cap_are_refused_politely() {
 }
 
 #[test]
+fn a_server_takes_no_more_connections_than_it_has_file_handles() {
+    let binary = env!("CARGO_BIN_EXE_hubtally");
+    let script = format!("ulimit -n 140 && exec {binary} serve --data :memory: --listen 127.0.0.1:0");
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    let held: Vec<_> = (0..12).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    // Whoever comes after them is told so, for which a handle is left.
+    let mut refused = std::net::TcpStream::connect(&address).unwrap();
+    refused.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let reply = Reply::read(&mut BufReader::new(&mut refused), "GET").unwrap();
+    child.kill().unwrap();
+    let said = child.wait_with_output().unwrap();
+    assert_eq!(reply.status, 503);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("leaves room for 12 connections"));
+    drop(held);
+}
+
+#[test]
 fn garbage_costs_its_own_connection_only() {
     let server = Server::start(&[]);
     let many_headers = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-A: b\r\n".repeat(100));

@@ -4,6 +4,7 @@ mod access_logs;
 mod analytics;
 mod breakdown;
 mod catalog;
+mod counter;
 mod deliveries;
 mod ecosystem;
 mod events;
@@ -36,6 +37,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Breakdown => breakdown::breakdown(call).await,
         Endpoint::AccessLogs => access_logs::access_logs(call).await,
         Endpoint::Ecosystem => ecosystem::ecosystem(call).await,
+        Endpoint::Counter => counter::counter(call).await,
         Endpoint::PushEvents => events::push(call).await,
         Endpoint::Import => imports::import(call).await,
         Endpoint::PutRepos => catalog::put(call).await,
@@ -50,9 +52,10 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Verify => upkeep::verify(call).await,
         Endpoint::Rebuild => upkeep::rebuild(call).await,
         Endpoint::Hub => pages::hub(call).await,
-        Endpoint::Welcome => Ok(pages::welcome(&call)),
+        Endpoint::Repo => pages::repo(call).await,
+        Endpoint::Welcome => pages::welcome(&call),
         Endpoint::ClaimAdmin => pages::claim(call).await,
-        Endpoint::Style => Ok(pages::style()),
+        Endpoint::Asset => pages::asset(&call),
         Endpoint::Icon => Ok(pages::icon()),
     }
 }

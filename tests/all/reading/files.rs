@@ -7,15 +7,16 @@ macro_rules! data {
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/", $name)).as_slice()
     };
 }
+pub(super) use data;
 
 /// Compares tables regardless of indentation.
 #[track_caller]
-fn assert_table(actual: &str, expected: &str) {
+pub(super) fn assert_table(actual: &str, expected: &str) {
     let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert_eq!(actual.lines().collect::<Vec<_>>(), expected, "\n{actual}");
 }
 
-fn with_parser<T>(file: &[u8], read: impl Fn(&LineParser, &[&[u8]]) -> T) -> T {
+pub(super) fn with_parser<T>(file: &[u8], read: impl Fn(&LineParser, &[&[u8]]) -> T) -> T {
     let lines: Vec<&[u8]> = file.split(|&byte| byte == b'\n').filter(|line| !is_blank(line)).collect();
     let parser = LineParser::detect(lines[0]).unwrap();
     read(&parser, if parser.header() { &lines[1..] } else { &lines })

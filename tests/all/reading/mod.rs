@@ -8,6 +8,7 @@ mod files;
 mod identities;
 mod mutations;
 mod nginx;
+mod proxies;
 mod rejects;
 mod streams;
 mod times;

@@ -52,6 +52,9 @@ fn two_hundred_thousand_mutations_never_panic() {
         include_bytes!("../../../data/nginx-combined-escapes.log"),
         include_bytes!("../../../data/events-all-fields.ndjson"),
         include_bytes!("../../../data/events-by-header.csv"),
+        include_bytes!("../../../data/caddy-old-and-new-lines.json"),
+        include_bytes!("../../../data/traefik-kept-and-dropped-headers.json"),
+        include_bytes!("../../../data/s3-quotes-lifecycle-and-later-columns.log"),
     ];
     let key = key();
     let mut random = Random::new();

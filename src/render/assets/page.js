@@ -1,0 +1,106 @@
+// What scripts add to the pages: a cursor on charts, search while typing, and a counter that moves. Everything else
+// works without them.
+
+const grouped = new Intl.NumberFormat("en-US");
+
+/** A cursor that follows the pointer and the arrow keys, and reads its numbers from the table under the chart. */
+function chart(figure) {
+  const plot = figure.querySelector(".plot");
+  const cursor = plot.querySelector(".cursor");
+  const [line, dot] = cursor.children;
+  const tip = plot.querySelector(".tip");
+  const names = [...figure.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent);
+  const rows = [...figure.querySelectorAll("tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent));
+  const { top, bottom, drawn, label } = figure.dataset;
+  let at = rows.length - 1;
+
+  function show(index) {
+    at = Math.min(Math.max(index, 0), rows.length - 1);
+    const [date, ...texts] = rows[at];
+    const x = rows.length > 1 ? (at * 100) / (rows.length - 1) : 50;
+    const height = Number(bottom) - 14;
+    const value = Number(texts[drawn].replaceAll(",", ""));
+    line.setAttribute("x1", `${x}%`);
+    line.setAttribute("x2", `${x}%`);
+    dot.setAttribute("cx", `${x}%`);
+    dot.setAttribute("cy", Number(bottom) - (value * height) / Number(top));
+    cursor.setAttribute("visibility", "visible");
+    const title = document.createElement("b");
+    title.textContent = date;
+    tip.replaceChildren(title, ...names.map((name, index) => {
+      const entry = document.createElement("div");
+      for (const text of [name, texts[index]]) entry.appendChild(document.createElement("span")).textContent = text;
+      return entry;
+    }));
+    tip.hidden = false;
+    const [width, room] = [tip.offsetWidth, plot.clientWidth];
+    const middle = (room * x) / 100;
+    tip.style.left = `${middle + 16 + width > room ? Math.max(middle - width - 16, 0) : middle + 16}px`;
+    plot.setAttribute("aria-valuenow", at);
+    plot.setAttribute("aria-valuetext", `${date}: ${names.map((name, index) => `${name} ${texts[index]}`).join(", ")}`);
+  }
+
+  function hide() {
+    cursor.setAttribute("visibility", "hidden");
+    tip.hidden = true;
+  }
+
+  plot.tabIndex = 0;
+  const role = { role: "slider", "aria-label": `${label}; arrow keys move the cursor`, "aria-valuemin": 0, "aria-valuemax": rows.length - 1, "aria-valuenow": at, "aria-valuetext": rows[at].join(" ") };
+  for (const [name, value] of Object.entries(role)) plot.setAttribute(name, value);
+  plot.addEventListener("pointermove", (event) => {
+    const box = plot.getBoundingClientRect();
+    show(Math.round(((event.clientX - box.left) / box.width) * (rows.length - 1)));
+  });
+  plot.addEventListener("pointerleave", () => document.activeElement === plot || hide());
+  plot.addEventListener("focus", () => plot.matches(":focus-visible") && show(at));
+  plot.addEventListener("blur", hide);
+  plot.addEventListener("keydown", (event) => {
+    const page = Math.max(Math.round(rows.length / 10), 1);
+    const to = { ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1, Home: 0, End: rows.length - 1, PageUp: at + page, PageDown: at - page }[event.key];
+    if (event.key === "Escape") hide();
+    if (to === undefined) return;
+    event.preventDefault();
+    show(to);
+  });
+}
+
+/** The cumulative counter: asks again and again, and shows what was counted, nothing in between. */
+function counter(element) {
+  const [data, live, time] = [element.querySelector("data"), document.querySelector("[data-live]"), element.parentElement.querySelector("time")];
+  let tag = null;
+
+  async function ask() {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(element.dataset.counter, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+      if (answer.status !== 304) {
+        if (!answer.ok) throw new Error(answer.statusText);
+        tag = answer.headers.get("ETag");
+        const { downloads, as_of: asOf } = await answer.json();
+        if (String(downloads) !== data.value) {
+          data.value = downloads;
+          data.textContent = grouped.format(downloads);
+          data.classList.remove("fresh");
+          void data.offsetWidth;
+          data.classList.add("fresh");
+        }
+        time.dateTime = asOf;
+        time.textContent = `${asOf.slice(0, 10)} ${asOf.slice(11, 19)} UTC`;
+      }
+      live.dataset.live = "on";
+      live.textContent = "live";
+    } catch {
+      live.dataset.live = "off";
+      live.textContent = "not updating";
+    }
+    live.hidden = false;
+  }
+
+  ask();
+  setInterval(ask, 2000);
+  document.addEventListener("visibilitychange", ask);
+}
+
+document.querySelectorAll("[data-chart]").forEach(chart);
+document.querySelectorAll("[data-counter]").forEach(counter);

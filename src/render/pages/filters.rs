@@ -1,0 +1,11 @@
+//! How templates write values: the filters behind `{{ value|name }}`.
+
+use askama::{Result, Values};
+
+use crate::render::number::Grouped;
+
+/// A count with separators between thousands.
+#[askama::filter_fn]
+pub fn grouped(count: &u64, _: &dyn Values) -> Result<Grouped> {
+    Ok(Grouped(*count))
+}

@@ -1,0 +1,29 @@
+//! The start page: what the hub has given out, and which repos are downloaded now.
+
+use askama::Template;
+
+use super::filters;
+use super::frame::{Frame, Instant};
+use super::overview::{Foot, Overview};
+use crate::query::{HubTotals, Trend};
+
+/// A row of the trending table.
+pub struct TrendRow {
+    pub trend: Trend,
+    /// The line of the last 30 whole days.
+    pub line: String,
+}
+
+/// The start page.
+#[derive(Template)]
+#[template(path = "hub.html")]
+pub struct HubPage {
+    pub frame: Frame,
+    pub totals: HubTotals,
+    pub as_of: Instant,
+    pub overview: Overview,
+    pub trending: Vec<TrendRow>,
+    pub trending_foot: Foot,
+    /// Where this server listens, for the lines that show how to feed it.
+    pub origin: String,
+}

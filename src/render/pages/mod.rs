@@ -1,0 +1,19 @@
+//! The pages: each a template (`NAME.html`, checked when compiled) and the values it is filled with (`NAME.rs`).
+//! Everything that is not markup of ours is escaped by askama, on this one way.
+
+mod choice;
+mod filters;
+mod frame;
+mod hub;
+mod notice;
+mod overview;
+mod repo;
+mod welcome;
+
+pub use choice::{Choice, Measure};
+pub use frame::{Frame, Instant, Reader, Section};
+pub use hub::{HubPage, TrendRow};
+pub use notice::Notice;
+pub use overview::{Foot, Overview, Place};
+pub use repo::RepoPage;
+pub use welcome::Welcome;

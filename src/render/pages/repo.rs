@@ -1,0 +1,31 @@
+//! The page of one repo.
+
+use askama::Template;
+
+use super::filters;
+use super::frame::Frame;
+use super::overview::Overview;
+use crate::model::RepoKey;
+use crate::query::RepoTotals;
+
+/// One repo.
+#[derive(Template)]
+#[template(path = "repo.html")]
+pub struct RepoPage {
+    pub frame: Frame,
+    pub repo: RepoKey,
+    pub private: bool,
+    pub totals: RepoTotals,
+    pub overview: Overview,
+}
+
+impl RepoPage {
+    fn org(&self) -> Option<(&str, String)> {
+        self.repo.name.org().map(|org| (org, self.frame.links.org(org)))
+    }
+
+    /// The name without its namespace.
+    fn short_name(&self) -> &str {
+        self.repo.name.as_str().rsplit('/').next().unwrap_or_default()
+    }
+}

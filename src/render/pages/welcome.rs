@@ -1,0 +1,13 @@
+//! The page behind the one-time admin link: one button, so that a link preview does not use it up.
+
+use askama::Template;
+
+use super::frame::Frame;
+
+/// The welcome.
+#[derive(Template)]
+#[template(path = "welcome.html")]
+pub struct Welcome {
+    pub frame: Frame,
+    pub key: String,
+}

@@ -1,0 +1,71 @@
+//! The start page: the hub's counter, its figures over time, and what is downloaded now.
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName};
+
+use super::{choice, page, reader, view_page};
+use crate::model::{Caller, DayRange, Millis};
+use crate::query::{QueryError, Scope, View};
+use crate::render::chart::sparkline;
+use crate::render::links::State;
+use crate::render::pages::{Choice, Foot, Frame, HubPage, Instant, Overview, Place, Reader, Section, TrendRow};
+use crate::serve::answer::Outcome;
+use crate::serve::call::Call;
+
+const TRENDING_DAYS: u16 = 7;
+const TRENDING_REPOS: usize = 20;
+const SPARKLINE_DAYS: u16 = 30;
+
+/// The start page.
+pub async fn hub(call: Call) -> Outcome {
+    let reader = reader(&call);
+    let choice = match choice(&call, &reader) {
+        Ok(choice) => choice,
+        Err(refused) => return Ok(refused),
+    };
+    let (origin, caller, as_of) = (origin(&call), call.caller.clone(), call.engine().now());
+    view_page(call, reader, move |view, reader| {
+        let made = hub_page(view, &caller, &choice, as_of, reader, &origin)?;
+        Ok(made.map(|made| page(StatusCode::OK, &made)))
+    })
+    .await
+}
+
+/// The address this reader came by, which behind a proxy is not the one we listen on.
+fn origin(call: &Call) -> String {
+    let https = call.header(HeaderName::from_static("x-forwarded-proto")) == Some("https");
+    match call.header(header::HOST) {
+        Some(host) => format!("{}://{host}", if https { "https" } else { "http" }),
+        None => call.app.origin.clone(),
+    }
+}
+
+fn hub_page(
+    view: &View<'_>,
+    caller: &Caller,
+    choice: &Choice,
+    as_of: Millis,
+    reader: Reader,
+    origin: &str,
+) -> Result<Option<HubPage>, QueryError> {
+    let place = Place { links: &reader.links.clone(), path: "/", api: "/api/v1/hub", rest: &State::default() };
+    let Some(figures) = view.overview(&Scope::Hub, choice.look(), caller)? else { return Ok(None) };
+    let range = DayRange::ending(view.today(), TRENDING_DAYS);
+    let recent = DayRange::ending(view.today().previous(), SPARKLINE_DAYS);
+    let mut trending = Vec::new();
+    for trend in view.trending(None, range, TRENDING_REPOS, caller)? {
+        let rows = view.series(&Scope::Repo(trend.repo.clone()), recent, crate::query::Interval::Day, false, caller)?;
+        let days: Vec<u64> = rows.unwrap_or_default().iter().map(|row| row.counts.downloads().0).collect();
+        trending.push(TrendRow { trend, line: sparkline(&days) });
+    }
+    let json = place.links.to(format_args!("/api/trending?repo_type=all&days={TRENDING_DAYS}&limit={TRENDING_REPOS}"));
+    Ok(Some(HubPage {
+        totals: view.hub(caller)?,
+        as_of: Instant(as_of),
+        overview: Overview::new(&figures, choice, &place, as_of),
+        trending,
+        trending_foot: Foot { as_of: Instant(as_of), csv: None, json: Some(json) },
+        origin: format!("{origin}{}", reader.links.to("")),
+        frame: Frame::new("hubtally", Section::Hub, reader),
+    }))
+}

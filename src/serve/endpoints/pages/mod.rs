@@ -1,0 +1,89 @@
+//! The pages, and what all of them share: who reads, what is missing, and errors as people read them.
+
+mod assets;
+mod hub;
+mod repo;
+mod welcome;
+
+use askama::Template;
+use hyper::StatusCode;
+
+use crate::query::View;
+use crate::render::links::Links;
+use crate::render::pages::{Choice, Frame, Notice, Reader, Section};
+use crate::serve::answer::{Answer, Outcome};
+use crate::serve::body::Body;
+use crate::serve::call::Call;
+
+pub use assets::{asset, icon};
+pub use hub::hub;
+pub use repo::repo;
+pub use welcome::{claim, welcome};
+
+/// Who reads, and below which path.
+fn reader(call: &Call) -> Reader {
+    let account = call.caller.role.as_ref().map(|role| match role.to_string().as_str() {
+        "admin" => "administrator".to_owned(),
+        other => other.replace(':', " of "),
+    });
+    Reader { links: Links::new(""), account, admin: call.caller.is_admin() }
+}
+
+/// A page from its template.
+fn page(status: StatusCode, template: &impl Template) -> Outcome {
+    match template.render() {
+        Ok(html) => Ok(Answer::page(status, html)),
+        Err(error) => Err(Answer::error(StatusCode::INTERNAL_SERVER_ERROR, &format!("the page could not be written: {error}"))),
+    }
+}
+
+/// A page with one sentence.
+fn notice(status: StatusCode, title: &str, sentence: &str, reader: Reader) -> Outcome {
+    let frame = Frame::new(title, Section::Other, reader);
+    page(status, &Notice { frame, sentence: sentence.to_owned(), on: None })
+}
+
+/// The page for what is missing or hidden: it names nothing, so that it is the same for both.
+fn missing(reader: Reader) -> Outcome {
+    let sentence = "There is no such page, organization or repository here. If it is private, sign in to see it.";
+    notice(StatusCode::NOT_FOUND, "Not found", sentence, reader)
+}
+
+/// Errors of inner layers, which are JSON for programs, as a page.
+fn readable(outcome: Outcome, reader: Reader) -> Outcome {
+    let Err(answer) = outcome else { return outcome };
+    let Body::Whole(body) = &answer.body else { return Err(answer) };
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let Some(sentence) = value.get("error").and_then(serde_json::Value::as_str) else { return Err(answer) };
+    let title = if answer.status.is_server_error() { "This did not work" } else { "This cannot be shown" };
+    let mut page = notice(answer.status, title, sentence, reader)?;
+    let kept = |name: &hyper::header::HeaderName| name == hyper::header::RETRY_AFTER || name == hyper::header::WWW_AUTHENTICATE;
+    page.headers.extend(answer.headers.into_iter().filter(|(name, _)| kept(name)));
+    Ok(page)
+}
+
+/// What the reader chose, or a page that says what of it cannot be understood.
+fn choice(call: &Call, reader: &Reader) -> Result<Choice, Answer> {
+    Choice::read(|name| call.query.last(name), call.engine().today()).map_err(|sentence| {
+        let refused = notice(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be shown", &sentence, reader.clone());
+        refused.unwrap_or_else(|broken| broken)
+    })
+}
+
+/// Makes a page from a view on a thread of its own; `None` is the page of what is missing.
+async fn view_page(
+    call: Call,
+    reader: Reader,
+    make: impl FnOnce(&View<'_>, Reader) -> Result<Option<Outcome>, crate::query::QueryError> + Send + 'static,
+) -> Outcome {
+    let make_of = reader.clone();
+    let work = move |engine: &crate::ingest::Engine| -> Outcome {
+        let view = View::of(engine)?;
+        match make(&view, make_of.clone())? {
+            Some(outcome) => outcome,
+            None => missing(make_of),
+        }
+    };
+    let outcome = call.app.read(work).await.and_then(|outcome| outcome);
+    readable(outcome, reader)
+}
