@@ -6,6 +6,7 @@
 mod access;
 mod batch;
 mod catalog;
+mod counters;
 mod document;
 mod engine;
 mod error;

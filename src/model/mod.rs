@@ -1,6 +1,7 @@
 //! The vocabulary of hubtally: what all other modules speak in.
 
 mod caller;
+mod counter;
 mod counts;
 mod event;
 mod receipt;
@@ -10,6 +11,7 @@ mod source;
 mod time;
 
 pub use caller::{Caller, Role};
+pub use counter::{Counter, is_counter_name};
 pub use counts::{Audience, DayCounts, Downloads, Files, Likes, Uniques};
 pub use event::{
     AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,

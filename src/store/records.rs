@@ -189,6 +189,18 @@ pub struct GroupRecord {
     pub repos: Vec<(u8, String)>,
 }
 
+/// A counter of another hub.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CounterRecord {
+    pub title: String,
+    pub source: String,
+    pub metric: String,
+    pub scope: String,
+    pub caveats: Vec<String>,
+    /// Day and total, ascending.
+    pub totals: Vec<(u16, u64)>,
+}
+
 /// What a credential is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum CredentialKind {

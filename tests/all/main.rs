@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod disk;
 mod docs;
+mod ecosystem;
 mod faults;
 mod formats;
 mod full_disk;

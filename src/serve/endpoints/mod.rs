@@ -5,6 +5,7 @@ mod analytics;
 mod breakdown;
 mod catalog;
 mod counter;
+mod counters;
 mod deliveries;
 mod ecosystem;
 mod events;
@@ -37,6 +38,11 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Breakdown => breakdown::breakdown(call).await,
         Endpoint::AccessLogs => access_logs::access_logs(call).await,
         Endpoint::Ecosystem => ecosystem::ecosystem(call).await,
+        Endpoint::OtherCounters => counters::list(call).await,
+        Endpoint::OtherCounter => counters::get(call).await,
+        Endpoint::PutCounter => counters::put(call).await,
+        Endpoint::AddTotals => counters::add(call).await,
+        Endpoint::RemoveCounter => counters::remove(call).await,
         Endpoint::Counter => counter::counter(call).await,
         Endpoint::PushEvents => events::push(call).await,
         Endpoint::Import => imports::import(call).await,
