@@ -34,6 +34,8 @@ pub struct SourceRecord {
     pub redirects_ignored: Option<bool>,
     pub head_redirect_handoff: Option<bool>,
     pub knows_users: Option<bool>,
+    /// Networks as `Proxies` prints them.
+    pub trusted_proxies: String,
 }
 
 /// A repo.
@@ -100,6 +102,8 @@ pub enum ContentRecord {
     /// The pushes that arrived on a UTC day.
     Pushes {
         day: u16,
+        /// One bit per `Format` that arrived, in their order.
+        formats: u8,
     },
 }
 

@@ -228,7 +228,7 @@ fn pushes() -> store::DeliveryRecord {
     store::DeliveryRecord {
         state: store::DeliveryState::Retracted,
         lines: store::LinesRecord::default(),
-        content: store::ContentRecord::Pushes { day: 20_600 },
+        content: store::ContentRecord::Pushes { day: 20_600, formats: 6 },
         ..document()
     }
 }
@@ -244,6 +244,7 @@ fn source() -> store::SourceEntry {
         redirects_ignored: Some(true),
         head_redirect_handoff: None,
         knows_users: Some(false),
+        trusted_proxies: "10.0.0.0/8,fd00::/8".to_owned(),
     };
     store::SourceEntry { id: SourceId(1), record }
 }
