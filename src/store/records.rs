@@ -34,6 +34,8 @@ pub struct SourceRecord {
     pub redirects_ignored: Option<bool>,
     pub head_redirect_handoff: Option<bool>,
     pub knows_users: Option<bool>,
+    /// Networks as `Proxies` prints them.
+    pub trusted_proxies: String,
 }
 
 /// A repo.
@@ -100,6 +102,8 @@ pub enum ContentRecord {
     /// The pushes that arrived on a UTC day.
     Pushes {
         day: u16,
+        /// One bit per `Format` that arrived, in their order.
+        formats: u8,
     },
 }
 
@@ -182,6 +186,13 @@ pub struct LikeRecord {
     pub liked: bool,
 }
 
+/// A saved group of repos.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct GroupRecord {
+    /// Type and name of each.
+    pub repos: Vec<(u8, String)>,
+}
+
 /// A counter of another hub.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct CounterRecord {
@@ -245,6 +256,8 @@ pub struct DayViewRecord {
     pub chunks: Vec<(u32, u64)>,
     /// Repo and bytes of each set that lies apart, and the checksum of its bytes.
     pub sets: Vec<(u32, u32, u64)>,
+    /// First repo and bytes of each facet chunk, and the checksum of its bytes.
+    pub facets: Vec<(u32, u32, u64)>,
     pub tail_bytes: u32,
     /// Of the tail's bytes.
     pub tail_checksum: u64,

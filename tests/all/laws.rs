@@ -15,7 +15,9 @@ use hubtally::query::{AccessColumns, AccessRow, Interval, Scope, View};
 use hubtally::render::csv::{access_log, access_log_header};
 use hubtally::store::{Read, ReadTxn, Store, Table};
 
+use crate::breakdowns;
 use crate::oracle::{Delivery, Fact, Git, Kind, Line, Oracle, Random, Repo, Settings, Shape, Source, World, date};
+use crate::shippers::shipped;
 
 pub fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -104,7 +106,11 @@ pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Recei
         Kind::PushBody { arrival_day } => {
             engine.freeze_clock(noon(arrival_day));
             let key = seed.is_multiple_of(3).then(|| format!("{:?}", bytes.iter().map(|b| u64::from(*b)).sum::<u64>()));
-            let push = Push { source, body: bytes, content: PushContent::Json, idempotency_key: key };
+            let (content, body) = match shape {
+                Shape::Events | Shape::HfExport => (PushContent::Json, bytes),
+                Shape::Combined | Shape::NginxJson => shipped(&bytes, xxhash_rust::xxh3::xxh3_64(&bytes)),
+            };
+            let push = Push { source, body, content, idempotency_key: key };
             let receipt = engine.push(push).unwrap();
             engine.freeze_clock(noon(world.today));
             receipt
@@ -198,12 +204,18 @@ pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
         };
         let repos = oracle.repos();
         compare_scope(Scope::Hub, &repos);
+        breakdowns::compare_table(&view, oracle, &Scope::Hub, &repos, &mut random, &format!("world {seed}, {when}"));
+        breakdowns::compare(&view, oracle, &Scope::Hub, &repos, (from, to), &mut random, &format!("world {seed}, {when}"));
         for kind in RepoKind::ALL {
             compare_scope(Scope::Kind(kind), &repos.iter().filter(|repo| repo.0 == kind.word()).cloned().collect());
         }
         let orgs: BTreeSet<&str> = repos.iter().filter_map(|(_, id)| id.split_once('/')).map(|(org, _)| org).collect();
         for org in orgs {
-            compare_scope(Scope::Org(OrgName::parse(org).unwrap()), &oracle.repos_of(org));
+            let scope = Scope::Org(OrgName::parse(org).unwrap());
+            let repos = oracle.repos_of(org);
+            breakdowns::compare(&view, oracle, &scope, &repos, (from, to), &mut random, &format!("world {seed}, {when}"));
+            breakdowns::compare_table(&view, oracle, &scope, &repos, &mut random, &format!("world {seed}, {when}"));
+            compare_scope(scope, &repos);
         }
     }
     for days in [1_u16, 7, 90] {
@@ -271,6 +283,11 @@ fn at_every_moment_today_included_the_live_numbers_are_those_of_a_rebuild() {
             let so_far = World { deliveries: world.deliveries[..=index].to_vec(), ..world.clone() };
             let oracle = Oracle::of(&so_far);
             assert_eq!(table(&engine, &oracle), oracle.table(), "world {seed} after delivery {index}");
+            let (repos, range) = (oracle.repos(), (oracle.today.saturating_sub(6), oracle.today));
+            let mut random = Random::new(seed + index as u64);
+            let view = View::of(&engine).unwrap();
+            let when = format!("world {seed} after delivery {index}");
+            breakdowns::compare(&view, &oracle, &Scope::Hub, &repos, range, &mut random, &when);
         }
     });
 }

@@ -6,6 +6,7 @@
 
 mod abuse;
 mod blocks;
+mod breakdowns;
 mod command_line;
 mod crash;
 mod damage;
@@ -17,6 +18,7 @@ mod formats;
 mod full_disk;
 mod generate;
 mod hub;
+mod importing;
 mod laws;
 mod layering;
 mod life;
@@ -30,5 +32,7 @@ mod renames;
 mod seeds;
 mod server;
 mod serving;
+mod settings;
+mod shippers;
 mod traffic;
 mod views;

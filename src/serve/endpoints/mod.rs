@@ -11,10 +11,12 @@ mod ecosystem;
 mod events;
 mod exports;
 mod health;
+mod import_progress;
 mod imports;
 mod json_body;
 mod likes;
 mod pages;
+mod sources;
 mod stats;
 mod streamed;
 mod tokens;
@@ -50,6 +52,8 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Totals => analytics::totals(call).await,
         Endpoint::Series => analytics::series(call).await,
         Endpoint::Uniques => analytics::uniques(call).await,
+        Endpoint::Sources => sources::list(call).await,
+        Endpoint::SetSource => sources::set(call).await,
         Endpoint::Deliveries => deliveries::list(call).await,
         Endpoint::Retract => deliveries::retract(call).await,
         Endpoint::Tokens => tokens::list(call).await,
