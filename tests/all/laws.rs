@@ -218,6 +218,14 @@ pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
             compare_scope(scope, &repos);
         }
     }
+    let repos = oracle.repos();
+    let org = |repo: &Repo| repo.1.split_once('/').map(|(org, _)| org.to_owned());
+    let mut scopes: Vec<(Scope, BTreeSet<Repo>)> =
+        repos.iter().map(|repo| (Scope::Repo(key(repo)), [repo.clone()].into())).collect();
+    for org in repos.iter().filter_map(org).collect::<BTreeSet<String>>() {
+        scopes.push((Scope::Org(OrgName::parse(&org).unwrap()), oracle.repos_of(&org)));
+    }
+    breakdowns::compare_sets(&view, oracle, &scopes, &mut random, &format!("world {seed}, {when}"));
     for days in [1_u16, 7, 90] {
         for kind in [None, Some(RepoKind::Model), Some(RepoKind::Dataset), Some(RepoKind::Space)] {
             let range = DayRange::ending(day(oracle.today), days);
