@@ -24,6 +24,7 @@ pub enum Endpoint {
     PutCounter,
     AddTotals,
     RemoveCounter,
+    CounterPage,
     Counter,
     PushEvents,
     Import,
@@ -196,6 +197,8 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
     get("/readyz", Open, Endpoint::Ready),
     head("/readyz", Endpoint::Ready),
     // Last, since they fit so much.
+    get("/counters/{name}", Open, Endpoint::CounterPage),
+    head("/counters/{name}", Endpoint::CounterPage),
     get("/{type}s/{namespace}/{name}", Open, Endpoint::Repo),
     get("/{type}s/{name}", Open, Endpoint::Repo),
 ];

@@ -35,5 +35,6 @@ mod server;
 mod serving;
 mod settings;
 mod shippers;
+mod tail;
 mod traffic;
 mod views;
