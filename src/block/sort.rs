@@ -38,8 +38,7 @@ fn compare(rows: &[Row], a: u32, b: u32) -> Ordering {
 fn permute(rows: &mut [Row], keys: &mut [Key]) {
     for start in 0..rows.len() {
         let mut hole = start;
-        loop {
-            let Some(from) = keys.get(hole).map(|key| key.1 as usize) else { break };
+        while let Some(from) = keys.get(hole).map(|key| key.1 as usize) {
             if let (Some(key), Ok(done)) = (keys.get_mut(hole), u32::try_from(hole)) {
                 key.1 = done;
             }

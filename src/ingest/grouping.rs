@@ -7,11 +7,12 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use super::stages::Parsed;
 
 /// Puts chunks in order and hands them on in groups of so many rows at least. While a group is being committed the next one
-/// fills up; a failure comes after all that was read before it.
+/// fills up; a failure comes after all that was read before it. `parsed` hears of every chunk's lines.
 pub(super) fn group_all(
     chunks: &Receiver<(u64, io::Result<Parsed>)>,
     group_rows: usize,
     groups: &SyncSender<io::Result<Vec<Parsed>>>,
+    parsed: impl Fn(u64),
 ) {
     let mut early: BTreeMap<u64, io::Result<Parsed>> = BTreeMap::new();
     let mut group: Vec<Parsed> = Vec::new();
@@ -23,6 +24,7 @@ pub(super) fn group_all(
             let full = match chunk {
                 Ok(chunk) => {
                     rows += chunk.batch.rows.len();
+                    parsed(chunk.batch.lines.lines);
                     group.push(chunk);
                     rows >= group_rows
                 }

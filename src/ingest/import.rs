@@ -308,8 +308,13 @@ impl<'e> Import<'e> {
             }
             // The parsers alone hold these ends: the stage before a parser or after it ends with the last of them.
             drop((parsed, cut));
-            scope.spawn(move || group_all(&batches, group_rows, &full));
-            let outcome = self.commit_all(&groups, progress);
+            let (rows, bytes_read) = (AtomicU64::new(self.lines.lines), Arc::clone(&self.bytes_read));
+            let tell = move |lines| {
+                let rows = rows.fetch_add(lines, Ordering::Relaxed) + lines;
+                progress(Progress { rows, bytes_read: bytes_read.load(Ordering::Relaxed) });
+            };
+            scope.spawn(move || group_all(&batches, group_rows, &full, tell));
+            let outcome = self.commit_all(&groups);
             // Unblocks the stages if committing ended early: their sends fail once this end is gone.
             drop(groups);
             outcome
@@ -317,11 +322,7 @@ impl<'e> Import<'e> {
     }
 
     /// Commits groups of parsed chunks.
-    fn commit_all(
-        &mut self,
-        groups: &Receiver<io::Result<Vec<Parsed>>>,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<(), EngineError> {
+    fn commit_all(&mut self, groups: &Receiver<io::Result<Vec<Parsed>>>) -> Result<(), EngineError> {
         for group in groups {
             let group = group.map_err(|error| unreadable(self.options, &error))?;
             let mut batches = Vec::with_capacity(group.len());
@@ -340,7 +341,6 @@ impl<'e> Import<'e> {
             if self.unpublished_rows >= PUBLISH_ROWS {
                 self.publish()?;
             }
-            progress(Progress { rows: self.lines.lines, bytes_read: self.bytes_read.load(Ordering::Relaxed) });
         }
         Ok(())
     }
