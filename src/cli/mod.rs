@@ -2,6 +2,8 @@
 
 mod arguments;
 mod backend;
+mod check;
+mod completions;
 mod configuration;
 mod deliveries;
 mod demo;
@@ -12,6 +14,7 @@ mod import;
 mod output;
 mod progress;
 mod rebuild;
+mod report;
 mod retract;
 mod serve;
 mod stats;
@@ -81,10 +84,14 @@ fn command(command: Command, configuration: &Configuration) -> Result<(), Failur
         Command::Trending(arguments) => trending::run(&arguments, configuration),
         Command::Uniques(arguments) => uniques::run(&arguments, configuration),
         Command::Token(arguments) => token::run(&arguments, configuration),
+        Command::Report(arguments) => report::run(&arguments, configuration),
+        Command::Check(arguments) => check::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),
         Command::Demo(arguments) => demo::run(&arguments, configuration),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => completions::man(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, configuration),
     }
 }

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod import;
 mod numbers;
+mod observe;
 mod overlay;
 mod pieces;
 mod publish;

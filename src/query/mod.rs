@@ -5,6 +5,7 @@
 
 mod access_log;
 mod answers;
+mod cards;
 mod history;
 mod overview;
 mod scope;
@@ -14,5 +15,6 @@ mod visible;
 
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use cards::{Card, CardOrder, CardPlace, CardQuery};
 pub use overview::{Look, Overview, Span, Stretch};
 pub use view::{QueryError, View};

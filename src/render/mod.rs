@@ -1,9 +1,13 @@
 //! Values to text: JSON, CSV and pages; pure, so that every shape can be tested without a server.
 
 pub mod assets;
+pub mod badge;
+pub mod card;
 pub mod chart;
 pub mod csv;
 pub mod json;
 pub mod links;
+pub mod metrics;
 pub mod number;
 pub mod pages;
+pub mod report;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::answer::Answer;
 use super::gate::{BodyBudget, Gate};
 use super::limits;
+use super::tally::Tally;
 use crate::ingest::Engine;
 
 /// One server.
@@ -14,6 +15,8 @@ pub struct App {
     /// `http://HOST:PORT`, as far as this process knows; shown to people only.
     pub origin: String,
     pub bodies: BodyBudget,
+    /// What was answered, for monitors.
+    pub answers: Tally,
     reads: Gate,
     pushes: Gate,
     upkeep: Gate,
@@ -30,6 +33,7 @@ impl App {
         App {
             engine,
             origin,
+            answers: Tally::default(),
             bodies: BodyBudget::new(limits::BODIES_BYTES_MAX),
             reads: Gate::new(cores * 2),
             pushes: Gate::new(limits::PUSHES_MAX),

@@ -33,11 +33,12 @@ pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> 
     let id = request_id(&app, &head);
     let packing = Packing::accepted(&head.headers);
     let (answer, access) = match router::find(&head.method, path_of(&head)) {
-        Match::Found(route, params) => (answered(app, trust, route, params, head, body).await, Some(route.access)),
+        Match::Found(route, params) => (answered(Arc::clone(&app), trust, route, params, head, body).await, Some(route.access)),
         Match::OtherMethods(routes) => (other_method(&head, &routes), None),
         Match::TrailingSlash => (without_slash(&head), None),
         Match::Unknown => (Answer::unknown_route(), None),
     };
+    app.answers.add(answer.status);
     let answer = packed(answer, packing);
     let mut response = Response::new(answer.body);
     *response.status_mut() = answer.status;

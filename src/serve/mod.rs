@@ -27,6 +27,7 @@ mod routes;
 mod socket;
 mod stall;
 mod tag;
+mod tally;
 mod validation;
 
 use std::io;

@@ -24,6 +24,12 @@ pub enum Endpoint {
     Totals,
     Series,
     Uniques,
+    RepoInfo,
+    RepoList,
+    BadgeSvg,
+    BadgeJson,
+    Metrics,
+    Freshness,
     Deliveries,
     Retract,
     Tokens,
@@ -119,6 +125,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/repos/{type}/{name}/totals", Public, Endpoint::Totals),
     get("/api/v1/repos/{type}/{name}/series", Public, Endpoint::Series),
     get("/api/v1/repos/{type}/{name}/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/freshness", Admin, Endpoint::Freshness),
     get("/api/v1/deliveries", Admin, Endpoint::Deliveries),
     delete("/api/v1/deliveries/{serial}", Admin, Endpoint::Retract),
     get("/api/v1/tokens", Admin, Endpoint::Tokens),
@@ -138,7 +145,17 @@ pub const ROUTES: &[Route] = &[
     head("/healthz", Endpoint::Alive),
     get("/readyz", Open, Endpoint::Ready),
     head("/readyz", Endpoint::Ready),
+    get("/badge/{type}/{namespace}/{name}/{measure}.svg", Public, Endpoint::BadgeSvg),
+    get("/badge/{type}/{namespace}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
+    get("/badge/{type}/{name}/{measure}.svg", Public, Endpoint::BadgeSvg),
+    get("/badge/{type}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
+    get("/metrics", Open, Endpoint::Metrics),
     // Last, since they fit so much.
+    get("/api/{type}s", Public, Endpoint::RepoList),
+    get("/api/{type}s/{namespace}/{name}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{name}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{namespace}/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
     get("/{type}s/{namespace}/{name}", Open, Endpoint::Repo),
     get("/{type}s/{name}", Open, Endpoint::Repo),
 ];
@@ -156,6 +173,8 @@ impl Endpoint {
                 | Endpoint::Totals
                 | Endpoint::Series
                 | Endpoint::Uniques
+                | Endpoint::RepoInfo
+                | Endpoint::RepoList
         )
     }
 }

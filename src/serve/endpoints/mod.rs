@@ -2,6 +2,7 @@
 
 mod access_logs;
 mod analytics;
+mod badges;
 mod breakdown;
 mod catalog;
 mod counter;
@@ -9,10 +10,13 @@ mod deliveries;
 mod ecosystem;
 mod events;
 mod exports;
+mod freshness;
 mod health;
+mod hub_clients;
 mod imports;
 mod json_body;
 mod likes;
+mod metrics;
 mod pages;
 mod stats;
 mod streamed;
@@ -44,6 +48,12 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Totals => analytics::totals(call).await,
         Endpoint::Series => analytics::series(call).await,
         Endpoint::Uniques => analytics::uniques(call).await,
+        Endpoint::RepoInfo => hub_clients::info(&call),
+        Endpoint::RepoList => hub_clients::list(call).await,
+        Endpoint::BadgeSvg => badges::svg(call).await,
+        Endpoint::BadgeJson => badges::json(call).await,
+        Endpoint::Metrics => metrics::metrics(call).await,
+        Endpoint::Freshness => freshness::freshness(call).await,
         Endpoint::Deliveries => deliveries::list(call).await,
         Endpoint::Retract => deliveries::retract(call).await,
         Endpoint::Tokens => tokens::list(call).await,
