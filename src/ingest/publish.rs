@@ -68,6 +68,7 @@ impl Writer {
         let settings = self.sources.iter().map(store::SourceEntry::settings).collect();
         *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Arc::new(Counting::new(settings, Arc::clone(&self.renames)));
+        self.refresh_proxies();
     }
 
     pub(super) fn settings_checksum(&self) -> u64 {

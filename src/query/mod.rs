@@ -6,7 +6,9 @@
 mod access_log;
 mod answers;
 mod cards;
+mod forecast;
 mod history;
+mod milestones;
 mod overview;
 mod scope;
 mod trending;
@@ -16,5 +18,7 @@ mod visible;
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
 pub use cards::{Card, CardOrder, CardPlace, CardQuery};
-pub use overview::{Look, Overview, Span, Stretch};
+pub use forecast::{COVERAGE, Case, Expected, Growth, Outlook};
+pub use milestones::{DEFAULT_TARGETS, Milestone};
+pub use overview::{Look, Overview, Stretch, Window};
 pub use view::{QueryError, View};

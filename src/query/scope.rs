@@ -13,7 +13,7 @@ use crate::store::{self, DayViewRecord};
 use chrono::Datelike;
 
 /// The repos a question is about.
-enum Members {
+pub(super) enum Members {
     /// Few repos, by number.
     Some(BTreeSet<RepoNumber>),
     /// All repos but these.
@@ -50,7 +50,11 @@ impl View<'_> {
     }
 
     /// The repos that a caller may not see.
-    fn hidden_from(&self, caller: &Caller, among: impl Fn(RepoNumber) -> bool) -> Result<BTreeSet<RepoNumber>, QueryError> {
+    pub(super) fn hidden_from(
+        &self,
+        caller: &Caller,
+        among: impl Fn(RepoNumber) -> bool,
+    ) -> Result<BTreeSet<RepoNumber>, QueryError> {
         let mut hidden = BTreeSet::new();
         if caller.is_admin() {
             return Ok(hidden);
@@ -112,7 +116,7 @@ impl View<'_> {
     }
 
     /// Counts of some repos by day.
-    fn daily(&self, members: &Members, range: DayRange) -> Result<BTreeMap<Day, DayCounts>, QueryError> {
+    pub(super) fn daily(&self, members: &Members, range: DayRange) -> Result<BTreeMap<Day, DayCounts>, QueryError> {
         let range = range.until(self.today);
         let mut sums: BTreeMap<Day, DayCounts> = BTreeMap::new();
         match members {

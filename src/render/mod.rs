@@ -8,6 +8,7 @@ pub mod csv;
 pub mod json;
 pub mod links;
 pub mod metrics;
+pub mod milestones;
 pub mod number;
 pub mod pages;
 pub mod report;

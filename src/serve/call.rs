@@ -38,7 +38,7 @@ impl Call {
     /// The address this client came by, which behind a proxy is not the one we listen on.
     #[must_use]
     pub fn origin(&self) -> String {
-        let https = self.header(HeaderName::from_static("x-forwarded-proto")) == Some("https");
+        let https = self.app.front.is_https(&self.head, self.trust);
         match self.header(header::HOST) {
             Some(host) => format!("{}://{host}", if https { "https" } else { "http" }),
             None => self.app.origin.clone(),

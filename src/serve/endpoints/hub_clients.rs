@@ -36,7 +36,8 @@ pub fn info(call: &Call) -> Outcome {
 pub async fn list(call: Call) -> Outcome {
     let Some(kind) = RepoKind::from_word(call.params.get("type")) else { return Err(Answer::unknown_route()) };
     let asked = asked(kind, &call.query)?;
-    let (origin, path) = (call.origin(), call.head.uri.path().to_owned());
+    let origin = call.origin();
+    let path = format!("{}{}", call.app.front.base_path(), call.head.uri.path());
     let Some(asked) = asked else { return Ok(Answer::json(&serde_json::json!([]))) };
     let (caller, query) = (call.caller, call.query);
     let ask = move |engine: &Engine| -> Outcome {

@@ -6,6 +6,7 @@ mod badges;
 mod breakdown;
 mod catalog;
 mod counter;
+mod counters;
 mod deliveries;
 mod ecosystem;
 mod events;
@@ -13,11 +14,13 @@ mod exports;
 mod freshness;
 mod health;
 mod hub_clients;
+mod import_progress;
 mod imports;
 mod json_body;
 mod likes;
 mod metrics;
 mod pages;
+mod sources;
 mod stats;
 mod streamed;
 mod tokens;
@@ -41,6 +44,11 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Breakdown => breakdown::breakdown(call).await,
         Endpoint::AccessLogs => access_logs::access_logs(call).await,
         Endpoint::Ecosystem => ecosystem::ecosystem(call).await,
+        Endpoint::OtherCounters => counters::list(call).await,
+        Endpoint::OtherCounter => counters::get(call).await,
+        Endpoint::PutCounter => counters::put(call).await,
+        Endpoint::AddTotals => counters::add(call).await,
+        Endpoint::RemoveCounter => counters::remove(call).await,
         Endpoint::Counter => counter::counter(call).await,
         Endpoint::PushEvents => events::push(call).await,
         Endpoint::Import => imports::import(call).await,
@@ -54,6 +62,8 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::BadgeJson => badges::json(call).await,
         Endpoint::Metrics => metrics::metrics(call).await,
         Endpoint::Freshness => freshness::freshness(call).await,
+        Endpoint::Sources => sources::list(call).await,
+        Endpoint::SetSource => sources::set(call).await,
         Endpoint::Deliveries => deliveries::list(call).await,
         Endpoint::Retract => deliveries::retract(call).await,
         Endpoint::Tokens => tokens::list(call).await,
