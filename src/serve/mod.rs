@@ -21,6 +21,7 @@ mod handles;
 mod intake;
 mod limits;
 mod listener;
+mod openapi;
 mod phase;
 mod query_string;
 mod router;

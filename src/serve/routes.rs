@@ -34,6 +34,7 @@ pub enum Endpoint {
     BadgeSvg,
     BadgeJson,
     Metrics,
+    OpenApi,
     Freshness,
     Sources,
     SetSource,
@@ -167,6 +168,7 @@ pub const ROUTES: &[Route] = &[
     get("/badge/{type}/{namespace}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
     get("/badge/{type}/{name}/{measure}.svg", Public, Endpoint::BadgeSvg),
     get("/badge/{type}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
+    get("/openapi.json", Public, Endpoint::OpenApi),
     get("/metrics", Open, Endpoint::Metrics),
     // Last, since they fit so much.
     get("/api/{type}s", Public, Endpoint::RepoList),

@@ -33,5 +33,6 @@ mod server;
 mod serving;
 mod settings;
 mod shippers;
+mod tools;
 mod traffic;
 mod views;

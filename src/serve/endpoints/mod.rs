@@ -29,6 +29,7 @@ mod upkeep;
 
 use super::answer::Outcome;
 use super::call::Call;
+use super::openapi;
 use super::routes::Endpoint;
 
 /// Answers a call by its route.
@@ -60,6 +61,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::RepoList => hub_clients::list(call).await,
         Endpoint::BadgeSvg => badges::svg(call).await,
         Endpoint::BadgeJson => badges::json(call).await,
+        Endpoint::OpenApi => openapi::answer(&call),
         Endpoint::Metrics => metrics::metrics(call).await,
         Endpoint::Freshness => freshness::freshness(call).await,
         Endpoint::Sources => sources::list(call).await,
