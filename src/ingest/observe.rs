@@ -1,13 +1,12 @@
 //! What monitors ask: how large the store is, and when each source was last heard of.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use super::engine::Engine;
 use super::error::EngineError;
-use crate::block::Wanted;
-use crate::model::{Millis, SourceId};
-use crate::store::{self, BlockIter};
+use super::segments::newest_by_source;
+use crate::model::Millis;
+use crate::store;
 
 /// A source, and its newest event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,28 +33,7 @@ impl Engine {
         let txn = self.shared.store.read()?;
         let sources = store::read_sources(&txn)?;
         let now = self.now();
-        let mut newest: BTreeMap<SourceId, Millis> = BTreeMap::new();
-        for (day, manifest) in store::manifests(&txn)?.into_iter().rev() {
-            if day > now.day() {
-                continue;
-            }
-            if day < since.day() || newest.len() == sources.len() {
-                break;
-            }
-            // Of a day all is read: a source found on it may have something newer in the next block.
-            let mut of_day: BTreeMap<SourceId, Millis> = BTreeMap::new();
-            for segment in manifest.segments {
-                for block in BlockIter::all(&txn, day, segment, Wanted::Identity) {
-                    for row in block?.rows.iter().filter(|row| row.time >= since && row.time <= now) {
-                        let latest = of_day.entry(row.source).or_insert(row.time);
-                        *latest = row.time.max(*latest);
-                    }
-                }
-            }
-            for (source, time) in of_day {
-                newest.entry(source).or_insert(time);
-            }
-        }
+        let newest = newest_by_source(&txn, sources.len(), since, now)?;
         let told =
             |source: store::SourceEntry| SourceFreshness { newest: newest.get(&source.id).copied(), source: source.record.name };
         Ok(sources.into_iter().map(told).collect())

@@ -100,7 +100,7 @@ impl View<'_> {
             trending: self.recent_sums(DayRange::ending(self.today, TRENDING_DAYS))?,
         };
         let mut found: Vec<(CardPlace, RepoNumber)> = Vec::new();
-        for repo in self.candidates(asked)? {
+        for repo in self.cards_meant(asked)? {
             if !self.exists(repo)? || !self.sees(repo, caller)? {
                 continue;
             }
@@ -133,7 +133,7 @@ impl View<'_> {
     }
 
     /// The repos that may be meant, of the type and organisation.
-    fn candidates(&self, asked: &CardQuery) -> Result<Vec<RepoNumber>, QueryError> {
+    fn cards_meant(&self, asked: &CardQuery) -> Result<Vec<RepoNumber>, QueryError> {
         match &asked.org {
             Some(org) => {
                 let all = store::org_repos(&self.txn, org)?.into_iter();

@@ -1,7 +1,7 @@
 //! When cumulative counters, ours and others', reached or will reach round numbers.
 
 use super::forecast::{Growth, Outlook};
-use super::scope::Members;
+use super::members::Members;
 use super::{QueryError, View};
 use crate::model::{Caller, Counter, Day, DayRange};
 use crate::store;

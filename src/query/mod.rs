@@ -5,11 +5,15 @@
 
 mod access_log;
 mod answers;
+mod breakdown;
 mod cards;
+mod facets;
 mod forecast;
 mod history;
+mod members;
 mod milestones;
 mod overview;
+mod repo_table;
 mod scope;
 mod trending;
 mod view;
@@ -17,8 +21,11 @@ mod visible;
 
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use breakdown::{Breakdown, BreakdownRow, Dimension};
 pub use cards::{Card, CardOrder, CardPlace, CardQuery};
+pub use facets::{FacetSums, Filter};
 pub use forecast::{COVERAGE, Case, Expected, Growth, Outlook};
 pub use milestones::{DEFAULT_TARGETS, Milestone};
-pub use overview::{Look, Overview, Stretch, Window};
+pub use overview::{Look, Overview, Span, Stretch};
+pub use repo_table::{RepoTable, TableCursor, TableQuestion, TableRow, TableSort, Window};
 pub use view::{QueryError, View};

@@ -11,7 +11,7 @@ const MONTH_DAYS: u16 = 30;
 
 /// Which stretch of time is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Window {
+pub enum Span {
     /// From the first counted day until today.
     #[default]
     All,
@@ -23,7 +23,7 @@ pub enum Window {
 /// What is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    pub window: Window,
+    pub window: Span,
     /// How the line is cut; chosen by the length of the stretch if absent.
     pub interval: Option<Interval>,
     /// Whether each interval gets its distinct downloaders.
@@ -64,13 +64,13 @@ impl View<'_> {
         let Some(days) = self.series(scope, ever, Interval::Day, false, caller)? else { return Ok(None) };
         let first_day = days.iter().find(|row| !row.counts.is_zero()).map(|row| row.day);
         let range = match look.window {
-            Window::All => DayRange { first: first_day.unwrap_or(self.today), last: self.today },
-            Window::Month => DayRange::ending(self.today, MONTH_DAYS),
-            Window::Range(range) => range.until(self.today),
+            Span::All => DayRange { first: first_day.unwrap_or(self.today), last: self.today },
+            Span::Month => DayRange::ending(self.today, MONTH_DAYS),
+            Span::Range(range) => range.until(self.today),
         };
         let interval = look.interval.unwrap_or_else(|| fitting(range));
         let before = match look.window {
-            Window::All => None,
+            Span::All => None,
             _ => Some(preceding(range)).filter(|before| look.compare && first_day.is_some_and(|first| first <= before.last)),
         };
         let stretch = |range| self.stretch(scope, range, interval, look.uniques, caller, &days);

@@ -22,6 +22,7 @@ pub enum Endpoint {
     PutCounter,
     AddTotals,
     RemoveCounter,
+    CounterPage,
     Counter,
     PushEvents,
     Import,
@@ -176,6 +177,8 @@ pub const ROUTES: &[Route] = &[
     get("/api/{type}s/{name}", Public, Endpoint::RepoInfo),
     get("/api/{type}s/{namespace}/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
     get("/api/{type}s/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
+    get("/counters/{name}", Open, Endpoint::CounterPage),
+    head("/counters/{name}", Endpoint::CounterPage),
     get("/{type}s/{namespace}/{name}", Open, Endpoint::Repo),
     get("/{type}s/{name}", Open, Endpoint::Repo),
 ];

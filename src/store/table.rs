@@ -68,6 +68,8 @@ tables! {
     Restatements => "restatements", true;
     /// name -> CounterRecord: counters of other hubs.
     Counters => "counters", true;
+    /// name of a group -> GroupRecord.
+    Groups => "groups", true;
     /// name of the record -> record about the views.
     ViewMeta => "view_meta", false;
     /// day u16 -> DayViewRecord.
@@ -76,6 +78,8 @@ tables! {
     DayChunks => "day_chunks", false;
     /// day u16, repo u32, piece u16 -> part of a large downloader set.
     DaySets => "day_sets", false;
+    /// day u16, first repo u32, piece u16 -> part of a facet chunk.
+    DayFacets => "day_facets", false;
     /// day u16, piece u16 -> part of the day's tail.
     DayTails => "day_tails", false;
     /// repo u32 -> repo head.

@@ -268,7 +268,7 @@ fn a_report_has_every_repo_of_the_organisation_against_the_days_before() {
     }
     assert!(!text.contains("quiet"));
     let csv = stdout(&command(&hub, &["report", "acme", "--format", "csv", "--days", "30"]));
-    assert!(csv.contains("\nmodel,acme/bert,2026-05-12,2026-06-10,8,4,4,3,false\n"), "{csv}");
+    assert!(csv.contains("\nmodel,acme/bert,2026-05-12,2026-06-10,8,4,0,3,false\n"), "{csv}");
     let page = stdout(&command(&hub, &["report", "acme", "--format", "html"]));
     assert!(page.starts_with("<!doctype html>") && page.contains("acme/bert"));
     let missing = command(&hub, &["report", "nosuch"]);

@@ -1,7 +1,7 @@
 //! What the reader chose to see, as the address says it; every choice is a link, so that all works without scripts.
 
 use crate::model::{Day, DayRange, Millis};
-use crate::query::{Interval, Look, Window};
+use crate::query::{Interval, Look, Span};
 use crate::render::links::State;
 
 /// The figure that the chart draws.
@@ -27,10 +27,10 @@ impl Measure {
     }
 }
 
-/// Window, measure, interval and comparison.
+/// Span, measure, interval and comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    pub window: Window,
+    pub window: Span,
     pub measure: Measure,
     pub interval: Option<Interval>,
     pub compare: bool,
@@ -53,9 +53,9 @@ impl Choice {
         };
         let (from, to) = (day("from")?, day("to")?);
         let window = match (asked("window"), from, to) {
-            (None | Some("all"), None, None) => Window::All,
-            (Some("30d"), None, None) => Window::Month,
-            (None, from, to) => Window::Range(range(from, to, today)?),
+            (None | Some("all"), None, None) => Span::All,
+            (Some("30d"), None, None) => Span::Month,
+            (None, from, to) => Span::Range(range(from, to, today)?),
             (Some("all" | "30d"), _, _) => return Err("choose a window or the days from and to, not both".to_owned()),
             (Some(other), _, _) => return Err(format!("window={other} is unknown; the windows are all and 30d")),
         };
@@ -75,9 +75,9 @@ impl Choice {
     #[must_use]
     pub fn state(&self) -> State {
         let state = match self.window {
-            Window::All => State::default(),
-            Window::Month => State::default().and("window", "30d"),
-            Window::Range(range) => State::default().and("from", range.first).and("to", range.last),
+            Span::All => State::default(),
+            Span::Month => State::default().and("window", "30d"),
+            Span::Range(range) => State::default().and("from", range.first).and("to", range.last),
         };
         let measure = if self.measure == Measure::Downloads { "" } else { self.measure.word() };
         let interval = INTERVALS.iter().find(|(_, interval)| Some(*interval) == self.interval).map_or("", |(word, _)| word);

@@ -5,7 +5,7 @@ use askama::Template;
 use super::choice::{Choice, INTERVALS, Measure};
 use super::frame::Instant;
 use crate::model::{Day, DayCounts, DayRange, Millis};
-use crate::query::{self, Interval, Window};
+use crate::query::{self, Interval, Span};
 use crate::render::chart::{Chart, Column, Figures};
 use crate::render::links::{Links, State};
 use crate::render::number::{Change, Grouped, Share};
@@ -45,7 +45,7 @@ pub struct Place<'a> {
     pub rest: &'a State,
 }
 
-/// Window, tiles and chart.
+/// Span, tiles and chart.
 #[derive(Template)]
 #[template(path = "overview.html")]
 pub struct Overview {
@@ -80,7 +80,7 @@ impl Overview {
             windows: controls.windows(),
             intervals: controls.intervals(figures.interval),
             compare: controls.compare(),
-            custom: matches!(choice.window, Window::Range(_)),
+            custom: matches!(choice.window, Span::Range(_)),
             from: range.first,
             to: range.last,
             today: figures.today,
@@ -115,7 +115,7 @@ impl Controls<'_> {
             let href = self.href(&Choice { window, interval: None, ..*self.choice });
             Pick { href, text: text.to_owned(), current: self.choice.window == window }
         };
-        vec![option(Window::All, "All time"), option(Window::Month, "Last month")]
+        vec![option(Span::All, "All time"), option(Span::Month, "Last month")]
     }
 
     fn intervals(&self, current: Interval) -> Vec<Pick> {
@@ -127,7 +127,7 @@ impl Controls<'_> {
     }
 
     fn compare(&self) -> Option<Pick> {
-        if self.choice.window == Window::All {
+        if self.choice.window == Span::All {
             return None;
         }
         let href = self.href(&Choice { compare: !self.choice.compare, ..*self.choice });
@@ -159,7 +159,7 @@ fn tile(measure: Measure, figures: &query::Overview, controls: &Controls<'_>) ->
     let now = of(&figures.now);
     let downloads = figures.now.counts.downloads().0;
     let note = match measure {
-        Measure::Downloads if controls.choice.window != Window::All => {
+        Measure::Downloads if controls.choice.window != Span::All => {
             format!("{} of all time", Grouped(figures.all_time.downloads().0))
         }
         Measure::Downloads => String::new(),

@@ -136,6 +136,7 @@ pub const OPERATIONS: &[Operation] = &[
     told(Endpoint::Ready, MONITORING, "Whether it can take events and answer", &[], ANY),
     told(Endpoint::Hub, PAGES, "The hub", &[], PAGE),
     told(Endpoint::Repo, PAGES, "One repository", &[], PAGE),
+    told(Endpoint::CounterPage, PAGES, "A counter of another hub", &["targets"], PAGE),
     told(Endpoint::Welcome, PAGES, "The page behind the one-time link", &["key"], PAGE),
     taken(
         Endpoint::ClaimAdmin,

@@ -1,6 +1,7 @@
 //! The pages, and what all of them share: who reads, what is missing, and errors as people read them.
 
 mod assets;
+mod counter;
 mod hub;
 mod repo;
 mod welcome;
@@ -16,6 +17,7 @@ use crate::serve::body::Body;
 use crate::serve::call::Call;
 
 pub use assets::{asset, icon};
+pub use counter::counter;
 pub use hub::hub;
 pub use repo::repo;
 pub use welcome::{claim, welcome};
