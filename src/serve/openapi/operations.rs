@@ -53,7 +53,7 @@ const PAGE: &[(u16, &str, &str)] = &[(200, HTML, "Text")];
 const NOTHING: &[(u16, &str, &str)] = &[(204, "", "")];
 const LIKE: &[(&str, &str)] = &[(JSON, "Like")];
 const COUNTER: &[(&str, &str)] = &[(JSON, "Counter"), (CSV, "Text")];
-const EVENTS: &[(&str, &str)] = &[("application/x-ndjson", "Text"), (JSON, "Events"), (CSV, "Text")];
+const EVENTS: &[(&str, &str)] = &[("application/x-ndjson", "Text"), (JSON, "Events"), (CSV, "Text"), ("text/plain", "Text")];
 const LIST: &[&str] = &["sort", "direction", "listLimit", "author", "search", "filter", "expand", "cursor"];
 
 /// All endpoints.
@@ -117,7 +117,7 @@ pub const OPERATIONS: &[Operation] = &[
         HUB,
         "A badge as a picture",
         &["label", "color"],
-        &[(200, "image/svg+xml", "Text"), (404, "image/svg+xml", "Text")],
+        &[(200, "image/svg+xml", "Text"), (404, "image/svg+xml", "Text"), (404, JSON, "Error")],
     ),
     told(Endpoint::BadgeJson, HUB, "A badge for shields.io", &["label", "color"], &[(200, JSON, "Shield")]),
     told(Endpoint::Metrics, MONITORING, "Metrics for Prometheus", &[], &[(200, "text/plain", "Text")]),
@@ -136,7 +136,7 @@ pub const OPERATIONS: &[Operation] = &[
     told(Endpoint::Ready, MONITORING, "Whether it can take events and answer", &[], ANY),
     told(Endpoint::Hub, PAGES, "The hub", &[], PAGE),
     told(Endpoint::Repo, PAGES, "One repository", &[], PAGE),
-    told(Endpoint::CounterPage, PAGES, "A counter of another hub", &["targets"], PAGE),
+    told(Endpoint::CounterPage, PAGES, "A counter of another hub", &[], PAGE),
     told(Endpoint::Welcome, PAGES, "The page behind the one-time link", &["key"], PAGE),
     taken(
         Endpoint::ClaimAdmin,
