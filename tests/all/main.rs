@@ -34,6 +34,7 @@ mod server;
 mod serving;
 mod settings;
 mod shippers;
+mod tail;
 mod tools;
 mod traffic;
 mod views;
