@@ -30,7 +30,7 @@ pub fn answer(call: &Call) -> Outcome {
 fn document() -> Value {
     let parts: Value = serde_json::from_str(PARTS).unwrap_or_default();
     let mut paths: Map<String, Value> = Map::new();
-    for route in ROUTES {
+    for route in ROUTES.iter() {
         let Some(operation) = OPERATIONS.iter().find(|operation| operation.endpoint == route.endpoint) else { continue };
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(methods) = path.as_object_mut() {

@@ -1,6 +1,6 @@
 //! What is said of each endpoint: its subject, a sentence, its parameters, and what goes in and comes out.
 
-use crate::serve::routes::Endpoint;
+use crate::serve::routes::{Endpoint, Figure};
 
 /// One endpoint. Parameters and schemas are named as in `parts.json`.
 pub struct Operation {
@@ -49,6 +49,7 @@ const PAGES: &str = "Pages";
 const MONITORING: &str = "Monitoring";
 
 const ANY: &[(u16, &str, &str)] = &[(200, JSON, "Any")];
+const TABLE: &[(u16, &str, &str)] = &[(200, JSON, "Any"), (200, CSV, "Text")];
 const PAGE: &[(u16, &str, &str)] = &[(200, HTML, "Text")];
 const NOTHING: &[(u16, &str, &str)] = &[(204, "", "")];
 const LIKE: &[(&str, &str)] = &[(JSON, "Like")];
@@ -95,21 +96,50 @@ pub const OPERATIONS: &[Operation] = &[
         &[(200, JSON, "Receipt")],
     ),
     taken(Endpoint::PutRepos, ADMIN, "What the hub's catalog says", &[], &[(JSON, "Listing")], ANY),
-    told(Endpoint::Totals, ANALYTICS, "Sums over a range", &["from", "to"], &[(200, JSON, "Totals"), (200, CSV, "Text")]),
     told(
-        Endpoint::Series,
+        Endpoint::Figure(Figure::Totals),
+        ANALYTICS,
+        "Sums over a range",
+        &["from", "to", "audience", "class", "country", "compare"],
+        &[(200, JSON, "Totals"), (200, CSV, "Text")],
+    ),
+    told(
+        Endpoint::Figure(Figure::Series),
         ANALYTICS,
         "Figures per day, week or month",
-        &["from", "to", "interval", "include"],
+        &["from", "to", "interval", "include", "audience", "class", "country", "compare"],
         &[(200, JSON, "Series"), (200, CSV, "Text")],
     ),
     told(
-        Endpoint::Uniques,
+        Endpoint::Figure(Figure::Uniques),
         ANALYTICS,
         "Exact unique downloaders of a range",
-        &["from", "to"],
+        &["from", "to", "interval", "bounds", "audience", "class", "country", "compare"],
         &[(200, JSON, "Uniques"), (200, CSV, "Text")],
     ),
+    told(
+        Endpoint::Figure(Figure::Breakdown),
+        ANALYTICS,
+        "Downloads or files by one dimension",
+        &["by", "from", "to", "rowLimit", "audience", "class", "country", "compare"],
+        TABLE,
+    ),
+    told(
+        Endpoint::Figure(Figure::Repos),
+        ANALYTICS,
+        "Repositories of a scope, page by page",
+        &["tableSort", "window", "search", "rowLimit", "tableCursor"],
+        TABLE,
+    ),
+    told(Endpoint::Figure(Figure::Cohorts), ANALYTICS, "New and returning downloaders", &["from", "to", "interval"], TABLE),
+    told(Endpoint::Figure(Figure::Coverage), ANALYTICS, "What is known, by source and hour", &["from", "to"], TABLE),
+    told(Endpoint::Figure(Figure::Restatements), ANALYTICS, "Past figures that changed", &["from", "to"], TABLE),
+    told(Endpoint::Figure(Figure::Explain), ANALYTICS, "How a number was counted", &["from", "to"], TABLE),
+    told(Endpoint::Overlap, ANALYTICS, "Downloaders that two scopes share", &["a", "b", "from", "to"], TABLE),
+    told(Endpoint::Groups, ANALYTICS, "Saved groups of repositories", &[], ANY),
+    told(Endpoint::Group, ANALYTICS, "A saved group", &[], ANY),
+    taken(Endpoint::PutGroup, ANALYTICS, "Saves a group", &[], &[(JSON, "Group")], ANY),
+    told(Endpoint::RemoveGroup, ANALYTICS, "Removes a group", &[], NOTHING),
     told(Endpoint::RepoInfo, HUB, "A repository's figures", &["expand"], &[(200, JSON, "RepoInfo")]),
     told(Endpoint::RepoList, HUB, "Repositories of a type, page by page", LIST, &[(200, JSON, "RepoInfos")]),
     told(
