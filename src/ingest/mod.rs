@@ -18,6 +18,7 @@ mod grouping;
 mod groups;
 mod import;
 mod numbers;
+mod observe;
 mod overlay;
 mod pieces;
 mod publish;
