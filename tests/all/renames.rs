@@ -40,9 +40,21 @@ fn as_read(world: &World, renamed: &[Renamed]) -> World {
     world
 }
 
-/// The numbers to expect.
+/// The numbers to expect. Who may not see what has a former name now is led on to the repo that had it, as from a name that
+/// nobody has.
 fn expected(world: &World, renamed: &[Renamed]) -> Oracle {
-    Oracle::of(&as_read(world, renamed))
+    let mut oracle = Oracle::of(&as_read(world, renamed));
+    let public = oracle.public.clone();
+    for rename in renamed {
+        // The last that had the name and has another now: one that came back to it has it still.
+        let of_name = renamed.iter().filter(|other| other.from == rename.from);
+        let targets = of_name.map(|other| (other.at_ms, called(&rename.from, other.at_ms - 1, renamed)));
+        let target = targets.filter(|(_, target)| *target != rename.from).max_by_key(|(at_ms, _)| *at_ms);
+        if target.is_some_and(|(_, target)| public.contains(&target)) {
+            oracle.public.insert(rename.from.clone());
+        }
+    }
+    oracle
 }
 
 /// A few renamings, chains and ways back among them.
