@@ -8,6 +8,7 @@ mod abuse;
 mod analytics;
 mod blocks;
 mod breakdowns;
+mod cards;
 mod command_line;
 mod crash;
 mod damage;
