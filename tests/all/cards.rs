@@ -52,6 +52,8 @@ pub fn compare(view: &View<'_>, oracle: &Oracle, random: &mut Random, when: &str
                 None => break,
             }
         }
+        // What only the catalog names is listed too, with zeros; the oracle knows events alone.
+        found.retain(|told| told.3 > 0 || expected.contains(told));
         assert_eq!(found, expected, "{when}: {order:?} {kind:?}");
     }
 }
