@@ -21,6 +21,7 @@ mod stats;
 mod token;
 mod trending;
 mod uniques;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -95,6 +96,7 @@ fn run_command(command: Command, configuration: &Configuration) -> Result<(), Fa
         Command::Uniques(arguments) => uniques::run(&arguments, configuration),
         Command::Source(arguments) => source::run(&arguments, configuration),
         Command::Token(arguments) => token::run(&arguments, configuration),
+        Command::User(arguments) => user::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),
         Command::Demo(arguments) => demo::run(&arguments, configuration),
