@@ -45,8 +45,8 @@ pub use passwords::{hash_password, is_outdated, verify_password};
 pub use people::{find_person, list_people, put_person, remove_person};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
-    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, GroupRecord, LinesRecord, ListingRecord, PasswordRecord,
-    PersonRecord, RenameRecord, RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
+    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, FileRecord, GroupRecord, LinesRecord, ListingRecord,
+    PasswordRecord, PersonRecord, RenameRecord, RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use renames::{put_renames, renames};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};

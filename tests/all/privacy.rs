@@ -462,6 +462,6 @@ fn those_who_may_see_it_do(world: &World, with: &Hub, without: &Hub) {
 fn hidden_repositories_are_as_if_they_were_not_there() {
     let asked = AtomicU64::new(0);
     let first = number("HUBTALLY_FIRST_WORLD", 0);
-    for_seeds("privacy", first, number("HUBTALLY_PRIVATE_WORLDS", 120), |seed| check(seed, &asked));
+    for_seeds("privacy", first, number("HUBTALLY_PRIVATE_WORLDS", 150), |seed| check(seed, &asked));
     println!("privacy: {} questions", asked.load(Ordering::Relaxed));
 }

@@ -67,6 +67,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Verify => upkeep::verify(call).await,
         Endpoint::Rebuild => upkeep::rebuild(call).await,
         Endpoint::Hub => pages::hub(call).await,
+        Endpoint::CounterPage => pages::counter(call).await,
         Endpoint::Repo => pages::repo(call).await,
         Endpoint::Welcome => pages::welcome(&call),
         Endpoint::ClaimAdmin => pages::claim(call).await,

@@ -1,6 +1,7 @@
 //! The pages, and what all of them share: who reads, what is missing, and errors as people read them.
 
 mod assets;
+mod counter;
 mod hub;
 mod login;
 mod repo;
@@ -22,6 +23,7 @@ use crate::serve::limits;
 use crate::serve::query_string::QueryString;
 
 pub use assets::{asset, icon};
+pub use counter::counter;
 pub use hub::hub;
 pub use login::{login, sign_in, sign_out};
 pub use repo::repo;

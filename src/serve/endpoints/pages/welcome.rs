@@ -32,7 +32,7 @@ pub async fn claim(mut call: Call) -> Outcome {
         None => call.app.write(move |engine| engine.claim_admin_link(&key)).await??,
         Some(name) => match make_account(&call, key.clone(), name, &form).await {
             Ok(session) => session,
-            Err(refused) if refused.status.is_client_error() => return again(&call, key, name, refused),
+            Err(refused) if refused.status.is_client_error() => return again(&call, key, name, &refused),
             Err(failed) => return Err(failed),
         },
     };
@@ -57,8 +57,8 @@ async fn make_account(call: &Call, key: String, name: &str, form: &QueryString) 
 }
 
 /// The page again, with what was wrong; the link is still good.
-fn again(call: &Call, key: String, name: &str, refused: Answer) -> Outcome {
+fn again(call: &Call, key: String, name: &str, refused: &Answer) -> Outcome {
     let frame = Frame::new("Welcome", Section::Other, reader(call));
-    let error = Some(sentence_of(&refused));
+    let error = Some(sentence_of(refused));
     page(refused.status, &Welcome { frame, key, name: name.to_owned(), error })
 }
