@@ -160,6 +160,7 @@ fn a_server_below_a_path_answers_and_leads_there() {
     assert_eq!(server.get("/downloadsx/healthz").status, 404);
     let page = server.get_with("/downloads", &[("X-Forwarded-Proto", "https")]);
     assert!(page.status == 200 && page.text().contains(&format!("https://{}/downloads/api/v1/events", server.address)));
+    server.admin_key();
     let said = server.stderr();
     assert!(said.contains("/downloads/welcome?key="), "{said}");
     let wrong = hubtally().args(["serve", "--data", ":memory:", "--base-path", "downloads"]).output().unwrap();
