@@ -1,7 +1,10 @@
 //! Values to text: JSON, CSV and pages; pure, so that every shape can be tested without a server.
 
+pub mod analytics;
 pub mod assets;
 pub mod chart;
+pub mod comparisons;
+pub mod coverage;
 pub mod csv;
 pub mod json;
 pub mod links;

@@ -99,7 +99,7 @@ async fn without_panic<F: Future + Unpin>(mut work: F) -> Option<F::Output> {
 async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head: Parts, body: Incoming) -> Outcome {
     let caller = auth::caller(&app, &head, trust)?;
     auth::admit(route.access, &caller)?;
-    let figures = matches!(route.endpoint, Endpoint::Totals | Endpoint::Series | Endpoint::Uniques);
+    let figures = matches!(route.endpoint, Endpoint::Figure(_) | Endpoint::Overlap);
     let by_path = head.uri.path().ends_with(".csv");
     if by_path && !figures && head.uri.path().starts_with("/api/v1/") {
         return Err(Answer::unknown_route());

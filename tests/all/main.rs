@@ -6,6 +6,7 @@
 
 mod abuse;
 mod accounts;
+mod analytics;
 mod blocks;
 mod breakdowns;
 mod command_line;

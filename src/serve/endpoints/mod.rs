@@ -7,9 +7,11 @@ mod catalog;
 mod counter;
 mod counters;
 mod deliveries;
+mod drilldown;
 mod ecosystem;
 mod events;
 mod exports;
+mod groups;
 mod health;
 mod import_progress;
 mod imports;
@@ -50,9 +52,12 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::PushEvents => events::push(call).await,
         Endpoint::Import => imports::import(call).await,
         Endpoint::PutRepos => catalog::put(call).await,
-        Endpoint::Totals => analytics::totals(call).await,
-        Endpoint::Series => analytics::series(call).await,
-        Endpoint::Uniques => analytics::uniques(call).await,
+        Endpoint::Figure(figure) => analytics::figure(figure, call).await,
+        Endpoint::Overlap => drilldown::overlap(call).await,
+        Endpoint::Groups => groups::list(call).await,
+        Endpoint::Group => groups::get(call).await,
+        Endpoint::PutGroup => groups::put(call).await,
+        Endpoint::RemoveGroup => groups::remove(call).await,
         Endpoint::Sources => sources::list(call).await,
         Endpoint::SetSource => sources::set(call).await,
         Endpoint::Deliveries => deliveries::list(call).await,
