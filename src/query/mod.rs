@@ -6,6 +6,7 @@
 mod access_log;
 mod answers;
 mod breakdown;
+mod cards;
 mod coverage;
 mod facets;
 mod forecast;
@@ -26,6 +27,7 @@ mod visible;
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
 pub use breakdown::{Breakdown, BreakdownRow, Dimension};
+pub use cards::{Card, CardOrder, CardPlace, CardQuery};
 pub use coverage::{Explanation, Named, SourceCoverage, SourceReading};
 pub use facets::{FacetSums, Filter};
 pub use forecast::{COVERAGE, Case, Expected, Growth, Outlook};

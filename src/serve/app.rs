@@ -8,6 +8,7 @@ use super::front::Front;
 use super::gate::{BodyBudget, Gate};
 use super::limits;
 use super::sign_in::SignIn;
+use super::tally::Tally;
 use crate::ingest::Engine;
 
 /// One server.
@@ -18,6 +19,8 @@ pub struct App {
     pub front: Front,
     pub sign_in: SignIn,
     pub bodies: BodyBudget,
+    /// What was answered, for monitors.
+    pub answers: Tally,
     reads: Gate,
     pushes: Gate,
     upkeep: Gate,
@@ -34,6 +37,7 @@ impl App {
         App {
             engine,
             origin,
+            answers: Tally::default(),
             front,
             sign_in: SignIn::default(),
             bodies: BodyBudget::new(limits::BODIES_BYTES_MAX),

@@ -35,11 +35,12 @@ pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> 
     let id = request_id(&app, &head);
     let packing = Packing::accepted(&head.headers);
     let (answer, access) = match router::find(&head.method, path_of(&head)) {
-        Match::Found(route, params) => (answered(app, trust, route, params, head, body).await, Some(route.access)),
+        Match::Found(route, params) => (answered(Arc::clone(&app), trust, route, params, head, body).await, Some(route.access)),
         Match::OtherMethods(routes) => (other_method(&head, &routes), None),
         Match::TrailingSlash => (without_slash(&head), None),
         Match::Unknown => (Answer::unknown_route(), None),
     };
+    app.answers.add(answer.status);
     let mut answer = packed(answer, packing);
     front.mount(&mut answer.headers);
     let mut response = Response::new(answer.body);

@@ -21,6 +21,7 @@ mod handles;
 mod intake;
 mod limits;
 mod listener;
+mod openapi;
 mod phase;
 mod query_string;
 mod router;
@@ -29,6 +30,7 @@ mod sign_in;
 mod socket;
 mod stall;
 mod tag;
+mod tally;
 mod validation;
 
 use std::io;

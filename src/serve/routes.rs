@@ -29,6 +29,13 @@ pub enum Endpoint {
     PushEvents,
     Import,
     PutRepos,
+    RepoInfo,
+    RepoList,
+    BadgeSvg,
+    BadgeJson,
+    Metrics,
+    OpenApi,
+    Freshness,
     /// A figure of a scope: the hub, a type, an organization, a group, a repo.
     Figure(Figure),
     Overlap,
@@ -183,6 +190,7 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
     post("/api/v1/counters/{name}", Admin, Endpoint::AddTotals),
     delete("/api/v1/counters/{name}", Admin, Endpoint::RemoveCounter),
     get("/api/v1/hub/counter", Public, Endpoint::Counter),
+    get("/api/v1/freshness", Admin, Endpoint::Freshness),
     get("/api/v1/overlap", Credential, Endpoint::Overlap),
     get("/api/v1/groups", Credential, Endpoint::Groups),
     get("/api/v1/groups/{group}", Credential, Endpoint::Group),
@@ -223,7 +231,18 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
     head("/healthz", Endpoint::Alive),
     get("/readyz", Open, Endpoint::Ready),
     head("/readyz", Endpoint::Ready),
+    get("/badge/{type}/{namespace}/{name}/{measure}.svg", Public, Endpoint::BadgeSvg),
+    get("/badge/{type}/{namespace}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
+    get("/badge/{type}/{name}/{measure}.svg", Public, Endpoint::BadgeSvg),
+    get("/badge/{type}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
+    get("/openapi.json", Public, Endpoint::OpenApi),
+    get("/metrics", Open, Endpoint::Metrics),
     // Last, since they fit so much.
+    get("/api/{type}s", Public, Endpoint::RepoList),
+    get("/api/{type}s/{namespace}/{name}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{name}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{namespace}/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
     get("/counters/{name}", Open, Endpoint::CounterPage),
     head("/counters/{name}", Endpoint::CounterPage),
     get("/{type}s/{namespace}/{name}", Open, Endpoint::Repo),
@@ -236,7 +255,14 @@ impl Endpoint {
     pub fn has_tag(self) -> bool {
         matches!(
             self,
-            Endpoint::Stats | Endpoint::Recent | Endpoint::Trending | Endpoint::Counter | Endpoint::Figure(_) | Endpoint::Overlap
+            Endpoint::Stats
+                | Endpoint::Recent
+                | Endpoint::Trending
+                | Endpoint::Counter
+                | Endpoint::Figure(_)
+                | Endpoint::Overlap
+                | Endpoint::RepoInfo
+                | Endpoint::RepoList
         )
     }
 }

@@ -17,7 +17,7 @@ use super::limits;
 use crate::ingest::Engine;
 
 /// The cookie of a signed-in browser. Under TLS its name makes browsers keep other hosts from setting it.
-const COOKIE: &str = "hubtally_session";
+pub const COOKIE: &str = "hubtally_session";
 const SECURE_COOKIE: &str = "__Host-hubtally_session";
 
 /// Accounts and addresses whose tries are remembered; beyond that the oldest are forgotten.

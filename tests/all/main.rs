@@ -38,5 +38,6 @@ mod serving;
 mod settings;
 mod shippers;
 mod tail;
+mod tools;
 mod traffic;
 mod views;
