@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod follow;
 mod followed;
+mod grouping;
 mod groups;
 mod import;
 mod numbers;
