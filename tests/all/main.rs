@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod abuse;
+mod accounts;
 mod analytics;
 mod blocks;
 mod breakdowns;
+mod cards;
 mod command_line;
 mod crash;
 mod damage;
@@ -27,6 +29,7 @@ mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod power;
+mod privacy;
 mod reading;
 mod regressions;
 mod renames;
