@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::arguments::ServeArguments;
 use super::failure::Failure;
 use super::output::{self, Column};
+use super::serve::TailArguments;
 use super::settings::Settings;
 
 const COLUMNS: [Column; 4] = [
@@ -28,6 +29,8 @@ its flag's name there, with underscores:
 pub struct ConfigArguments {
     #[command(flatten)]
     pub serve: ServeArguments,
+    #[command(flatten)]
+    pub tail: TailArguments,
     /// JSON instead of text
     #[arg(long)]
     pub json: bool,

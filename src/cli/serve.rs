@@ -18,6 +18,13 @@ use crate::serve::{LEAVE_TIMEOUT, ServeOptions, Server};
 pub struct Arguments {
     #[command(flatten)]
     server: ServeArguments,
+    #[command(flatten)]
+    tail: TailArguments,
+}
+
+/// Which logs are followed.
+#[derive(Args, Debug)]
+pub struct TailArguments {
     /// Follow this log through rotation and truncation, as the log of SOURCE (`default`); repeatable
     #[arg(long, value_name = "[SOURCE=]FILE", env = "HUBTALLY_TAIL", value_delimiter = ',', value_parser = tail)]
     tail: Vec<Tail>,
@@ -52,12 +59,12 @@ pub fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
     let folder = configuration.folder.clone();
     listen(&engine, &arguments.server, folder, |server| {
         greet(&engine, server, configuration)?;
-        follow(&engine, arguments)
+        follow(&engine, &arguments.tail)
     })
 }
 
 /// Starts to follow the logs.
-fn follow(engine: &Arc<Engine>, arguments: &Arguments) -> Result<(), Failure> {
+fn follow(engine: &Arc<Engine>, arguments: &TailArguments) -> Result<(), Failure> {
     // An empty variable names no log.
     let logs = || arguments.tail.iter().filter(|tail| !tail.file.as_os_str().is_empty());
     for (at, Tail { source, file }) in logs().enumerate() {

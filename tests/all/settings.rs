@@ -34,7 +34,8 @@ fn each_setting_tells_its_value_and_where_it_comes_from() {
     assert_eq!(setting(&none, "data").1, "flag");
     assert_eq!(setting(&none, "token"), (Value::Null, "default".into()));
     let file = "listen = \"127.0.0.1:9000\"\nmax_connections = 77\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n\
-                public = [\"acme/*\", \"gpt2\"]\nvisibility = \"public\"\ntoken = \"ht_secret\"\n";
+                public = [\"acme/*\", \"gpt2\"]\nvisibility = \"public\"\ntoken = \"ht_secret\"\n\
+                tail = [\"edge-1=/logs/1.json\", \"/logs/2.json\"]\n";
     fs::write(folder.path().join("hubtally.toml"), file).unwrap();
     let output = config(folder.path())
         .args(["--json", "--listen", "127.0.0.1:9001"])
@@ -50,9 +51,16 @@ fn each_setting_tells_its_value_and_where_it_comes_from() {
         ("visibility", "public", "file"),
         ("base_path", "/", "default"),
         ("token", "(hidden)", "file"),
+        ("tail", "edge-1=/logs/1.json,/logs/2.json", "file"),
+        ("tail_format", "auto", "default"),
     ] {
         assert_eq!(setting(&output, name), (value.into(), origin.into()), "{name}");
     }
+    let names = |output: &Output| -> Vec<String> {
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        shown["settings"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&none), names(&output), "a file does not change the order of the settings");
     let shown = config(folder.path()).output().unwrap();
     let shown = text(&shown.stdout);
     assert!(shown.starts_with("SETTING") && shown.contains("hubtally.toml") && !shown.contains("ht_secret"), "{shown}");
