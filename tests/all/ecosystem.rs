@@ -173,6 +173,8 @@ fn wrong_counters_are_refused_with_a_sentence_and_change_nothing() {
     for (name, body, part) in [
         ("UP", "{}", "lower-case"),
         ("a", "[]", "the JSON expected here"),
+        ("a", "5", "expected an object with totals"),
+        ("a", r#"{"totals":[5]}"#, "expected an object with date and total"),
         ("a", r#"{"totals":[{"date":"11.3.2026","total":5}]}"#, "2026-03-11"),
         ("a", r#"{"totals":[{"date":"2026-03-11","total":-5}]}"#, "expected"),
         ("a", r#"{"titel":"a"}"#, "unknown field"),
