@@ -218,3 +218,17 @@ fn pages_show_milestones_and_other_hubs_and_escape_what_was_told() {
     assert!(start.text().contains("/counters/their-hub") && start.text().contains("Nothing has been counted yet"));
     assert_eq!(hub.get_as(None, "/counters/none").status, 404);
 }
+
+#[test]
+fn the_largest_number_there_is_can_be_told() {
+    let hub = Hub::start();
+    let authorization = bearer(&hub.admin);
+    let told = format!(r#"{{"totals":[{{"date":"2026-06-01","total":0}},{{"date":"2026-06-08","total":{}}}]}}"#, u64::MAX);
+    let admin = [("Authorization", authorization.as_str())];
+    assert_eq!(hub.server.ask("PUT", "/api/v1/counters/a", &admin, told.as_bytes()).status, 200);
+    let counter = hub.get_as(None, "/api/v1/counters/a");
+    assert_eq!((counter.status, &counter.json()["milestones"][0]["status"]), (200, &json!("reached")));
+    for page in ["/counters/a", "/", "/api/ecosystem"] {
+        assert_eq!(hub.get_as(None, page).status, 200, "{page}");
+    }
+}
