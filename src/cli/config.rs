@@ -3,10 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::arguments::ServeArguments;
 use super::failure::Failure;
 use super::output::{self, Column};
-use super::serve::TailArguments;
+use super::serve;
 use super::settings::Settings;
 
 const COLUMNS: [Column; 4] = [
@@ -28,9 +27,7 @@ its flag's name there, with underscores:
 )]
 pub struct ConfigArguments {
     #[command(flatten)]
-    pub serve: ServeArguments,
-    #[command(flatten)]
-    pub tail: TailArguments,
+    pub serve: serve::Arguments,
     /// JSON instead of text
     #[arg(long)]
     pub json: bool,

@@ -18,13 +18,6 @@ use crate::serve::{LEAVE_TIMEOUT, ServeOptions, Server};
 pub struct Arguments {
     #[command(flatten)]
     server: ServeArguments,
-    #[command(flatten)]
-    tail: TailArguments,
-}
-
-/// Which logs are followed.
-#[derive(Args, Debug)]
-pub struct TailArguments {
     /// Follow this log through rotation and truncation, as the log of SOURCE (`default`); repeatable
     #[arg(long, value_name = "[SOURCE=]FILE", env = "HUBTALLY_TAIL", value_delimiter = ',', value_parser = tail)]
     tail: Vec<Tail>,
@@ -59,12 +52,12 @@ pub fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), F
     let folder = configuration.folder.clone();
     listen(&engine, &arguments.server, folder, |server| {
         greet(&engine, server, configuration)?;
-        follow(&engine, &arguments.tail)
+        follow(&engine, arguments)
     })
 }
 
 /// Starts to follow the logs.
-fn follow(engine: &Arc<Engine>, arguments: &TailArguments) -> Result<(), Failure> {
+fn follow(engine: &Arc<Engine>, arguments: &Arguments) -> Result<(), Failure> {
     // An empty variable names no log.
     let logs = || arguments.tail.iter().filter(|tail| !tail.file.as_os_str().is_empty());
     for (at, Tail { source, file }) in logs().enumerate() {
@@ -85,6 +78,10 @@ pub(super) fn listen(
     folder: Option<PathBuf>,
     greet: impl FnOnce(&Server) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    if arguments.sign_in_header.as_ref().is_some_and(|name| !name.is_empty()) && arguments.trusted_proxies.is_empty() {
+        let sentence = "--sign-in-header needs --trusted-proxies: from anybody else the header is not believed";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("no threads could be started: {error}")))?;
     let options = ServeOptions {
@@ -92,6 +89,7 @@ pub(super) fn listen(
         connections_max: arguments.max_connections as usize,
         proxies: arguments.trusted_proxies.clone(),
         base_path: arguments.base_path.clone(),
+        sign_in_header: arguments.sign_in_header.clone().filter(|name| !name.is_empty()),
         folder,
     };
     let served = runtime.block_on(async {
@@ -124,7 +122,7 @@ fn greet(engine: &Engine, server: &Server, configuration: &Configuration) -> Res
     }
     let origin = server.origin();
     if let Some(key) = engine.admin_link_key()? {
-        eprintln!("sign in as administrator, once: {origin}/welcome?key={key}");
+        eprintln!("make the administrator's account, once: {origin}/welcome?key={key}");
     }
     if engine.tokens()?.is_empty() {
         eprintln!("to push events, make a token: hubtally token create --scope ingest:default");

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod abuse;
+mod accounts;
 mod analytics;
 mod blocks;
 mod breakdowns;
@@ -27,6 +28,7 @@ mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
 mod power;
+mod privacy;
 mod reading;
 mod regressions;
 mod renames;

@@ -116,17 +116,22 @@ impl Server {
         Reply::read(&mut BufReader::new(stream), method).expect("an answer")
     }
 
-    /// The cookie of an administrator, by way of the one-time link.
-    pub fn admin_cookie(&self) -> String {
+    /// The key of the one-time link.
+    pub fn admin_key(&self) -> String {
         let deadline = Instant::now() + PATIENCE;
-        let key = loop {
+        loop {
             let said = self.stderr();
             if let Some((key, _)) = said.split_once("/welcome?key=").and_then(|(_, rest)| rest.split_once('\n')) {
-                break key.trim().to_owned();
+                return key.trim().to_owned();
             }
             assert!(Instant::now() < deadline, "no admin link in:\n{said}");
             std::thread::sleep(Duration::from_millis(5));
-        };
+        }
+    }
+
+    /// The cookie of an administrator, by way of the one-time link.
+    pub fn admin_cookie(&self) -> String {
+        let key = self.admin_key();
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
         let reply = self.post("/welcome", &form, format!("key={key}").as_bytes());
         assert_eq!((reply.status, reply.header("location")), (303, Some("/")), "{}", reply.text());

@@ -101,7 +101,7 @@ async fn uniques(call: Call) -> Outcome {
     let (filter, compare) = (validation.filter(), compare(&mut validation));
     validation.finish()?;
     admit_filter(&filter, Rule::Session, &call.caller)?;
-    if bounds && call.caller.role.is_none() {
+    if bounds && call.caller.roles.is_empty() {
         return Err(needs_role());
     }
     ask(call, move |view, scope, caller| {
@@ -151,13 +151,13 @@ fn admit_filter(filter: &Filter, rule: Rule, caller: &Caller) -> Result<(), Answ
 
 /// Whether the caller has a role that reads.
 pub fn admit_reader(caller: &Caller) -> Result<(), Answer> {
-    match &caller.role {
-        Some(Role::Reader(_) | Role::Publisher(_) | Role::Admin) => Ok(()),
-        Some(Role::Ingest(_)) => {
-            Err(forbidden("a token that pushes events reads no analytics: use one of a reader or publisher"))
-        }
-        None => Err(needs_role()),
+    if caller.roles.iter().any(|role| matches!(role, Role::Reader(_) | Role::Publisher(_) | Role::Admin)) {
+        return Ok(());
     }
+    if caller.ingest_source().is_some() {
+        return Err(forbidden("a token that pushes events reads no analytics: use one of a reader or publisher"));
+    }
+    Err(needs_role())
 }
 
 fn needs_role() -> Answer {
