@@ -9,6 +9,7 @@ mod accounts;
 mod analytics;
 mod blocks;
 mod breakdowns;
+mod cards;
 mod command_line;
 mod crash;
 mod damage;
