@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::arguments::ImportArguments;
 use super::backend::{Backend, Folder};
@@ -46,6 +47,9 @@ pub fn run(arguments: &ImportArguments, configuration: &Configuration) -> Result
             Err(Failure::Failed(sentence)) => {
                 failed += 1;
                 eprintln!("hubtally: {}: {sentence}", file.display());
+                if arguments.json {
+                    json_line(&OfFile { file: file.display().to_string(), outcome: json!({ "error": sentence }) })?;
+                }
             }
             Err(other) => return Err(other),
         }
@@ -212,10 +216,22 @@ fn options(arguments: &ImportArguments, name: String) -> Result<ImportOptions, F
     Ok(ImportOptions { source, name, format, redirects, head_redirect, knows_users, as_new: arguments.as_new })
 }
 
+/// What became of a file: its receipt, or an error.
+#[derive(Serialize)]
+struct OfFile<T> {
+    file: String,
+    #[serde(flatten)]
+    outcome: T,
+}
+
+fn json_line(value: &impl Serialize) -> Result<(), Failure> {
+    let shown = serde_json::to_string(value);
+    output::line(&shown.map_err(|error| Failure::failed(format!("the receipt cannot be shown: {error}")))?)
+}
+
 fn show(arguments: &ImportArguments, file: &Path, receipt: &Receipt) -> Result<(), Failure> {
     if arguments.json {
-        let shown = serde_json::to_string(receipt);
-        return output::line(&shown.map_err(|error| Failure::failed(format!("the receipt cannot be shown: {error}")))?);
+        return json_line(&OfFile { file: file.display().to_string(), outcome: receipt });
     }
     output::text(&human(file, receipt))
 }

@@ -403,6 +403,9 @@ impl<'e> Import<'e> {
 
     fn publish(&mut self) -> Result<(), EngineError> {
         let Some(delivery) = self.delivery else { return Ok(()) };
+        // Counting needs memory of its own.
+        self.spare_days.clear();
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let days = std::mem::take(&mut self.unpublished);
         let events = std::mem::take(&mut self.unpublished_rows);
         self.accepted += self.engine.write(move |writer| writer.publish_document(delivery, days, events))?;

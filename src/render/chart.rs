@@ -91,7 +91,7 @@ impl Chart {
         }
         let highest = drawn.values.iter().chain(&figures.before).copied().max().unwrap_or(0);
         let (step, steps) = scale(highest);
-        let top = step * steps;
+        let top = step.saturating_mul(steps);
         let points = points(&drawn.values, top);
         let closed = if figures.open_end && points.len() > 2 { points.len() - 1 } else { points.len() };
         let line = path(points.get(..closed).unwrap_or_default());
@@ -168,7 +168,9 @@ fn path(points: &[(u64, u32)]) -> String {
 
 fn levels(step: u64, steps: u64) -> Vec<Mark> {
     let at = |index: u64| TOP_PX + PLOT_PX - u32::try_from(index * u64::from(PLOT_PX) / steps).unwrap_or(0);
-    (0..=steps).map(|index| Mark { at: at(index).to_string(), text: Short(index * step).to_string(), class: "" }).collect()
+    (0..=steps)
+        .map(|index| Mark { at: at(index).to_string(), text: Short(index.saturating_mul(step)).to_string(), class: "" })
+        .collect()
 }
 
 /// Labels at even distances, the first and the last day among them.
@@ -245,9 +247,9 @@ mod tests {
 
     #[test]
     fn scales_are_round_and_reach_the_highest_value() {
-        for highest in [0, 1, 3, 4, 5, 9, 10, 11, 99, 100, 101, 4_321, 999_999, 1_000_000_007, u64::MAX / 4] {
+        for highest in [0, 1, 3, 4, 5, 9, 10, 11, 99, 100, 101, 4_321, 999_999, 1_000_000_007, u64::MAX / 4, u64::MAX] {
             let (step, steps) = scale(highest);
-            assert!(step * steps >= highest && steps <= 4, "{highest}: {steps} of {step}");
+            assert!(step.saturating_mul(steps) >= highest && steps <= 4, "{highest}: {steps} of {step}");
             assert!(highest == 0 || step * (steps - 1) < highest, "{highest}: {steps} of {step}");
         }
         assert_eq!(scale(4_321), (2_000, 3));
