@@ -90,8 +90,13 @@ fn patterns_are_expanded_sorted_and_one_bad_file_stops_no_other() {
         assert!(told.contains("c.gz") && told.contains("1 of 5 files were not imported"), "{told}");
         let receipts: Vec<serde_json::Value> =
             text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let events: Vec<u64> = receipts.iter().map(|receipt| receipt["lines"].as_u64().unwrap()).collect();
-        assert_eq!(events, [1, 1, 1, 1], "served {served}");
+        let files: Vec<(&str, Option<u64>)> =
+            receipts.iter().map(|receipt| (receipt["file"].as_str().unwrap(), receipt["lines"].as_u64())).collect();
+        let in_logs = |name: &str| format!("logs/{name}");
+        let expected = ["a.gz", "b.gz", "c.gz", "d.gz", "[x].log"].map(in_logs);
+        assert!(files.iter().map(|(file, _)| *file).eq(expected.iter().map(String::as_str)), "served {served}: {files:?}");
+        assert_eq!(files.iter().map(|(_, lines)| *lines).collect::<Vec<_>>(), [Some(1), Some(1), None, Some(1), Some(1)]);
+        assert!(receipts[2]["error"].as_str().unwrap().contains("cannot be read"), "{}", receipts[2]);
         let listed = hubtally().arg("--data").arg(folder.path().join("data")).args(["deliveries", "--json"]).output().unwrap();
         let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
         let names: Vec<&str> = listed["deliveries"].as_array().unwrap().iter().filter_map(|row| row["name"].as_str()).collect();
