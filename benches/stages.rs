@@ -175,7 +175,9 @@ impl Bench {
         let bytes: usize = blocks.values().flatten().flatten().map(Vec::len).sum();
         println!("{:<28} {:>8.2} bytes/line", format!("{name}: blocks"), bytes as f64 / self.rows as f64);
 
-        for (what, wanted) in [("decode identity", Wanted::Identity), ("decode all", Wanted::All)] {
+        for (what, wanted) in
+            [("decode identity", Wanted::Identity), ("decode for counting", Wanted::Counting), ("decode all", Wanted::All)]
+        {
             self.stage(&format!("{name}: {what}"), || {
                 let mut took = Duration::ZERO;
                 let mut sums = (0, 0);
@@ -192,7 +194,10 @@ impl Bench {
             })?;
         }
 
-        let counting = Counting::new(vec![SourceSettings { knows_users: true, ..SourceSettings::default() }; 2], Arc::default());
+        let counting = Counting::new(
+            vec![("default".into(), SourceSettings { knows_users: true, ..SourceSettings::default() }); 2],
+            Arc::default(),
+        );
         let mut folds = Vec::new();
         self.stage(&format!("{name}: merge and fold"), || {
             let mut took = Duration::ZERO;
@@ -324,7 +329,7 @@ fn encoded(commits: &[Commit], encoder: &mut Encoder) -> std::io::Result<Blocks>
 }
 
 fn decoded(day: Day, segments: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<Decoded>>, BlockError> {
-    let segment = |blocks: &Vec<Vec<u8>>| blocks.iter().map(|block| decode(day, block, Wanted::Identity)).collect();
+    let segment = |blocks: &Vec<Vec<u8>>| blocks.iter().map(|block| decode(day, block, Wanted::Counting)).collect();
     segments.iter().map(segment).collect()
 }
 
@@ -333,9 +338,9 @@ fn folded(day: Day, segments: Vec<Vec<Decoded>>, counting: &Counting) -> Result<
     let mut events = Merge::new(inputs)?.joined()?;
     let mut folder = DayFolder::new(day, counting);
     while let Some(event) = events.next_event(|_| true)? {
-        folder.add(&event);
+        folder.add(&event, events.words());
     }
-    Ok(folder.finish())
+    Ok(folder.finish(events.words()))
 }
 
 /// The chunks of a day, as a publication writes them.

@@ -3,7 +3,17 @@
 //! Rule `session-30m`: a counted event starts a new session iff its predecessor is 1,800 s or more earlier. One session
 //! is one download and belongs to the UTC day of its first event; files belong to the UTC day of their event.
 
-use crate::model::{Downloads, FETCH_GAP_MS, Files, Millis, PathHash, SESSION_GAP_MS};
+use crate::classify::FileKind;
+use crate::model::{Country, Downloads, FETCH_GAP_MS, Files, Millis, PathHash, SESSION_GAP_MS, SourceId, Word};
+
+/// What a session takes from its first event. Texts are numbers of the list that travels with the events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub source: SourceId,
+    pub country: Country,
+    pub region: Word,
+    pub agent_note: Word,
+}
 
 /// One counted event, as far as sessions care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,8 +21,24 @@ pub struct Visit {
     pub time: Millis,
     /// The path asked for; `PathHash(0)` where the source has none.
     pub path: PathHash,
+    /// The kind of file at that path, where the source names it.
+    pub kind: Option<FileKind>,
     /// Files that an event without a path stands for: its multiplicity, or 0 for a partial answer (206).
     pub pathless_files: u32,
+    pub origin: Origin,
+}
+
+/// A path of a session with its kind of file.
+pub type VisitedPath = (PathHash, Option<FileKind>);
+
+/// Files by kind, in the order of [`FileKind::ALL`]. Files of which no path is known are in none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindFiles(pub [Files; FileKind::ALL.len()]);
+
+impl std::ops::AddAssign for KindFiles {
+    fn add_assign(&mut self, other: KindFiles) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, files)| *sum += files);
+    }
 }
 
 /// What the events of one downloader on one repo and one UTC day amount to.
@@ -21,6 +47,7 @@ pub struct DayVisits {
     /// Sessions that start on the day.
     pub downloads: Downloads,
     pub files: Files,
+    pub kinds: KindFiles,
     pub first: Option<Millis>,
     pub last: Option<Millis>,
 }
@@ -38,15 +65,24 @@ pub fn continues_fetch(previous: Millis, time: Millis) -> bool {
 }
 
 /// Counts the visits of one downloader on one repo and one day, in order of time. `previous` is the downloader's last
-/// counted event on the repo before that day; only the last half hour before midnight matters.
-pub fn count_day(previous: Option<Millis>, visits: impl IntoIterator<Item = Visit>, paths: &mut Vec<PathHash>) -> DayVisits {
+/// counted event on the repo before that day; only the last half hour before midnight matters. `each_session` gets, for
+/// every session that starts on the day, the visits of its first instant: they have no order among them.
+pub fn count_day(
+    previous: Option<Millis>,
+    visits: &[Visit],
+    paths: &mut Vec<VisitedPath>,
+    mut each_session: impl FnMut(&[Visit]),
+) -> DayVisits {
     let mut day = DayVisits::default();
     let mut before = previous;
     paths.clear();
-    for visit in visits {
+    for (at, visit) in visits.iter().enumerate() {
         if starts_session(before, visit.time) {
             day.downloads += Downloads(1);
-            day.files += distinct(paths);
+            day.add_files(paths);
+            let rest = visits.get(at..).unwrap_or_default();
+            let instant = rest.iter().take_while(|other| other.time == visit.time).count();
+            each_session(rest.get(..instant).unwrap_or_default());
         }
         day.first = day.first.or(Some(visit.time));
         day.last = Some(visit.time);
@@ -54,22 +90,29 @@ pub fn count_day(previous: Option<Millis>, visits: impl IntoIterator<Item = Visi
         if visit.path == PathHash(0) {
             day.files += Files(u64::from(visit.pathless_files));
         } else {
-            paths.push(visit.path);
+            paths.push((visit.path, visit.kind));
         }
     }
-    day.files += distinct(paths);
+    day.add_files(paths);
     day
 }
 
-/// Empties the list of a session's paths and says how many different ones there were.
-fn distinct(paths: &mut Vec<PathHash>) -> Files {
-    if paths.len() > 1 {
-        paths.sort_unstable();
-        paths.dedup();
+impl DayVisits {
+    /// Adds the different ones of a session's paths, and empties their list.
+    fn add_files(&mut self, paths: &mut Vec<VisitedPath>) {
+        if paths.len() > 1 {
+            // Where one source names the kind of a path and another does not, the named one comes first.
+            paths.sort_unstable_by_key(|(path, kind)| (*path, kind.is_none()));
+            paths.dedup_by_key(|(path, _)| *path);
+        }
+        self.files += Files(paths.len() as u64);
+        for kind in paths.iter().filter_map(|(_, kind)| *kind) {
+            if let Some(files) = self.kinds.0.get_mut(kind as usize) {
+                *files += Files(1);
+            }
+        }
+        paths.clear();
     }
-    let files = Files(paths.len() as u64);
-    paths.clear();
-    files
 }
 
 #[cfg(test)]
@@ -77,12 +120,19 @@ mod tests {
     use super::*;
 
     fn visits(times: &[(i64, u64)]) -> Vec<Visit> {
-        times.iter().map(|&(ms, path)| Visit { time: Millis(ms), path: PathHash(path), pathless_files: 1 }).collect()
+        let visit = |&(ms, path): &(i64, u64)| Visit {
+            time: Millis(ms),
+            path: PathHash(path),
+            kind: (path > 1).then_some(FileKind::Data),
+            pathless_files: 1,
+            origin: Origin::default(),
+        };
+        times.iter().map(visit).collect()
     }
 
     #[test]
     fn a_gap_of_exactly_half_an_hour_starts_a_session_and_a_millisecond_less_does_not() {
-        let count = |gap| count_day(None, visits(&[(0, 1), (gap, 1)]), &mut Vec::new()).downloads;
+        let count = |gap| count_day(None, &visits(&[(0, 1), (gap, 1)]), &mut Vec::new(), |_| {}).downloads;
         assert_eq!(count(SESSION_GAP_MS - 1), Downloads(1));
         assert_eq!(count(SESSION_GAP_MS), Downloads(2));
     }
@@ -90,14 +140,22 @@ mod tests {
     #[test]
     fn a_session_may_last_for_hours_and_counts_each_path_once() {
         let times: Vec<(i64, u64)> = (0..20).map(|i| (i * 1_700_000, 1 + i as u64 % 3)).collect();
-        let day = count_day(None, visits(&times), &mut Vec::new());
+        let day = count_day(None, &visits(&times), &mut Vec::new(), |_| {});
         assert_eq!((day.downloads, day.files), (Downloads(1), Files(3)));
     }
 
     #[test]
     fn a_session_that_began_before_midnight_brings_files_but_no_download() {
-        let day = count_day(Some(Millis(0)), visits(&[(1_000, 7), (2_000, 0), (3_000, 7)]), &mut Vec::new());
+        let day = count_day(Some(Millis(0)), &visits(&[(1_000, 7), (2_000, 0), (3_000, 7)]), &mut Vec::new(), |_| {});
         assert_eq!((day.downloads, day.files), (Downloads(0), Files(2)));
         assert_eq!((day.first, day.last), (Some(Millis(1_000)), Some(Millis(3_000))));
+    }
+
+    #[test]
+    fn a_session_begins_with_all_visits_of_its_first_instant() {
+        let mut instants = Vec::new();
+        let times = [(0, 1), (0, 2), (5, 3), (SESSION_GAP_MS + 5, 4)];
+        let day = count_day(None, &visits(&times), &mut Vec::new(), |instant| instants.push(instant.len()));
+        assert_eq!((instants, day.kinds.0[FileKind::Data as usize]), (vec![2, 1], Files(3)));
     }
 }

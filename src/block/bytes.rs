@@ -31,6 +31,12 @@ impl<'a> ByteReader<'a> {
         BlockError::Malformed(self.part)
     }
 
+    /// What was not read yet.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Whether everything was read.
     #[must_use]
     pub fn is_empty(&self) -> bool {

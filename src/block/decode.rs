@@ -3,16 +3,30 @@
 use super::bytes::ByteReader;
 use super::layout::{VERSION, codec, column};
 use super::{BlockError, ROWS_MAX};
+use crate::classify::FileKind;
 use crate::model::{
     AgentHash, Country, Day, DeliveryId, Method, Millis, PathHash, RangeFlag, RepoNumber, Row, SenderId, SourceId, Status, Who,
     Word,
 };
 
-/// Which columns a reader needs: counting needs no annotations, and leaving them packed saves half the time.
+/// Which columns a reader needs: what is left packed costs no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     Identity,
+    /// The identity, and what sessions are told apart by: country, region, agent note, and of a path's name no more than
+    /// the word of its [`FileKind`]. The names of a day's paths are many, their kinds are few.
+    Counting,
     All,
+}
+
+impl Wanted {
+    fn includes(self, id: u8) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::Counting => !matches!(id, column::BYTES | column::DURATION),
+            Wanted::Identity => !matches!(id, column::BYTES..=column::WORDS),
+        }
+    }
 }
 
 /// The rows of a block with the texts they refer to.
@@ -50,19 +64,18 @@ pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockEr
     columns.read_groups(day, rows)?;
     columns.read_kinds(rows)?;
     columns.read_agents(rows)?;
-    columns.read_paths(rows)?;
+    decoded.texts = columns.read_texts()?;
+    columns.read_paths(rows, &mut decoded.texts)?;
     columns.changes(column::SOURCE, "source column", rows, |row, value| row.source = SourceId(value))?;
     columns.changes(column::DELIVERY, "delivery column", rows, |row, value| row.delivery = DeliveryId(value))?;
     columns.each(column::COUNT, "count column", rows, |row, value: u32| row.count = value.saturating_add(1))?;
     columns.read_ids(rows)?;
-    if wanted == Wanted::All {
-        columns.each(column::BYTES, "bytes column", rows, |row, value| row.bytes = value)?;
-        columns.each(column::DURATION, "duration column", rows, |row, value| row.duration = value)?;
-        columns.changes(column::COUNTRY, "country column", rows, |row, value| row.country = Country(value))?;
-        columns.changes(column::REGION, "region column", rows, |row, value| row.region = Word(value))?;
-        columns.changes(column::AGENT_NOTE, "agent column", rows, |row, value| row.agent_note = Word(value))?;
-        decoded.texts = columns.read_texts()?;
-    }
+    // Columns that are not wanted were not unpacked, and read as absent.
+    columns.each(column::BYTES, "bytes column", rows, |row, value| row.bytes = value)?;
+    columns.each(column::DURATION, "duration column", rows, |row, value| row.duration = value)?;
+    columns.changes(column::COUNTRY, "country column", rows, |row, value| row.country = Country(value))?;
+    columns.changes(column::REGION, "region column", rows, |row, value| row.region = Word(value))?;
+    columns.changes(column::AGENT_NOTE, "agent column", rows, |row, value| row.agent_note = Word(value))?;
     Ok(decoded)
 }
 
@@ -81,8 +94,7 @@ impl Columns {
             let plain_len: usize = reader.number()?;
             let stored_len: usize = reader.number()?;
             let stored = reader.take(stored_len)?;
-            let annotation = matches!(id, column::BYTES..=column::WORDS);
-            if annotation && wanted == Wanted::Identity {
+            if !wanted.includes(id) {
                 continue;
             }
             let Some(place) = columns.get_mut(usize::from(id)) else { continue };
@@ -181,20 +193,23 @@ impl Columns {
         Ok(())
     }
 
-    fn read_paths(&self, rows: &mut [Row]) -> Result<(), BlockError> {
+    fn read_paths(&self, rows: &mut [Row], texts: &mut Vec<Box<[u8]>>) -> Result<(), BlockError> {
         let Some(mut reader) = self.get(column::PATH, "path column") else { return Ok(()) };
         let mut paths = Vec::new();
         for _ in 0..reader.length(9)? {
             let hash = PathHash(u64::from_le_bytes(reader.array()?));
             paths.push((hash, Word(reader.number()?)));
         }
+        match self.wanted {
+            Wanted::Identity => paths.iter_mut().for_each(|(_, name)| *name = Word::UNKNOWN),
+            Wanted::Counting => name_by_kind(&mut paths, texts),
+            Wanted::All => {}
+        }
         for row in rows {
             if let Some(index) = reader.number::<usize>()?.checked_sub(1) {
                 let (hash, name) = *paths.get(index).ok_or_else(|| reader.malformed())?;
                 row.path = hash;
-                if self.wanted == Wanted::All {
-                    row.path_name = name;
-                }
+                row.path_name = name;
             }
         }
         Ok(())
@@ -248,6 +263,19 @@ impl Columns {
             set(row, previous);
         }
         Ok(())
+    }
+}
+
+/// Puts the words of kinds in the place of names; they join the block's texts.
+fn name_by_kind(paths: &mut [(PathHash, Word)], texts: &mut Vec<Box<[u8]>>) {
+    let names = texts.len();
+    texts.extend(FileKind::ALL.iter().map(|kind| kind.word().as_bytes().into()));
+    for (_, name) in paths {
+        let text = (name.0 as usize).checked_sub(1).and_then(|at| texts.get(..names)?.get(at));
+        *name = text.map_or(Word::UNKNOWN, |text| {
+            let kind = FileKind::of(&String::from_utf8_lossy(text));
+            Word(u32::try_from(names + 1 + kind as usize).unwrap_or(0))
+        });
     }
 }
 

@@ -14,8 +14,19 @@ use crate::model::{Row, Word, Words};
 struct Input<I> {
     blocks: I,
     rows: std::vec::IntoIter<Row>,
-    /// Numbers in the merged list of the current block's texts.
-    renumbered: Vec<Word>,
+    /// The current block's texts.
+    texts: Vec<Box<[u8]>>,
+    /// Their numbers in the merged list, once a row needed them: a list of all texts of a day could be long.
+    renumbered: Vec<Option<Word>>,
+}
+
+impl<I> Input<I> {
+    /// The number of one of the block's texts in the merged list.
+    fn renumber(&mut self, word: Word, words: &mut Words) -> Word {
+        let Some(at) = (word.0 as usize).checked_sub(1) else { return Word::UNKNOWN };
+        let (Some(text), Some(known)) = (self.texts.get(at), self.renumbered.get_mut(at)) else { return Word::UNKNOWN };
+        *known.get_or_insert_with(|| words.number(text))
+    }
 }
 
 /// The next row of an input, ordered so that the heap's greatest is the smallest row.
@@ -54,7 +65,7 @@ pub struct Merge<I> {
 /// All rows of one identity, over all deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
-    /// The identity; its annotations are those of one of the rows.
+    /// The identity, with the annotations of all its rows joined.
     pub row: Row,
     /// How often the event happened.
     pub count: u32,
@@ -73,8 +84,8 @@ where
     /// # Errors
     /// When an input fails.
     pub fn new(inputs: impl IntoIterator<Item = I>) -> Result<Merge<I>, E> {
-        let inputs =
-            inputs.into_iter().map(|blocks| Input { blocks, rows: Vec::new().into_iter(), renumbered: Vec::new() }).collect();
+        let input = |blocks| Input { blocks, rows: Vec::new().into_iter(), texts: Vec::new(), renumbered: Vec::new() };
+        let inputs = inputs.into_iter().map(input).collect();
         let mut merge = Merge { inputs, heap: BinaryHeap::new(), words: Words::default() };
         for input in 0..merge.inputs.len() {
             if let Some(row) = pull(&mut merge.inputs, &mut merge.words, input)? {
@@ -118,16 +129,12 @@ where
         let Some(block) = input.blocks.next() else { return Ok(None) };
         let block = block?;
         input.rows = block.rows.into_iter();
-        input.renumbered = block.texts.iter().map(|text| words.number(text)).collect();
+        input.renumbered = vec![None; block.texts.len()];
+        input.texts = block.texts;
     };
-    if !input.renumbered.is_empty() {
-        let renumber = |word: Word| {
-            (word.0 as usize).checked_sub(1).and_then(|index| input.renumbered.get(index)).copied().unwrap_or_default()
-        };
-        row.region = renumber(row.region);
-        row.agent_note = renumber(row.agent_note);
-        row.path_name = renumber(row.path_name);
-    }
+    row.region = input.renumber(row.region, words);
+    row.agent_note = input.renumber(row.agent_note, words);
+    row.path_name = input.renumber(row.path_name, words);
     Ok(Some(row))
 }
 
@@ -166,12 +173,15 @@ where
     /// # Errors
     /// When an input fails.
     pub fn next_event(&mut self, fresh: impl Fn(usize) -> bool) -> Result<Option<Joined>, E> {
-        let Some((input, row)) = self.ahead.take() else { return Ok(None) };
+        let Some((input, mut row)) = self.ahead.take() else { return Ok(None) };
         let mut tally = Tally::default();
         tally.add(&row, fresh(input));
         loop {
             match self.merge.next_row()? {
-                Some((input, next)) if next.cmp_identity(&row).is_eq() => tally.add(&next, fresh(input)),
+                Some((input, next)) if next.cmp_identity(&row).is_eq() => {
+                    tally.add(&next, fresh(input));
+                    join_annotations(&mut row, &next, &self.merge.words);
+                }
                 ahead => {
                     self.ahead = ahead;
                     break;
@@ -310,18 +320,20 @@ where
 }
 
 /// Hands out the events of sorted rows, joined over deliveries.
-pub fn for_events(rows: &[Row], mut each: impl FnMut(&Joined)) {
+pub fn for_events(rows: &[Row], words: &Words, mut each: impl FnMut(&Joined)) {
     for equal in rows.chunk_by(|a, b| a.cmp_identity(b).is_eq()) {
+        let Some(mut event) = equal.first().copied() else { continue };
         let mut tally = Tally::default();
-        equal.iter().for_each(|row| tally.add(row, false));
-        if let Some(first) = equal.first() {
-            each(&tally.joined(*first));
+        for row in equal {
+            tally.add(row, false);
+            join_annotations(&mut event, row, words);
         }
+        each(&tally.joined(event));
     }
 }
 
-/// Joins sorted rows into sorted rows without regard to texts: equal rows of a document add up, of pushes take the maximum.
-pub fn join_sorted(rows: &mut Vec<Row>, new: &[Row]) {
+/// Joins sorted rows into sorted rows: equal rows of a document add up, of pushes take the maximum.
+pub fn join_sorted(rows: &mut Vec<Row>, new: &[Row], words: &Words) {
     let appended = rows.last().zip(new.first()).is_none_or(|(last, first)| last.cmp_stored(first).is_lt());
     rows.extend_from_slice(new);
     if appended {
@@ -329,5 +341,5 @@ pub fn join_sorted(rows: &mut Vec<Row>, new: &[Row]) {
     }
     // Two sorted runs: the standard sort recognises and merges them.
     rows.sort_by(Row::cmp_stored);
-    join_neighbours(rows, |last, next| last.count = joined_count(last, next));
+    join_neighbours(rows, |last, next| join_into(last, next, words));
 }

@@ -6,11 +6,15 @@
 
 mod agent;
 mod class;
+mod client_class;
 mod download;
+mod file_kind;
 mod git;
 mod target;
 
 pub use agent::{AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library};
 pub use class::{Class, class, counts_as_file_without_path};
+pub use client_class::ClientClass;
 pub use download::{Download, NotADownload, download};
+pub use file_kind::FileKind;
 pub use git::GitPost;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::block::{Merge, Wanted};
-use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, Renames, RepoNumber, Row};
+use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
 use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, Numbering, TAIL_MS, find_edges};
 use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
 
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub day: Day,
     pub repo: RepoNumber,
     pub rows: Vec<Row>,
+    /// The texts of the rows, shared with other repos of the day.
+    pub words: Arc<Words>,
     pub tails: Vec<Edge>,
 }
 
@@ -74,13 +76,14 @@ fn read_repos_on(
     let manifest = store::manifest(txn, day)?;
     let repos = Arc::new(repos);
     let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-    let question = DayQuestion { day, repos: Some(Arc::clone(&repos)), renames: Arc::clone(renames), wanted: Wanted::Identity };
+    let question = DayQuestion { day, repos: Some(Arc::clone(&repos)), renames: Arc::clone(renames), wanted: Wanted::All };
     let inputs = store::day_rows(txn, &question, published)?;
     let mut merge = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?;
     let mut rows: BTreeMap<RepoNumber, Vec<Row>> = BTreeMap::new();
     while let Some((_, row)) = merge.next_row()? {
         rows.entry(row.repo).or_default().push(row);
     }
+    let words = Arc::new(merge.words().clone());
     let before = day.previous();
     let tail = match store::day_view(txn, before)? {
         Some(view) if view.tail_bytes > 0 => store::read_tail(txn, before, &view)?,
@@ -92,7 +95,7 @@ fn read_repos_on(
             key: before.to_string(),
             why: error.to_string(),
         })?;
-        loaded.push(Loaded { day, repo: *repo, rows: rows.remove(repo).unwrap_or_default(), tails });
+        loaded.push(Loaded { day, repo: *repo, rows: rows.remove(repo).unwrap_or_default(), words: Arc::clone(&words), tails });
     }
     Ok(())
 }
@@ -127,6 +130,6 @@ pub fn find_numbers<'a>(
 /// Puts what was read into the overlay. Days before days, so that each finds the one before it.
 pub fn load(live: &mut Live, loaded: &[Loaded], counting: &Counting) {
     for part in loaded {
-        live.load(part.day, part.repo, &part.rows, &part.tails, counting);
+        live.load((part.day, part.repo), &part.rows, &part.words, &part.tails, counting);
     }
 }

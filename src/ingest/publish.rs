@@ -13,12 +13,12 @@ use super::{numbers, segments};
 use crate::block::{Merge, Wanted};
 use crate::model::{Day, DeliveryId, DownloaderHash, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
-    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, Live, Numbering,
-    RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
+    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live,
+    Numbering, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, DayManifest, DayQuestion, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord, StoreError,
-    Table, ViewStateRecord, WriteTxn,
+    self, DayManifest, DayQuestion, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord,
+    StoreError, Table, ViewStateRecord, WriteTxn,
 };
 
 /// Rows that are folded before their views are written, which bounds memory.
@@ -65,9 +65,9 @@ type HistoryChange = (RepoNumber, Day, Option<RepoDay>);
 impl Writer {
     /// Applies changed settings of sources to all later counting.
     pub(super) fn refresh_settings(&self) {
-        let settings = self.sources.iter().map(store::SourceEntry::settings).collect();
+        let sources = self.sources.iter().map(|source| (source.record.name.as_str().into(), source.settings())).collect();
         *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Arc::new(Counting::new(settings, Arc::clone(&self.renames)));
+            Arc::new(Counting::new(sources, Arc::clone(&self.renames)));
     }
 
     pub(super) fn settings_checksum(&self) -> u64 {
@@ -323,16 +323,16 @@ pub(super) fn fold_day(
 ) -> Result<DayFold, StoreError> {
     let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
     let counted_now = matches!(publishing, Publishing::Document(_));
-    let question = DayQuestion { day, repos: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Identity };
+    let question = DayQuestion { day, repos: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Counting };
     let inputs = store::day_rows(txn, &question, included.iter().map(|segment| (*segment).clone()))?;
     let is_fresh = |at: usize| counted_now && included.get(at).is_some_and(|segment| segment.unpublished.is_some());
     let fresh: Vec<bool> = inputs.iter().map(|(at, _)| is_fresh(*at)).collect();
     let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
     let mut folder = DayFolder::new(day, counting);
     while let Some(event) = events.next_event(|input| fresh.get(input).copied().unwrap_or(false))? {
-        folder.add(&event);
+        folder.add(&event, events.words());
     }
-    Ok(folder.finish())
+    Ok(folder.finish(events.words()))
 }
 
 impl Publication<'_> {
@@ -403,8 +403,7 @@ impl Publication<'_> {
 
     fn write_day(&mut self, fold: &DayFold, numbering: &Numbering, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
         let mut writer = ChunkWriter::default();
-        let mut chunks = Vec::new();
-        let mut sets = Vec::new();
+        let mut parts = DayViewParts { facets: facet_chunks(fold)?, tail: encode_edges(&fold.tails), ..DayViewParts::default() };
         let manifest = store::manifest(self.txn, fold.day)?;
         let mut record = DayViewRecord { covers: covers(&manifest), ..DayViewRecord::default() };
         for (of_repo, downloaders) in fold.repos_with_downloaders() {
@@ -413,13 +412,13 @@ impl Publication<'_> {
             numbers.sort_unstable();
             let day = repo_day(of_repo, downloaders);
             if writer.is_full() {
-                chunks.extend(writer.take());
+                parts.chunks.extend(writer.take());
             }
             writer.add(of_repo.repo, &day, &numbers);
             if numbers.len() > SET_INLINE_MAX {
                 let mut set = DownloaderSet::default();
                 set.add(numbers);
-                sets.push((of_repo.repo, set));
+                parts.sets.push((of_repo.repo, set));
             }
             record.authenticated += day.counts.authenticated.0;
             record.anonymous += day.counts.anonymous.0;
@@ -427,11 +426,11 @@ impl Publication<'_> {
             record.repos += 1;
             changes.push((of_repo.repo, fold.day, Some(day)));
         }
-        chunks.extend(writer.take());
+        parts.chunks.extend(writer.take());
         if manifest.segments.is_empty() {
             return store::remove_day_view(self.txn, fold.day);
         }
-        store::put_day_view(self.txn, fold.day, record, &chunks, &sets, &encode_edges(&fold.tails))
+        store::put_day_view(self.txn, fold.day, record, &parts)
     }
 
     /// Writes the years and heads of the repos that changed, and enters them in the sets.
@@ -459,6 +458,20 @@ impl Publication<'_> {
         }
         Ok(())
     }
+}
+
+/// The facet chunks of a day, each with its first repo.
+pub(super) fn facet_chunks(fold: &DayFold) -> std::io::Result<Vec<(RepoNumber, Vec<u8>)>> {
+    let mut writer = FacetChunkWriter::new(&fold.book);
+    let mut chunks = Vec::new();
+    for (of_repo, facets) in fold.repos_with_facets() {
+        if writer.is_full() {
+            chunks.extend(writer.take()?);
+        }
+        writer.add(of_repo.repo, facets, of_repo.kinds);
+    }
+    chunks.extend(writer.take()?);
+    Ok(chunks)
 }
 
 fn repo_day(fold: &RepoFold, downloaders: &[DownloaderHash]) -> RepoDay {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::engine::Engine;
 use super::error::EngineError;
-use super::publish::{Publishing, fold_day};
+use super::publish::{Publishing, facet_chunks, fold_day};
 use crate::block::Wanted;
 use crate::model::{Day, RepoNumber};
-use crate::rollup::{DayChunk, RepoDay, decode_edges};
+use crate::rollup::{DayChunk, DayFold, FacetChunk, RepoDay, decode_edges};
 use crate::store::{self, BlockIter, DayManifest, ReadTxn, StoreError, Table};
 
 /// What a check found.
@@ -84,7 +84,7 @@ impl Engine {
                         (repo.repo, RepoDay { counts: repo.counts, uniques, evidence: repo.evidence })
                     })
                     .collect();
-                Ok(counted == stored_day(txn, *day)?)
+                Ok(counted == stored_day(txn, *day)? && same_facets(txn, *day, &fold)?)
             })();
             if report.note(compared) == Some(false) {
                 report.findings.push(format!("the view of {day} differs from its events: run 'hubtally rebuild'"));
@@ -106,4 +106,21 @@ fn stored_day(txn: &ReadTxn, day: Day) -> Result<Vec<(RepoNumber, RepoDay)>, Sto
         }
     }
     Ok(entries)
+}
+
+/// Whether the stored facets of a day are those of its events. Compared unpacked: zstd may come to pack otherwise.
+fn same_facets(txn: &ReadTxn, day: Day, fold: &DayFold) -> Result<bool, StoreError> {
+    let stored = store::day_view(txn, day)?.map_or_else(Vec::new, |view| view.facets);
+    let counted = facet_chunks(fold)?;
+    if stored.iter().map(|(first, ..)| *first).ne(counted.iter().map(|(first, _)| first.0)) {
+        return Ok(false);
+    }
+    for (chunk, (_, counted)) in stored.into_iter().zip(counted) {
+        let key = day.0.to_be_bytes();
+        let unpacked = |bytes: &[u8]| FacetChunk::new(bytes).map_err(StoreError::of_block(Table::DayFacets.name(), &key));
+        if unpacked(&store::read_facets(txn, day, chunk)?)? != unpacked(&counted)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

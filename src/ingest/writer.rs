@@ -278,7 +278,8 @@ impl Writer {
             if let Some(sets) = sets {
                 published.sets = sets;
             }
-            for job in group.jobs {
+            let Group { words, jobs, .. } = group;
+            for job in jobs {
                 answers.push(match job {
                     Planned::Answered(answer) => answer,
                     Planned::Rows { delivery, rows, mut receipt } => {
@@ -287,7 +288,7 @@ impl Writer {
                         let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
                         for rows in rows_by_day(rows) {
                             let Some(first) = rows.first() else { continue };
-                            let of_day = published.live.apply(first.time.day(), &rows, &counting);
+                            let of_day = published.live.apply(first.time.day(), &rows, &words, &counting);
                             applied.accepted += of_day.accepted;
                             applied.repeated += of_day.repeated;
                         }

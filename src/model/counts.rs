@@ -47,6 +47,13 @@ count! {
     Likes
 }
 
+/// Whether a downloader is a signed-in user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    Authenticated,
+    Anonymous,
+}
+
 /// The counts of one repo, or of a sum of repos, on one UTC day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayCounts {

@@ -10,13 +10,13 @@ mod source;
 mod time;
 
 pub use caller::{Caller, Role};
-pub use counts::{DayCounts, Downloads, Files, Likes, Uniques};
+pub use counts::{Audience, DayCounts, Downloads, Files, Likes, Uniques};
 pub use event::{
     AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,
     stored_number,
 };
 pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
 pub use renames::{Rename, Renames};
-pub use repo::{OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
+pub use repo::{GroupName, OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
 pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};
 pub use time::{DAY_MS, Day, DayRange, FETCH_GAP_MS, Millis, SESSION_GAP_MS};

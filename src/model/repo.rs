@@ -143,6 +143,30 @@ impl fmt::Display for OrgName {
     }
 }
 
+/// The name of a saved group of repos: `[A-Za-z0-9._-]`, 1 to 96 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupName(Box<str>);
+
+impl GroupName {
+    /// Checks the name of a group.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<GroupName> {
+        is_name_part(text).then(|| GroupName(text.into()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for GroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What identifies a repository to people: its type and id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoKey {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Day, DayCounts, DayRange, Downloads, Likes, OrgName, RepoKey, RepoKind, Uniques};
+use crate::model::{Day, DayCounts, DayRange, Downloads, GroupName, Likes, OrgName, RepoKey, RepoKind, Uniques};
 
 /// What a question is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -10,6 +10,8 @@ pub enum Scope {
     Hub,
     Kind(RepoKind),
     Org(OrgName),
+    /// A saved group of repos.
+    Group(GroupName),
     Repo(RepoKey),
 }
 

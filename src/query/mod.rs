@@ -5,8 +5,12 @@
 
 mod access_log;
 mod answers;
+mod breakdown;
+mod facets;
 mod history;
 mod overview;
+mod members;
+mod repo_table;
 mod scope;
 mod trending;
 mod view;
@@ -15,4 +19,7 @@ mod visible;
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
 pub use overview::{Look, Overview, Span, Stretch};
+pub use breakdown::{Breakdown, BreakdownRow, Dimension};
+pub use facets::{FacetSums, Filter};
+pub use repo_table::{RepoTable, TableCursor, TableQuestion, TableRow, TableSort, Window};
 pub use view::{QueryError, View};

@@ -4,65 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::{DayRow, Ecosystem, HubTotals, Interval, Scope};
+use super::members::Members;
 use super::view::damaged;
 use super::{QueryError, View};
 use crate::model::{Caller, Day, DayCounts, DayRange, Downloads, RepoKind, RepoNumber, Uniques};
-use crate::rollup::{DayChunk, DownloaderSet};
+use crate::rollup::{DayChunk, DownloaderNumber, DownloaderSet};
 use crate::store::{self, DayViewRecord};
 
 use chrono::Datelike;
 
-/// The repos a question is about.
-enum Members {
-    /// Few repos, by number.
-    Some(BTreeSet<RepoNumber>),
-    /// All repos but these.
-    AllBut(BTreeSet<RepoNumber>),
-}
-
-impl Members {
-    fn contain(&self, repo: RepoNumber) -> bool {
-        match self {
-            Members::Some(repos) => repos.contains(&repo),
-            Members::AllBut(repos) => !repos.contains(&repo),
-        }
-    }
-}
-
 impl View<'_> {
-    /// The visible repos of a scope; `None` if the scope is missing or hidden.
-    fn members(&self, scope: &Scope, caller: &Caller) -> Result<Option<Members>, QueryError> {
-        match scope {
-            Scope::Repo(key) => Ok(self.repo(key, caller)?.map(|repo| Members::Some(BTreeSet::from([repo])))),
-            Scope::Org(org) => {
-                let repos = self.org_repos(org, caller)?;
-                Ok(repos.map(|repos| Members::Some(repos.into_iter().map(|(_, repo)| repo).collect())))
-            }
-            Scope::Hub => Ok(Some(Members::AllBut(self.hidden_from(caller, |_| true)?))),
-            Scope::Kind(kind) => {
-                let mut hidden = self.hidden_from(caller, |repo| self.is_of_kind(repo, *kind))?;
-                for other in RepoKind::ALL.into_iter().filter(|other| other != kind) {
-                    hidden.extend(self.published.sets.of_kind(other).into_iter().flat_map(|set| set.iter()));
-                }
-                Ok(Some(Members::AllBut(hidden)))
-            }
-        }
-    }
-
-    /// The repos that a caller may not see.
-    fn hidden_from(&self, caller: &Caller, among: impl Fn(RepoNumber) -> bool) -> Result<BTreeSet<RepoNumber>, QueryError> {
-        let mut hidden = BTreeSet::new();
-        if caller.is_admin() {
-            return Ok(hidden);
-        }
-        for repo in self.published.sets.kinds.iter().flat_map(|set| set.iter()) {
-            if among(repo) && !self.sees(repo, caller)? {
-                hidden.insert(repo);
-            }
-        }
-        Ok(hidden)
-    }
-
     /// Counts of a scope over a range; `None` if the scope is missing or hidden.
     ///
     /// # Errors
@@ -112,7 +63,7 @@ impl View<'_> {
     }
 
     /// Counts of some repos by day.
-    fn daily(&self, members: &Members, range: DayRange) -> Result<BTreeMap<Day, DayCounts>, QueryError> {
+    pub(super) fn daily(&self, members: &Members, range: DayRange) -> Result<BTreeMap<Day, DayCounts>, QueryError> {
         let range = range.until(self.today);
         let mut sums: BTreeMap<Day, DayCounts> = BTreeMap::new();
         match members {
@@ -138,7 +89,7 @@ impl View<'_> {
     }
 
     /// The days of a range that have anything counted, or something in the overlay.
-    fn known_days(&self, range: DayRange) -> Result<BTreeSet<Day>, QueryError> {
+    pub(super) fn known_days(&self, range: DayRange) -> Result<BTreeSet<Day>, QueryError> {
         let range = range.until(self.today);
         let mut days: BTreeSet<Day> = self.published.live.days().map(|(day, _)| day).filter(|day| range.contains(*day)).collect();
         days.extend(store::days_with_view(&self.txn, range)?);
@@ -170,20 +121,16 @@ impl View<'_> {
         repos: &BTreeSet<RepoNumber>,
         set: &mut DownloaderSet,
     ) -> Result<(), QueryError> {
-        for repo in repos {
-            if self.published.live.repo(day, *repo).is_some() {
-                continue;
+        let mut numbers = Vec::new();
+        self.for_entries_of(day, record, repos, |entry| {
+            if entry.set_is_apart() {
+                store::read_set(&self.txn, day, record, entry.repo, set)?;
+            } else {
+                numbers.extend(entry.numbers().map_err(|error| damaged(day, error))?);
             }
-            let Some(bytes) = self.chunk_of(day, record, *repo)? else { continue };
-            let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
-            if let Some(entry) = chunk.find(*repo).map_err(|error| damaged(day, error))? {
-                if entry.set_is_apart() {
-                    store::read_set(&self.txn, day, record, *repo, set)?;
-                } else {
-                    set.add(entry.numbers().map_err(|error| damaged(day, error))?);
-                }
-            }
-        }
+            Ok(())
+        })?;
+        add_sorted(set, numbers);
         Ok(())
     }
 
@@ -203,10 +150,7 @@ impl View<'_> {
                 }
             }
         }
-        // One sorted run is added many times faster than numbers in the order of repos.
-        numbers.sort_unstable();
-        numbers.dedup();
-        set.add(numbers);
+        add_sorted(set, numbers);
         Ok(())
     }
 
@@ -254,6 +198,13 @@ impl View<'_> {
             range,
         })
     }
+}
+
+/// Adds numbers as one sorted run, many times faster than in the order of repos.
+fn add_sorted(set: &mut DownloaderSet, mut numbers: Vec<DownloaderNumber>) {
+    numbers.sort_unstable();
+    numbers.dedup();
+    set.add(numbers);
 }
 
 /// Cuts a range into intervals.

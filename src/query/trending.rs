@@ -55,7 +55,7 @@ impl View<'_> {
     }
 
     /// Downloads in the range by repo number.
-    fn recent_sums(&self, range: DayRange) -> Result<Vec<Downloads>, QueryError> {
+    pub(super) fn recent_sums(&self, range: DayRange) -> Result<Vec<Downloads>, QueryError> {
         let mut sums: Vec<Downloads> = Vec::new();
         for day in range.until(self.today).days() {
             self.for_repos_on(day, |repo, of_day| {

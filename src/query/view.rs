@@ -1,11 +1,12 @@
 //! One consistent state, with the look-ups that all questions share.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::RwLockReadGuard;
 
 use crate::ingest::{Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
-use crate::rollup::{DayChunk, RepoDay};
+use crate::rollup::{ChunkEntry, DayChunk, RepoDay};
 use crate::store::{self, DayViewRecord, ReadTxn, StoreError};
 
 /// A question could not be answered. A wrong number is never given instead.
@@ -88,11 +89,34 @@ impl<'e> View<'e> {
         Ok(())
     }
 
-    /// The chunk of a day that may hold a repo.
-    pub(super) fn chunk_of(&self, day: Day, record: &DayViewRecord, repo: RepoNumber) -> Result<Option<Vec<u8>>, QueryError> {
-        let at = record.chunks.partition_point(|(first, _)| *first <= repo.0);
-        let Some(chunk) = at.checked_sub(1).and_then(|at| record.chunks.get(at)) else { return Ok(None) };
-        Ok(Some(store::read_chunk(&self.txn, day, *chunk)?))
+    /// Calls `each` with the stored entries of some repos on a day that the overlay does not replace; every chunk is read
+    /// once at most.
+    pub(super) fn for_entries_of(
+        &self,
+        day: Day,
+        record: &DayViewRecord,
+        repos: &BTreeSet<RepoNumber>,
+        mut each: impl FnMut(&ChunkEntry<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let ends = record.chunks.iter().skip(1).map(|(first, _)| RepoNumber(*first)).chain([RepoNumber(u32::MAX)]);
+        for (chunk, end) in record.chunks.iter().zip(ends) {
+            let own: Vec<RepoNumber> = repos
+                .range(RepoNumber(chunk.0)..end)
+                .filter(|repo| self.published.live.repo(day, **repo).is_none())
+                .copied()
+                .collect();
+            if own.is_empty() {
+                continue;
+            }
+            let bytes = store::read_chunk(&self.txn, day, *chunk)?;
+            let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
+            for repo in own {
+                if let Some(entry) = chunk.find(repo).map_err(|error| damaged(day, error))? {
+                    each(&entry)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -2,23 +2,24 @@
 
 use std::sync::Arc;
 
+use super::facet::{Facet, FacetBook};
 use crate::block::Joined;
 use crate::classify::{Class, GitPost, class, counts_as_file_without_path};
-use crate::model::{Method, Millis, PathHash, Renames, SourceId, SourceSettings};
-use crate::sessionize::{DayVisits, Visit, continues_fetch, count_day};
+use crate::model::{Method, Millis, PathHash, Renames, Row, SourceId, SourceSettings, Words};
+use crate::sessionize::{DayVisits, Origin, Visit, VisitedPath, continues_fetch, count_day};
 
-/// The settings of all sources, by number, and the names by which the catalog has repos read.
+/// The names and settings of all sources, by number, and the names by which the catalog has repos read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counting {
-    settings: Vec<SourceSettings>,
+    sources: Vec<(Box<str>, SourceSettings)>,
     renames: Arc<Renames>,
 }
 
 impl Counting {
     /// Counts with these settings; a source without any has the defaults.
     #[must_use]
-    pub fn new(settings: Vec<SourceSettings>, renames: Arc<Renames>) -> Counting {
-        Counting { settings, renames }
+    pub fn new(sources: Vec<(Box<str>, SourceSettings)>, renames: Arc<Renames>) -> Counting {
+        Counting { sources, renames }
     }
 
     /// The names by which repos are read.
@@ -27,8 +28,16 @@ impl Counting {
         &self.renames
     }
 
-    fn settings(&self, source: SourceId) -> SourceSettings {
-        self.settings.get(usize::from(source.0)).copied().unwrap_or_default()
+    /// How the requests of a source are read.
+    #[must_use]
+    pub fn settings(&self, source: SourceId) -> SourceSettings {
+        self.sources.get(usize::from(source.0)).map(|(_, settings)| *settings).unwrap_or_default()
+    }
+
+    /// What a source is called.
+    #[must_use]
+    pub fn source_name(&self, source: SourceId) -> &str {
+        self.sources.get(usize::from(source.0)).map_or("", |(name, _)| name)
     }
 }
 
@@ -36,7 +45,8 @@ impl Counting {
 #[derive(Clone, Debug, Default)]
 pub struct DownloaderDay {
     visits: Vec<Visit>,
-    paths: Vec<PathHash>,
+    paths: Vec<VisitedPath>,
+    user: bool,
     last_post: Option<LastPost>,
     /// Whether an event proves that the repo is public: a body for somebody who was not signed in.
     pub evidence: bool,
@@ -48,6 +58,8 @@ struct LastPost {
     time: Millis,
     /// Whether it would prove that the repo is public, if it counted.
     evidence: bool,
+    /// What it is if it did not count so far.
+    waiting: Option<Visit>,
 }
 
 impl DownloaderDay {
@@ -59,8 +71,9 @@ impl DownloaderDay {
     }
 
     /// Adds an event if it counts.
-    pub fn add(&mut self, event: &Joined, counting: &Counting) {
+    pub fn add(&mut self, event: &Joined, counting: &Counting, book: &mut FacetBook, words: &Words) {
         let row = &event.row;
+        self.user = row.user;
         let settings = counting.settings(row.source);
         if row.method == Method::Post {
             return self.add_post(event, &settings);
@@ -71,7 +84,8 @@ impl DownloaderDay {
         }
         self.evidence |= matches!(class, Class::Body) && !row.user && settings.knows_users;
         let pathless_files = if counts_as_file_without_path(row.status) { event.count } else { 0 };
-        self.visits.push(Visit { time: row.time, path: row.path, pathless_files });
+        let kind = book.kind(row.path_name, words);
+        self.visits.push(Visit { time: row.time, path: row.path, kind, pathless_files, origin: origin(row) });
     }
 
     /// Adds a POST of a git client. One that may be a mere look counts if another one happened at the same instant or
@@ -81,14 +95,17 @@ impl DownloaderDay {
         let Some(post @ (GitPost::Step | GitPost::Fetch)) = GitPost::of(row) else { return };
         let evidence = !row.user && settings.knows_users;
         let before = self.last_post.filter(|last| continues_fetch(last.time, row.time));
-        self.last_post = Some(LastPost { time: row.time, evidence });
-        if post == GitPost::Step && event.count < 2 && before.is_none() {
+        let visit = Visit { time: row.time, path: PathHash(0), kind: None, pathless_files: 0, origin: origin(row) };
+        let waits = post == GitPost::Step && event.count < 2 && before.is_none();
+        self.last_post = Some(LastPost { time: row.time, evidence, waiting: waits.then_some(visit) });
+        if waits {
             return;
         }
         // Events of one instant have no order: if the second counts, the first did too.
-        let with_first = before.is_some_and(|last| last.time == row.time && last.evidence);
-        self.evidence |= evidence || with_first;
-        self.visits.push(Visit { time: row.time, path: PathHash(0), pathless_files: 0 });
+        let first = before.filter(|last| last.time == row.time);
+        self.evidence |= evidence || first.is_some_and(|first| first.evidence);
+        self.visits.extend(first.and_then(|first| first.waiting));
+        self.visits.push(visit);
     }
 
     /// Whether nothing counted.
@@ -97,8 +114,23 @@ impl DownloaderDay {
         self.visits.is_empty()
     }
 
-    /// Counts what was added. `previous` is the last counted event before the day.
-    pub fn count(&mut self, previous: Option<Millis>) -> DayVisits {
-        count_day(previous, self.visits.iter().copied(), &mut self.paths)
+    /// Counts what was added; `sessions` gets what each session that starts on the day takes from its first event.
+    /// `previous` is the last counted event before the day.
+    pub fn count(
+        &mut self,
+        previous: Option<Millis>,
+        counting: &Counting,
+        book: &mut FacetBook,
+        words: &Words,
+        sessions: &mut Vec<Facet>,
+    ) -> DayVisits {
+        let user = self.user;
+        count_day(previous, &self.visits, &mut self.paths, |instant| {
+            sessions.extend(book.first_of(instant.iter().map(|visit| visit.origin), user, counting, words));
+        })
     }
+}
+
+fn origin(row: &Row) -> Origin {
+    Origin { source: row.source, country: row.country, region: row.region, agent_note: row.agent_note }
 }

@@ -10,11 +10,14 @@ use foldhash::fast::FixedState;
 
 use super::chunk::RepoDay;
 use super::counting::{Counting, DownloaderDay};
+use super::facet::{Client, Facet, FacetBook, Place};
+use super::facet_chunk::FacetCount;
 use super::set::DownloaderNumber;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::{for_events, join_sorted};
-use crate::model::{DAY_MS, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, Row, Uniques};
-use crate::sessionize::DayVisits;
+use crate::classify::FileKind;
+use crate::model::{DAY_MS, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, Row, Uniques, Word, Words};
+use crate::sessionize::{DayVisits, KindFiles};
 
 type FastMap<K, V> = HashMap<K, V, FixedState>;
 
@@ -30,8 +33,36 @@ pub struct Applied {
 struct LiveDownloader {
     rows: Vec<Row>,
     visits: DayVisits,
+    /// What the sessions that start on the day take from their first events.
+    sessions: Vec<Facet>,
     evidence: bool,
     counted: bool,
+}
+
+/// What rows are counted with: their texts, and the places and clients of all sessions.
+#[derive(Default)]
+struct Texts {
+    words: Words,
+    book: FacetBook,
+}
+
+impl Texts {
+    /// Rows with texts of another list, as rows with texts of this one. Of paths only the kind is kept.
+    fn own(&mut self, rows: &[Row], theirs: &Words) -> Vec<Row> {
+        let mut known: FastMap<Word, Word> = FastMap::default();
+        let mut kinds: FastMap<Word, Word> = FastMap::default();
+        let words = &mut self.words;
+        let mut own = |row: &Row| {
+            let mut text = |word| *known.entry(word).or_insert_with(|| words.number(theirs.text(word)));
+            let (region, agent_note) = (text(row.region), text(row.agent_note));
+            let path_name = *kinds.entry(row.path_name).or_insert_with(|| match row.path_name {
+                Word::UNKNOWN => Word::UNKNOWN,
+                name => words.number(FileKind::of(&String::from_utf8_lossy(theirs.text(name))).word().as_bytes()),
+            });
+            Row { region, agent_note, path_name, ..*row }
+        };
+        rows.iter().map(&mut own).collect()
+    }
 }
 
 /// One repo on one day, with all its events.
@@ -41,6 +72,8 @@ pub struct LiveRepo {
     /// Last counted events of the day before, as far as a session could reach over midnight.
     previous: FastMap<DownloaderHash, Millis>,
     counts: DayCounts,
+    kinds: KindFiles,
+    facets: BTreeMap<Facet, u64>,
     uniques: u64,
     with_evidence: u64,
 }
@@ -52,47 +85,79 @@ impl LiveRepo {
         RepoDay { counts: self.counts, uniques: Uniques(self.uniques), evidence: self.with_evidence > 0 }
     }
 
+    /// Files by kind.
+    #[must_use]
+    pub fn kinds(&self) -> KindFiles {
+        self.kinds
+    }
+
+    /// Sessions by what they take from their first event, as numbers of the overlay's places and clients.
+    pub fn facets(&self) -> impl Iterator<Item = FacetCount> {
+        self.facets.iter().map(|(facet, downloads)| (*facet, Downloads(*downloads)))
+    }
+
     /// Downloaders with a counted event.
     pub fn downloaders(&self) -> impl Iterator<Item = DownloaderHash> {
         self.downloaders.iter().filter(|(_, downloader)| downloader.counted).map(|(hash, _)| *hash)
     }
 
     /// Joins rows into a downloader's and counts it anew; gives its last counted events before and after.
-    fn join(&mut self, hash: DownloaderHash, rows: &[Row], counting: &Counting) -> (Option<Millis>, Option<Millis>, Applied) {
+    fn join(
+        &mut self,
+        hash: DownloaderHash,
+        rows: &[Row],
+        counting: &Counting,
+        texts: &mut Texts,
+    ) -> (Option<Millis>, Option<Millis>, Applied) {
         let downloader = self.downloaders.entry(hash).or_default();
-        let before = happened(&downloader.rows);
-        join_sorted(&mut downloader.rows, rows);
-        let accepted = happened(&downloader.rows) - before;
+        let before = happened(&downloader.rows, &texts.words);
+        join_sorted(&mut downloader.rows, rows, &texts.words);
+        let accepted = happened(&downloader.rows, &texts.words) - before;
         let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
         let last_before = downloader.visits.last;
-        self.count(hash, counting);
+        self.count(hash, counting, texts);
         let last = self.downloaders.get(&hash).and_then(|downloader| downloader.visits.last);
         (last_before, last, Applied { accepted, repeated: brought.saturating_sub(accepted) })
     }
 
     /// Replaces what a downloader adds to the sums by what its rows say now.
-    fn count(&mut self, hash: DownloaderHash, counting: &Counting) {
+    fn count(&mut self, hash: DownloaderHash, counting: &Counting, texts: &mut Texts) {
         let previous = self.previous.get(&hash).copied();
         let Some(downloader) = self.downloaders.get_mut(&hash) else { return };
         let user = downloader.rows.first().is_some_and(|row| row.user);
         let mut day = DownloaderDay::default();
-        for_events(&downloader.rows, |event| day.add(event, counting));
-        let now = (day.count(previous), !day.is_empty(), day.evidence);
+        let Texts { words, book } = texts;
+        for_events(&downloader.rows, words, |event| day.add(event, counting, book, words));
+        let mut sessions = Vec::new();
+        let now = (day.count(previous, counting, book, words, &mut sessions), !day.is_empty(), day.evidence);
+        sessions.iter().for_each(|facet| *self.facets.entry(*facet).or_default() += 1);
+        for facet in std::mem::replace(&mut downloader.sessions, sessions) {
+            if let Some(downloads) = self.facets.get_mut(&facet) {
+                *downloads -= 1;
+                if *downloads == 0 {
+                    self.facets.remove(&facet);
+                }
+            }
+        }
         let before = (downloader.visits, downloader.counted, downloader.evidence);
         (downloader.visits, downloader.counted, downloader.evidence) = now;
 
         let sum = if user { &mut self.counts.authenticated } else { &mut self.counts.anonymous };
         *sum = Downloads((sum.0 + now.0.downloads.0).saturating_sub(before.0.downloads.0));
-        self.counts.files = Files((self.counts.files.0 + now.0.files.0).saturating_sub(before.0.files.0));
+        let moved = |sum: Files, now: Files, before: Files| Files((sum.0 + now.0).saturating_sub(before.0));
+        self.counts.files = moved(self.counts.files, now.0.files, before.0.files);
+        for ((sum, now), before) in self.kinds.0.iter_mut().zip(now.0.kinds.0).zip(before.0.kinds.0) {
+            *sum = moved(*sum, now, before);
+        }
         self.uniques = (self.uniques + u64::from(now.1)).saturating_sub(u64::from(before.1));
         self.with_evidence = (self.with_evidence + u64::from(now.2)).saturating_sub(u64::from(before.2));
     }
 }
 
 /// How often the events of sorted rows happened, all together.
-fn happened(rows: &[Row]) -> u64 {
+fn happened(rows: &[Row], words: &Words) -> u64 {
     let mut sum = 0;
-    for_events(rows, |event| sum += u64::from(event.count));
+    for_events(rows, words, |event| sum += u64::from(event.count));
     sum
 }
 
@@ -105,6 +170,7 @@ fn over_midnight(last: Option<Millis>) -> Option<Millis> {
 #[derive(Default)]
 pub struct Live {
     days: BTreeMap<Day, FastMap<RepoNumber, LiveRepo>>,
+    texts: Texts,
     numbers: FastMap<DownloaderHash, DownloaderNumber>,
     next_provisional: u32,
     rows: usize,
@@ -122,6 +188,18 @@ impl Live {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The places that facets name.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        self.texts.book.places()
+    }
+
+    /// The clients that facets name.
+    #[must_use]
+    pub fn clients(&self) -> &[Client] {
+        self.texts.book.clients()
     }
 
     /// Whether the overlay has this repo on this day.
@@ -169,8 +247,8 @@ impl Live {
     }
 
     /// Takes a repo of a day into the overlay: all its rows so far, in stored order, and the stored last events of the
-    /// day before.
-    pub fn load(&mut self, day: Day, repo: RepoNumber, rows: &[Row], tails: &[Edge], counting: &Counting) {
+    /// day before. The rows' texts are of the list `words`.
+    pub fn load(&mut self, (day, repo): (Day, RepoNumber), rows: &[Row], words: &Words, tails: &[Edge], counting: &Counting) {
         let mut live = LiveRepo::default();
         match self.repo(day.previous(), repo) {
             Some(before) => live.previous.extend(
@@ -181,9 +259,9 @@ impl Live {
             ),
             None => live.previous.extend(tails.iter().map(|tail| (tail.downloader, tail.time))),
         }
-        for rows in rows.chunk_by(|a, b| a.downloader() == b.downloader()) {
+        for rows in self.texts.own(rows, words).chunk_by(|a, b| a.downloader() == b.downloader()) {
             if let Some(first) = rows.first() {
-                live.join(first.downloader(), rows, counting);
+                live.join(first.downloader(), rows, counting, &mut self.texts);
             }
         }
         self.rows += rows.len();
@@ -191,14 +269,14 @@ impl Live {
     }
 
     /// Counts new rows of one day, in stored order. Their repos must have been loaded for that day, and for the day
-    /// after where a row lies within half an hour before midnight.
-    pub fn apply(&mut self, day: Day, rows: &[Row], counting: &Counting) -> Applied {
+    /// after where a row lies within half an hour before midnight. Their texts are of the list `words`.
+    pub fn apply(&mut self, day: Day, rows: &[Row], words: &Words, counting: &Counting) -> Applied {
         let mut applied = Applied::default();
-        for rows in rows.chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
+        for rows in self.texts.own(rows, words).chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
             let Some(first) = rows.first() else { continue };
             let (repo, hash) = (first.repo, first.downloader());
             let live = self.days.entry(day).or_default().entry(repo).or_default();
-            let (before, after, new) = live.join(hash, rows, counting);
+            let (before, after, new) = live.join(hash, rows, counting, &mut self.texts);
             self.rows += rows.len();
             applied.accepted += new.accepted;
             applied.repeated += new.repeated;
@@ -216,6 +294,6 @@ impl Live {
             Some(last) => live.previous.insert(hash, last),
             None => live.previous.remove(&hash),
         };
-        live.count(hash, counting);
+        live.count(hash, counting, &mut self.texts);
     }
 }

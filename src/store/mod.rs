@@ -9,6 +9,7 @@ mod credentials;
 mod day_rows;
 mod disk;
 mod error;
+mod groups;
 mod key;
 mod ledger;
 mod likes;
@@ -32,20 +33,21 @@ pub use credentials::{find_credential, remove_credential};
 pub use day_rows::{DayQuestion, DayRows, day_rows};
 pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
+pub use groups::{get_group, list_groups, put_group};
 pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
 pub use likes::{like_count, likes_as_read, put_like};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
-    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord, ListingRecord, RenameRecord, RestatementRecord,
-    RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
+    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, GroupRecord, LinesRecord, ListingRecord, RenameRecord,
+    RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use renames::{put_renames, renames};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Table, WriteTxn};
 pub use views::{
-    RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, get_head, get_year, last_day_view, put_day_view,
-    put_repo_sets, put_run, put_view_state, read_chunk, read_run_chunk, read_set, read_tail, remove_day_view, remove_run,
-    repo_sets, view_state,
+    DayViewParts, RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, get_head, get_year, last_day_view,
+    put_day_view, put_repo_sets, put_run, put_view_state, read_chunk, read_facets, read_run_chunk, read_set, read_tail,
+    remove_day_view, remove_run, repo_sets, view_state,
 };

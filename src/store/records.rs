@@ -182,6 +182,13 @@ pub struct LikeRecord {
     pub liked: bool,
 }
 
+/// A saved group of repos.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct GroupRecord {
+    /// Type and name of each.
+    pub repos: Vec<(u8, String)>,
+}
+
 /// What a credential is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum CredentialKind {
@@ -233,6 +240,8 @@ pub struct DayViewRecord {
     pub chunks: Vec<(u32, u64)>,
     /// Repo and bytes of each set that lies apart, and the checksum of its bytes.
     pub sets: Vec<(u32, u32, u64)>,
+    /// First repo and bytes of each facet chunk, and the checksum of its bytes.
+    pub facets: Vec<(u32, u32, u64)>,
     pub tail_bytes: u32,
     /// Of the tail's bytes.
     pub tail_checksum: u64,

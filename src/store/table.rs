@@ -66,6 +66,8 @@ tables! {
     Credentials => "credentials", true;
     /// number of the entry u64 -> RestatementRecord.
     Restatements => "restatements", true;
+    /// name of a group -> GroupRecord.
+    Groups => "groups", true;
     /// name of the record -> record about the views.
     ViewMeta => "view_meta", false;
     /// day u16 -> DayViewRecord.
@@ -74,6 +76,8 @@ tables! {
     DayChunks => "day_chunks", false;
     /// day u16, repo u32, piece u16 -> part of a large downloader set.
     DaySets => "day_sets", false;
+    /// day u16, first repo u32, piece u16 -> part of a facet chunk.
+    DayFacets => "day_facets", false;
     /// day u16, piece u16 -> part of the day's tail.
     DayTails => "day_tails", false;
     /// repo u32 -> repo head.

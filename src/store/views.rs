@@ -155,18 +155,28 @@ pub fn last_day_view(txn: &(impl Read + ?Sized)) -> Result<Day, StoreError> {
     Ok(txn.last_key(Table::DayViews)?.map_or(Day(0), |key| Day(u16_at(&key, 0))))
 }
 
+/// What the view of a day is made of, beside its record.
+#[derive(Default)]
+pub struct DayViewParts {
+    /// Each with its first repo.
+    pub chunks: Vec<(RepoNumber, Vec<u8>)>,
+    /// Sets that lie apart.
+    pub sets: Vec<(RepoNumber, DownloaderSet)>,
+    /// Facet chunks, each with its first repo.
+    pub facets: Vec<(RepoNumber, Vec<u8>)>,
+    pub tail: Vec<u8>,
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
 /// Replaces the view of a day. `record` comes with the counts; its lists are filled in here.
 ///
 /// # Errors
 /// When the store fails.
-pub fn put_day_view(
-    txn: &WriteTxn,
-    day: Day,
-    mut record: DayViewRecord,
-    chunks: &[(RepoNumber, Vec<u8>)],
-    sets: &[(RepoNumber, DownloaderSet)],
-    tail: &[u8],
-) -> Result<(), StoreError> {
+pub fn put_day_view(txn: &WriteTxn, day: Day, mut record: DayViewRecord, parts: &DayViewParts) -> Result<(), StoreError> {
+    let DayViewParts { chunks, sets, facets, tail } = parts;
     remove_day_view(txn, day)?;
     let mut table = txn.open(Table::DayChunks)?;
     for (first, bytes) in chunks {
@@ -177,10 +187,15 @@ pub fn put_day_view(
     for (repo, set) in sets {
         let bytes = set.to_bytes();
         put_pieces(&mut table, day_key(day).repo(*repo).bytes(), &bytes)?;
-        record.sets.push((repo.0, u32::try_from(bytes.len()).unwrap_or(u32::MAX), xxh3_64(&bytes)));
+        record.sets.push((repo.0, length(&bytes), xxh3_64(&bytes)));
+    }
+    let mut table = txn.open(Table::DayFacets)?;
+    for (first, bytes) in facets {
+        put_pieces(&mut table, day_key(day).repo(*first).bytes(), bytes)?;
+        record.facets.push((first.0, length(bytes), xxh3_64(bytes)));
     }
     put_pieces(&mut txn.open(Table::DayTails)?, day_key(day).bytes(), tail)?;
-    record.tail_bytes = u32::try_from(tail.len()).unwrap_or(u32::MAX);
+    record.tail_bytes = length(tail);
     record.tail_checksum = xxh3_64(tail);
     put_record(txn, Table::DayViews, day_key(day).bytes(), &record).map(drop)
 }
@@ -196,6 +211,10 @@ pub fn remove_day_view(txn: &WriteTxn, day: Day) -> Result<(), StoreError> {
     let mut table = txn.open(Table::DaySets)?;
     for (repo, bytes, _) in &record.sets {
         remove_pieces(&mut table, day_key(day).u32(*repo).bytes(), *bytes as usize)?;
+    }
+    let mut table = txn.open(Table::DayFacets)?;
+    for (first, bytes, _) in &record.facets {
+        remove_pieces(&mut table, day_key(day).u32(*first).bytes(), *bytes as usize)?;
     }
     remove_pieces(&mut txn.open(Table::DayTails)?, day_key(day).bytes(), record.tail_bytes as usize)?;
     txn.remove(Table::DayViews, day_key(day).bytes())
@@ -243,6 +262,20 @@ pub fn read_set(
         return Err(StoreError::damaged(Table::DaySets.name(), key.bytes(), "the set is stale"));
     }
     into.unite_stored(&value).map_err(StoreError::of_block(Table::DaySets.name(), key.bytes()))
+}
+
+/// The bytes of a facet chunk that a day's record names.
+///
+/// # Errors
+/// When the store fails, or the chunk is missing, stale or damaged.
+pub fn read_facets(txn: &(impl Read + ?Sized), day: Day, chunk: (u32, u32, u64)) -> Result<Vec<u8>, StoreError> {
+    let (first, length, checksum) = chunk;
+    let key = day_key(day).u32(first);
+    let bytes = get_pieces(txn, Table::DayFacets, key.bytes(), length as usize)?;
+    if xxh3_64(&bytes) != checksum {
+        return Err(StoreError::damaged(Table::DayFacets.name(), key.bytes(), "the chunk is stale"));
+    }
+    Ok(bytes)
 }
 
 /// The bytes of a day's tail.

@@ -399,10 +399,10 @@ fn joined_multiplicity_is_that_of_a_naive_map_however_the_rows_are_cut() {
         for input in partition(&mut random, &rows, &words) {
             let mut new: Vec<Row> = input.into_iter().flat_map(|block| block.rows).collect();
             new.sort_unstable_by(Row::cmp_stored);
-            join_sorted(&mut live, &new);
+            join_sorted(&mut live, &new, &Words::default());
         }
         let mut events = BTreeMap::new();
-        for_events(&live, |event| events.extend([(identity(&event.row), u64::from(event.count))]));
+        for_events(&live, &Words::default(), |event| events.extend([(identity(&event.row), u64::from(event.count))]));
         assert_eq!(events, expected, "joined in memory");
     });
 }

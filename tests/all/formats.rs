@@ -16,9 +16,9 @@ use hubtally::ingest::{
     Credential, Engine, FormerName, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing,
 };
 use hubtally::model::{
-    AgentHash, Caller, Country, Day, DayRange, DeliveryId, Downloads, HeadRedirect, Likes, Method, Millis, OrgName, PathHash,
-    RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId, SourceName, Status,
-    Who, Words,
+    AgentHash, Caller, Country, Day, DayRange, DeliveryId, Downloads, GroupName, HeadRedirect, Likes, Method, Millis, OrgName,
+    PathHash, RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId, SourceName,
+    Status, Who, Words,
 };
 use hubtally::query::{Scope, View};
 use hubtally::store::{self, Read, ReadTxn, Store, StoreError, Table, WriteTxn};
@@ -301,6 +301,11 @@ fn write_records(txn: &WriteTxn) {
     store::put_like(txn, RepoNumber(1), Who(6), NOW, false).unwrap();
     credentials().iter().for_each(|(secret, record)| store::put_credential(txn, secret, record).unwrap());
     store::add_restatement(txn, &restatement()).unwrap();
+    store::put_group(txn, &GroupName::parse("bert-family").unwrap(), Some(&group())).unwrap();
+}
+
+fn group() -> Vec<RepoKey> {
+    vec![repo(RepoKind::Model, "Acme/Bert"), repo(RepoKind::Space, "gpt2")]
 }
 
 fn assert_records_are_read(txn: &ReadTxn) {
@@ -322,6 +327,7 @@ fn assert_records_are_read(txn: &ReadTxn) {
         assert_eq!(store::find_credential(txn, secret).unwrap(), Some(record));
     }
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
+    assert_eq!(store::list_groups(txn).unwrap(), [(GroupName::parse("bert-family").unwrap(), group())]);
     assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), Millis(NOW.0 - 1)), RepoNumber(1));
     assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), NOW), RepoNumber(0));
 }

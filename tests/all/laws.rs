@@ -15,6 +15,7 @@ use hubtally::query::{AccessColumns, AccessRow, Interval, Scope, View};
 use hubtally::render::csv::{access_log, access_log_header};
 use hubtally::store::{Read, ReadTxn, Store, Table};
 
+use crate::breakdowns;
 use crate::oracle::{Delivery, Fact, Git, Kind, Line, Oracle, Random, Repo, Settings, Shape, Source, World, date};
 
 pub fn number(variable: &str, default: u64) -> u64 {
@@ -198,12 +199,18 @@ pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
         };
         let repos = oracle.repos();
         compare_scope(Scope::Hub, &repos);
+        breakdowns::compare_table(&view, oracle, &Scope::Hub, &repos, &mut random, &format!("world {seed}, {when}"));
+        breakdowns::compare(&view, oracle, &Scope::Hub, &repos, (from, to), &mut random, &format!("world {seed}, {when}"));
         for kind in RepoKind::ALL {
             compare_scope(Scope::Kind(kind), &repos.iter().filter(|repo| repo.0 == kind.word()).cloned().collect());
         }
         let orgs: BTreeSet<&str> = repos.iter().filter_map(|(_, id)| id.split_once('/')).map(|(org, _)| org).collect();
         for org in orgs {
-            compare_scope(Scope::Org(OrgName::parse(org).unwrap()), &oracle.repos_of(org));
+            let scope = Scope::Org(OrgName::parse(org).unwrap());
+            let repos = oracle.repos_of(org);
+            breakdowns::compare(&view, oracle, &scope, &repos, (from, to), &mut random, &format!("world {seed}, {when}"));
+            breakdowns::compare_table(&view, oracle, &scope, &repos, &mut random, &format!("world {seed}, {when}"));
+            compare_scope(scope, &repos);
         }
     }
     for days in [1_u16, 7, 90] {
@@ -271,6 +278,11 @@ fn at_every_moment_today_included_the_live_numbers_are_those_of_a_rebuild() {
             let so_far = World { deliveries: world.deliveries[..=index].to_vec(), ..world.clone() };
             let oracle = Oracle::of(&so_far);
             assert_eq!(table(&engine, &oracle), oracle.table(), "world {seed} after delivery {index}");
+            let (repos, range) = (oracle.repos(), (oracle.today.saturating_sub(6), oracle.today));
+            let mut random = Random::new(seed + index as u64);
+            let view = View::of(&engine).unwrap();
+            let when = format!("world {seed} after delivery {index}");
+            breakdowns::compare(&view, &oracle, &Scope::Hub, &repos, range, &mut random, &when);
         }
     });
 }

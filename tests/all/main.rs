@@ -6,6 +6,7 @@
 
 mod abuse;
 mod blocks;
+mod breakdowns;
 mod command_line;
 mod crash;
 mod damage;

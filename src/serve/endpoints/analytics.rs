@@ -98,10 +98,15 @@ fn not_found(scope: &Scope) -> Answer {
     match scope {
         Scope::Repo(repo) => crate::serve::call::missing(repo),
         Scope::Org(org) => no_org(org.as_str()),
+        Scope::Group(group) => no_group(group.as_str()),
         Scope::Hub | Scope::Kind(_) => Answer::unknown_route(),
     }
 }
 
 fn no_org(org: &str) -> Answer {
     Answer::error(StatusCode::NOT_FOUND, &format!("Organization '{org}' not found"))
+}
+
+fn no_group(group: &str) -> Answer {
+    Answer::error(StatusCode::NOT_FOUND, &format!("Group '{group}' not found"))
 }

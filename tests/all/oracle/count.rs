@@ -13,7 +13,7 @@ const FETCH_GAP_MS: u64 = 60_000;
 
 /// What makes two events the same request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Identity {
+pub struct Identity {
     source: String,
     repo: Repo,
     is_user: bool,
@@ -85,7 +85,7 @@ impl Identity {
         Downloader { is_user: self.is_user, who: self.who.clone(), agent }
     }
 
-    fn day(&self) -> u64 {
+    pub fn day(&self) -> u64 {
         self.time_ms / 86_400_000
     }
 
@@ -145,10 +145,96 @@ pub struct Oracle {
     pub public: BTreeSet<Repo>,
     /// Repos with a counted event on any day, days to come included.
     pub named: BTreeSet<Repo>,
+    /// All sessions, days to come included.
+    pub sessions: Vec<Session>,
 }
 
-/// An event and how many equal ones there were.
-type Counted = (Identity, u64);
+/// An event and what is told of it.
+pub type Counted = (Identity, Told);
+
+/// What deliveries tell of an event beside what makes it one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How many equal ones there were.
+    pub multiplicity: u64,
+    pub country: Option<String>,
+    pub region: Option<String>,
+    /// What is kept of the agent.
+    pub note: Option<String>,
+}
+
+/// Present beats absent, then the smaller wins.
+fn smaller(a: Option<String>, b: Option<String>) -> Option<String> {
+    [a, b].into_iter().flatten().min()
+}
+
+impl Told {
+    fn join(self, other: &Fact) -> Told {
+        Told {
+            multiplicity: self.multiplicity,
+            country: smaller(self.country, other.country.clone()),
+            region: smaller(self.region, other.region.clone()),
+            note: smaller(self.note, other.note.clone()),
+        }
+    }
+}
+
+/// Where a session came from and with what: taken from its first event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    pub country: Option<String>,
+    pub region: Option<String>,
+    pub library: Option<String>,
+    pub version: Option<String>,
+    pub source: String,
+}
+
+impl Origin {
+    fn of((event, told): &Counted) -> Origin {
+        let first = told.note.as_deref().and_then(|note| note.split("; ").next());
+        let (library, version) = match first.map(|token| token.split_once('/').unwrap_or((token, ""))) {
+            Some(("hf_hub", version)) => (Some("huggingface_hub"), version),
+            Some((library, version)) => (Some(library), version),
+            None => (None, ""),
+        };
+        Origin {
+            country: told.country.clone(),
+            region: told.region.clone(),
+            library: library.map(str::to_string),
+            version: (!version.is_empty()).then(|| version.to_string()),
+            source: event.source.clone(),
+        }
+    }
+
+    /// What is known comes before what is not.
+    fn rank(&self) -> impl Ord + use<> {
+        let texts = [&self.country, &self.region, &self.library, &self.version].map(|text| (text.is_none(), text.clone()));
+        (texts, self.source.clone())
+    }
+}
+
+/// One download.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub repo: Repo,
+    pub downloader: Downloader,
+    /// The day of its first event.
+    pub day: u64,
+    pub origin: Origin,
+    pub events: Vec<Counted>,
+}
+
+impl Session {
+    pub fn is_user(&self) -> bool {
+        self.downloader.is_user
+    }
+
+    /// The different paths asked for on a day.
+    pub fn paths(&self, day: u64) -> BTreeSet<&String> {
+        let of_day = self.events.iter().filter(|(event, _)| event.day() == day);
+        of_day.filter_map(|(event, _)| event.path.as_ref()).collect()
+    }
+}
 
 impl Oracle {
     pub fn of(world: &World) -> Oracle {
@@ -159,22 +245,23 @@ impl Oracle {
             downloaders: BTreeMap::new(),
             public: BTreeSet::new(),
             named: BTreeSet::new(),
+            sessions: Vec::new(),
         };
         let mut groups: BTreeMap<(Repo, Downloader), Vec<Counted>> = BTreeMap::new();
-        for (event, multiplicity) in events {
-            groups.entry((event.repo.clone(), event.downloader())).or_default().push((event, multiplicity));
+        for (event, told) in events {
+            groups.entry((event.repo.clone(), event.downloader())).or_default().push((event, told));
         }
         for ((repo, downloader), all) in groups {
             let mut counted = Vec::new();
-            for (event, multiplicity) in &all {
+            for (event, told) in &all {
                 let settings = world.sources[&event.source].settings;
-                let is_body = event.is_body() || event.is_fetch(*multiplicity, &all);
+                let is_body = event.is_body() || event.is_fetch(told.multiplicity, &all);
                 if is_body || event.is_hand_off(settings) {
                     oracle.named.insert(repo.clone());
                     if is_body && !event.is_user && settings.knows_users && event.day() <= world.today {
                         oracle.public.insert(repo.clone());
                     }
-                    counted.push((event.clone(), *multiplicity));
+                    counted.push((event.clone(), told.clone()));
                 }
             }
             counted.sort_by_key(|(event, _)| event.time_ms);
@@ -192,6 +279,14 @@ impl Oracle {
 
     fn count_session(&mut self, repo: &Repo, downloader: &Downloader, session: &[Counted]) {
         let first_day = session[0].0.day();
+        let first = session.iter().filter(|(event, _)| event.time_ms == session[0].0.time_ms);
+        self.sessions.push(Session {
+            repo: repo.clone(),
+            downloader: downloader.clone(),
+            day: first_day,
+            origin: first.map(Origin::of).min_by_key(Origin::rank).unwrap(),
+            events: session.to_vec(),
+        });
         if first_day <= self.today {
             let counts = self.days.entry((repo.clone(), first_day)).or_default();
             if downloader.is_user {
@@ -207,7 +302,7 @@ impl Oracle {
             let is_file = |event: &Identity| event.path.is_none() && event.status != 206 && event.git.is_none();
             let pathless = of_day.iter().filter(|(event, _)| is_file(event));
             let counts = self.days.entry((repo.clone(), day)).or_default();
-            counts.files += paths.len() as u64 + pathless.map(|(_, multiplicity)| multiplicity).sum::<u64>();
+            counts.files += paths.len() as u64 + pathless.map(|(_, told)| told.multiplicity).sum::<u64>();
             let downloaders = self.downloaders.entry((repo.clone(), day)).or_default();
             downloaders.insert(downloader.clone());
             counts.unique_downloaders = downloaders.len() as u64;
@@ -216,18 +311,21 @@ impl Oracle {
 }
 
 /// Every event with its multiplicity: equal events add up within a delivery, and deliveries join by maximum.
-fn events(world: &World) -> BTreeMap<Identity, u64> {
-    let mut events: BTreeMap<Identity, u64> = BTreeMap::new();
+fn events(world: &World) -> BTreeMap<Identity, Told> {
+    let mut events: BTreeMap<Identity, Told> = BTreeMap::new();
     for delivery in &world.deliveries {
         let mut here: BTreeMap<Identity, u64> = BTreeMap::new();
         for line in &delivery.lines {
             if let Line::Fact(fact) = line {
-                *here.entry(Identity::of(&delivery.source, fact)).or_default() += 1;
+                let event = Identity::of(&delivery.source, fact);
+                *here.entry(event.clone()).or_default() += 1;
+                let told = events.entry(event).or_default();
+                *told = std::mem::take(told).join(fact);
             }
         }
         for (event, count) in here {
-            let multiplicity = events.entry(event).or_default();
-            *multiplicity = count.max(*multiplicity);
+            let told = events.entry(event).or_default();
+            told.multiplicity = count.max(told.multiplicity);
         }
     }
     events

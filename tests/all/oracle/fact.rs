@@ -77,6 +77,9 @@ pub struct Fact {
     pub id: Option<String>,
     pub bytes: Option<u64>,
     pub country: Option<String>,
+    pub region: Option<String>,
+    /// What is kept of the agent: library, `huggingface_hub` and Python with their versions.
+    pub note: Option<String>,
 }
 
 impl Fact {
@@ -104,6 +107,8 @@ impl Fact {
             id: None,
             bytes: None,
             country: None,
+            region: None,
+            note: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! It shares no code with hubtally: its own types, plain maps, no hashes, no merging, no increments. Whoever doubts a
 //! number reads [`count`] beside the definitions of the design, sentence by sentence.
 
+mod breakdowns;
 mod count;
 mod fact;
 mod queries;
@@ -12,6 +13,7 @@ mod table;
 mod world;
 mod worlds;
 
+pub use breakdowns::{Chosen, Key};
 pub use count::{Counts, Oracle};
 pub use fact::{Fact, Git, Line, Repo, date, repo};
 pub use queries::Trend;

@@ -111,6 +111,7 @@ fn event(fact: &Fact, position: usize) -> String {
         // What has no identity agent in its own format has none here either.
         ("user_agent", fact.agent_identity.as_ref().map(|_| &fact.raw_agent)),
         ("country", fact.country.as_ref()),
+        ("region", fact.region.as_ref()),
         ("id", fact.id.as_ref()),
     ];
     for (name, text) in texts {
@@ -144,8 +145,12 @@ fn export_line(line: &Line) -> Option<String> {
     let hashed = |who: &Option<String>| who.as_deref().map(hash).unwrap_or_default();
     let (user, address) = (hashed(&fact.user), hashed(&fact.ip));
     let country = fact.country.as_deref().unwrap_or_default();
+    let region = fact.region.as_deref().unwrap_or_default();
     let Fact { status, method, repo, repo_type, raw_agent, .. } = fact;
-    Some(format!("{},{status},{method},{repo},{repo_type},{user},{address},{country},,\"{raw_agent}\"", rfc3339(fact.time_ms)))
+    Some(format!(
+        "{},{status},{method},{repo},{repo_type},{user},{address},{country},{region},\"{raw_agent}\"",
+        rfc3339(fact.time_ms)
+    ))
 }
 
 /// 32 hexadecimal digits of FNV-1a: the exporter's hash, of which hubtally knows nothing.

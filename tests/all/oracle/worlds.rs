@@ -34,23 +34,29 @@ const ADDRESSES: [(&str, &str); 6] = [
 /// People of exports, who are never those of other sources: a hash says nothing of what was hashed.
 const EXPORT_USERS: [&str; 2] = ["export-user-1", "export-user-2"];
 const EXPORT_ADDRESSES: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
-/// Agents as written, `#` standing for a random session id, and their identity.
-const AGENTS: [(&str, &str); 9] = [
+/// Agents as written, `#` standing for a random session id, their identity, and what is kept of them.
+const AGENTS: [(&str, &str, &str); 9] = [
     (
         "unknown/None; hf_hub/2.4.0; python/3.11.7; transformers/5.23.0; session_id/#; file_type/model",
         "hf_hub/2.4.0; python/3.11.7",
+        "transformers/5.23.0; hf_hub/2.4.0; python/3.11.7",
     ),
     (
         "unknown/None; hf_hub/2.4.0; python/3.11.7; transformers/5.23.0; session_id/#; file_type/tokenizer; from_auto_class/True",
         "hf_hub/2.4.0; python/3.11.7",
+        "transformers/5.23.0; hf_hub/2.4.0; python/3.11.7",
     ),
-    ("datasets/5.2.0; hf_hub/2.4.0; python/3.11.7; pyarrow/26.0.1", "hf_hub/2.4.0; python/3.11.7"),
-    ("unknown/None; hf_hub/0.36.2; python/3.11.7", "hf_hub/0.36.2; python/3.11.7"),
-    ("curl/7.88.1", "curl/7.88.1"),
-    ("git/2.47.3", "git"),
-    ("git-lfs/3.3.0 (GitHub; linux amd64; go 1.19.8)", "git"),
-    ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox"),
-    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:141.0) Gecko/20100101 Firefox/141.0", "Firefox"),
+    (
+        "datasets/5.2.0; hf_hub/2.4.0; python/3.11.7; pyarrow/26.0.1",
+        "hf_hub/2.4.0; python/3.11.7",
+        "datasets/5.2.0; hf_hub/2.4.0; python/3.11.7",
+    ),
+    ("unknown/None; hf_hub/0.36.2; python/3.11.7", "hf_hub/0.36.2; python/3.11.7", "hf_hub/0.36.2; python/3.11.7"),
+    ("curl/7.88.1", "curl/7.88.1", "curl/7.88.1"),
+    ("git/2.47.3", "git", "git/2.47.3"),
+    ("git-lfs/3.3.0 (GitHub; linux amd64; go 1.19.8)", "git", "git-lfs/3.3.0"),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox", "Firefox"),
+    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:141.0) Gecko/20100101 Firefox/141.0", "Firefox", "Firefox"),
 ];
 const PATHS: [&str; 5] =
     ["config.json", "model.safetensors", "onnx/model.onnx", "data/resolve/main/a b.parquet", "data/größe.parquet"];
@@ -239,9 +245,9 @@ impl Pool {
         if told_as == self.shape || (self.shape == Shape::Events && told_as != Shape::HfExport) {
             self.add(random, true, later);
         } else if self.shape == Shape::NginxJson && told_as != Shape::HfExport && later.ip.is_some() {
-            self.add(random, true, Fact { country: None, ..later });
+            self.add(random, true, Fact { country: None, region: None, ..later });
         } else if self.shape == Shape::Combined && told_as != Shape::HfExport && later.ip.is_some() {
-            self.add(random, true, Fact { user: None, range: None, id: None, country: None, ..later });
+            self.add(random, true, Fact { user: None, range: None, id: None, country: None, region: None, ..later });
         }
     }
 
@@ -298,7 +304,7 @@ impl Pool {
 
     /// Completes a POST of git within what the format can say.
     fn post(&mut self, random: &mut Random, fact: Fact) {
-        let mut fact = Fact { country: None, range: None, path: None, id: None, bytes: None, ..fact };
+        let mut fact = Fact { country: None, region: None, range: None, path: None, id: None, bytes: None, ..fact };
         if fact.day() > self.today && self.shape == Shape::Events {
             fact.user = Some("ada".to_string());
         }
@@ -317,33 +323,34 @@ impl Pool {
     /// Who asks, and from where.
     fn someone(&self, random: &mut Random) -> Fact {
         let nothing = Fact { path: None, ip: None, address: None, ..Fact::by_address("", 0) };
-        let (raw, identity) = random.pick(&AGENTS);
+        let (raw, identity, note) = random.pick(&AGENTS);
+        let note = Some(note.to_string());
         let agent = raw.replace('#', &format!("{:016x}{:016x}", random.below(u64::MAX), random.below(3)));
         let (ip, address) = random.pick(&ADDRESSES);
         match self.shape {
             Shape::HfExport => match random.below(10) {
-                0..4 => Fact { user: Some(random.pick(&EXPORT_USERS).to_string()), raw_agent: agent, ..nothing },
+                0..4 => Fact { user: Some(random.pick(&EXPORT_USERS).to_string()), raw_agent: agent, note, ..nothing },
                 4..9 => {
                     let ip = random.pick(&EXPORT_ADDRESSES).to_string();
-                    Fact { ip: Some(ip.clone()), address: Some(ip), raw_agent: agent, ..nothing }
+                    Fact { ip: Some(ip.clone()), address: Some(ip), raw_agent: agent, note, ..nothing }
                 }
-                _ => Fact { raw_agent: agent, ..nothing },
+                _ => Fact { raw_agent: agent, note, ..nothing },
             },
             Shape::Combined => {
                 let here = Fact { ip: Some(ip.to_string()), address: Some(address.to_string()), ..nothing };
-                if random.chance(85) { here.agent(&agent, identity) } else { here }
+                if random.chance(85) { Fact { note, ..here.agent(&agent, identity) } } else { here }
             }
             Shape::NginxJson => {
                 let user = random.chance(20).then(|| random.pick(&USERS).to_string());
                 let here = Fact { user, ip: Some(ip.to_string()), address: Some(address.to_string()), ..nothing };
-                if random.chance(85) { here.agent(&agent, identity) } else { here }
+                if random.chance(85) { Fact { note, ..here.agent(&agent, identity) } } else { here }
             }
             Shape::Events => {
                 let user = random.chance(40).then(|| random.pick(&USERS).to_string());
                 let located = random.chance(85).then_some((ip.to_string(), address.to_string()));
                 let (ip, address) = located.unzip();
                 let here = Fact { user, ip, address, ..nothing };
-                if random.chance(85) { here.agent(&agent, identity) } else { here }
+                if random.chance(85) { Fact { note, ..here.agent(&agent, identity) } } else { here }
             }
         }
     }
@@ -353,7 +360,10 @@ impl Pool {
         let (method, status) = random.pick(if steady { &ANSWERS[..8] } else { &ANSWERS });
         let mut fact = fact.answer(method, status);
         match self.shape {
-            Shape::HfExport => fact.country = random.chance(60).then(|| "DE".to_string()),
+            Shape::HfExport => {
+                fact.country = random.chance(60).then(|| "DE".to_string());
+                fact.region = random.chance(60).then(|| random.pick(&["Berlin", "Hesse"]).to_string());
+            }
             Shape::Combined => {
                 fact.time_ms -= fact.time_ms % 1000;
                 fact = fact.path(random.pick(&PATHS));
@@ -373,6 +383,7 @@ impl Pool {
                 fact.id = random.chance(20).then(|| format!("request-{}", random.below(3)));
                 fact.bytes = random.chance(50).then(|| random.below(3) * 1000);
                 fact.country = random.chance(30).then(|| random.pick(&["DE", "FR"]).to_string());
+                fact.region = random.chance(30).then(|| random.pick(&["Berlin", "Hesse"]).to_string());
             }
         }
         if fact.day() > self.today {

@@ -1,0 +1,89 @@
+//! The repos a question is about, as far as the caller may see them.
+
+use std::collections::BTreeSet;
+
+use super::answers::Scope;
+use super::{QueryError, View};
+use crate::model::{Caller, RepoKind, RepoNumber};
+use crate::store;
+
+/// The repos a question is about.
+pub(super) enum Members {
+    /// Few repos, by number.
+    Some(BTreeSet<RepoNumber>),
+    /// All repos but these.
+    AllBut(BTreeSet<RepoNumber>),
+}
+
+impl Members {
+    pub(super) fn contain(&self, repo: RepoNumber) -> bool {
+        match self {
+            Members::Some(repos) => repos.contains(&repo),
+            Members::AllBut(repos) => !repos.contains(&repo),
+        }
+    }
+}
+
+impl View<'_> {
+    /// The visible repos of a scope; `None` if the scope is missing or hidden.
+    pub(super) fn members(&self, scope: &Scope, caller: &Caller) -> Result<Option<Members>, QueryError> {
+        match scope {
+            Scope::Repo(key) => Ok(self.repo(key, caller)?.map(|repo| Members::Some(BTreeSet::from([repo])))),
+            Scope::Org(org) => {
+                let repos = self.org_repos(org, caller)?;
+                Ok(repos.map(|repos| Members::Some(repos.into_iter().map(|(_, repo)| repo).collect())))
+            }
+            Scope::Group(group) => {
+                let mut repos = BTreeSet::new();
+                for key in store::get_group(&self.txn, group)?.unwrap_or_default() {
+                    repos.extend(self.repo(&key, caller)?);
+                }
+                // A group shows itself only through its repos, like an organisation.
+                Ok((!repos.is_empty()).then_some(Members::Some(repos)))
+            }
+            Scope::Hub => Ok(Some(Members::AllBut(self.hidden_from(caller, |_| true)?))),
+            Scope::Kind(kind) => {
+                let mut hidden = self.hidden_from(caller, |repo| self.is_of_kind(repo, *kind))?;
+                for other in RepoKind::ALL.into_iter().filter(|other| other != kind) {
+                    hidden.extend(self.published.sets.of_kind(other).into_iter().flat_map(|set| set.iter()));
+                }
+                Ok(Some(Members::AllBut(hidden)))
+            }
+        }
+    }
+
+    /// The repos that a caller may not see.
+    pub(super) fn hidden_from(
+        &self,
+        caller: &Caller,
+        among: impl Fn(RepoNumber) -> bool,
+    ) -> Result<BTreeSet<RepoNumber>, QueryError> {
+        let mut hidden = BTreeSet::new();
+        if caller.is_admin() {
+            return Ok(hidden);
+        }
+        for repo in self.published.sets.kinds.iter().flat_map(|set| set.iter()) {
+            if among(repo) && !self.sees(repo, caller)? {
+                hidden.insert(repo);
+            }
+        }
+        Ok(hidden)
+    }
+
+    /// The existing repos of some members, ascending.
+    pub(super) fn existing(&self, members: &Members) -> Result<Vec<RepoNumber>, QueryError> {
+        let mut repos = Vec::new();
+        match members {
+            Members::Some(some) => repos.extend(some.iter().copied()),
+            Members::AllBut(_) => {
+                for repo in self.published.sets.kinds.iter().flat_map(|set| set.iter()) {
+                    if members.contain(repo) && self.exists(repo)? {
+                        repos.push(repo);
+                    }
+                }
+                repos.sort_unstable();
+            }
+        }
+        Ok(repos)
+    }
+}
