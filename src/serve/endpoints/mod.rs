@@ -52,6 +52,8 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Verify => upkeep::verify(call).await,
         Endpoint::Rebuild => upkeep::rebuild(call).await,
         Endpoint::Hub => pages::hub(call).await,
+        Endpoint::Org => pages::org(call).await,
+        Endpoint::Group => pages::group(call).await,
         Endpoint::Repo => pages::repo(call).await,
         Endpoint::Welcome => pages::welcome(&call),
         Endpoint::ClaimAdmin => pages::claim(call).await,

@@ -2,7 +2,9 @@
 
 mod assets;
 mod hub;
+mod publisher;
 mod repo;
+mod scoped;
 mod welcome;
 
 use askama::Template;
@@ -17,6 +19,7 @@ use crate::serve::call::Call;
 
 pub use assets::{asset, icon};
 pub use hub::hub;
+pub use publisher::{group, org};
 pub use repo::repo;
 pub use welcome::{claim, welcome};
 
@@ -64,10 +67,13 @@ fn readable(outcome: Outcome, reader: Reader) -> Outcome {
 
 /// What the reader chose, or a page that says what of it cannot be understood.
 fn choice(call: &Call, reader: &Reader) -> Result<Choice, Answer> {
-    Choice::read(|name| call.query.last(name), call.engine().today()).map_err(|sentence| {
-        let refused = notice(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be shown", &sentence, reader.clone());
-        refused.unwrap_or_else(|broken| broken)
-    })
+    let read = Choice::read(|name| call.query.last(name), call.engine().today());
+    read.map_err(|sentence| refused(&sentence, reader.clone()).unwrap_or_else(|broken| broken))
+}
+
+/// The page for an address that cannot be understood.
+fn refused(sentence: &str, reader: Reader) -> Outcome {
+    notice(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be shown", sentence, reader)
 }
 
 /// Makes a page from a view on a thread of its own; `None` is the page of what is missing.
