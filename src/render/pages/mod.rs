@@ -1,6 +1,7 @@
 //! The pages: each a template (`NAME.html`, checked when compiled) and the values it is filled with (`NAME.rs`).
 //! Everything that is not markup of ours is escaped by askama, on this one way.
 
+mod catalog;
 mod choice;
 mod filters;
 mod frame;
@@ -11,15 +12,18 @@ mod publisher;
 mod repo;
 mod repos;
 mod shares;
+mod sources;
 mod welcome;
 
+pub use catalog::CatalogPage;
 pub use choice::{Choice, Measure};
 pub use frame::{Frame, Instant, Reader, Section};
 pub use hub::{HubPage, TrendRow};
 pub use notice::Notice;
-pub use overview::{Foot, Overview, Place};
+pub use overview::{Foot, Overview, Pick, Place};
 pub use publisher::PublisherPage;
 pub use repo::RepoPage;
 pub use repos::{Repos, TableChoice, TablePlace};
 pub use shares::Shares;
+pub use sources::{RetractPage, SourcesPage};
 pub use welcome::Welcome;

@@ -85,6 +85,8 @@ impl TableChoice {
 struct Head {
     href: String,
     text: &'static str,
+    /// What follows where there is room.
+    more: &'static str,
     class: &'static str,
     /// The value of `aria-sort`.
     sorted: Option<&'static str>,
@@ -145,11 +147,11 @@ impl Repos {
             chosen.pairs().iter().fold(place.rest.clone(), |state, (name, value)| state.and(name, value))
         };
         let href = |state: State| format!("{}#repos", place.links.to(format_args!("{}{state}", place.path)));
-        let head = |text, class, word: &str| {
+        let head = |(text, more), class, word: &str| {
             let sort = SORTS.iter().find(|(known, _)| *known == word).map_or(TableSort::default(), |(_, sort)| *sort);
             let direction = if sort == TableSort::Name { "ascending" } else { "descending" };
             let sorted = (sort == choice.sort).then_some(direction);
-            Head { href: href(state(&TableChoice { sort, cursor: None, ..choice.clone() })), text, class, sorted }
+            Head { href: href(state(&TableChoice { sort, cursor: None, ..choice.clone() })), text, more, class, sorted }
         };
         let size = |rows: usize| Pick {
             href: href(state(&TableChoice { rows, cursor: None, ..choice.clone() })),
@@ -166,13 +168,13 @@ impl Repos {
             search: choice.search.clone(),
             kept: state(choice).without(&["q"]),
             heads: vec![
-                head("Repository", "", "name"),
-                head("Downloads", "number", "downloads"),
-                head("Unique downloaders", "number", "uniques"),
-                head("All time", "number wide", "all"),
-                head("Likes", "number wide", "likes"),
+                head(("Repository", ""), "", "name"),
+                head(("Downloads", ""), "number", "downloads"),
+                head(("Unique", " downloaders"), "number", "uniques"),
+                head(("All time", ""), "number wide", "all"),
+                head(("Likes", ""), "number wide", "likes"),
             ],
-            rows: table.rows.iter().map(|row| Row::new(row, place)).collect(),
+            rows: table.rows.iter().map(|row| Row::new(row, table, place)).collect(),
             total: table.total,
             first: choice.cursor.is_some().then(|| href(state(choice))),
             next: table.next.as_ref().map(|next| href(state(choice).and("after", next))),
@@ -183,16 +185,19 @@ impl Repos {
 }
 
 impl Row {
-    fn new(row: &TableRow, place: &TablePlace<'_>) -> Row {
+    fn new(row: &TableRow, table: &RepoTable, place: &TablePlace<'_>) -> Row {
         let name = row.repo.name.as_str();
         let short = name.split_once('/').filter(|(org, _)| place.org.is_some_and(|shared| shared.eq_ignore_ascii_case(org)));
         let points: Vec<u64> = row.sparkline.iter().map(|downloads| downloads.0).collect();
+        // A last day that is not over would make every line fall at its end.
+        let unfinished = table.parts.last().is_some_and(|part| part.first == part.last && part.last == place.as_of.day());
+        let drawn = points.len() - usize::from(unfinished && points.len() > 2);
         Row {
             href: place.links.repo(&row.repo),
             name: short.map_or(name, |(_, name)| name).to_owned(),
             kind: row.repo.kind.word(),
             private: row.private,
-            line: sparkline(&points),
+            line: sparkline(points.get(..drawn).unwrap_or_default()),
             window: points.iter().sum(),
             uniques: row.unique_downloaders.0,
             all: row.downloads.0,

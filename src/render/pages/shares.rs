@@ -65,14 +65,21 @@ impl Shares {
 fn line(row: &BreakdownRow, breakdown: &Breakdown, most: u64) -> Line {
     let known = |key: &String| match &row.of {
         Some(of) => format!("{of} {key}"),
+        None if matches!(breakdown.by, Dimension::Weekday | Dimension::Kind | Dimension::Class) => capitalized(key),
         None => key.clone(),
     };
     let per_mille = Share { part: row.count, whole: most }.per_mille();
     Line {
-        name: row.key.as_ref().map_or_else(|| "unknown".to_owned(), known),
+        name: row.key.as_ref().map_or_else(|| "Unknown".to_owned(), known),
         country: row.key.clone().filter(|_| breakdown.by == Dimension::Country),
         width: format!("{}.{}", per_mille / 10, per_mille % 10),
         count: row.count,
         share: Share { part: row.count, whole: breakdown.total },
     }
+}
+
+/// A word of ours at the beginning of a line.
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

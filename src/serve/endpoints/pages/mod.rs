@@ -1,10 +1,12 @@
 //! The pages, and what all of them share: who reads, what is missing, and errors as people read them.
 
 mod assets;
+mod catalog;
 mod hub;
 mod publisher;
 mod repo;
 mod scoped;
+mod sources;
 mod welcome;
 
 use askama::Template;
@@ -18,9 +20,11 @@ use crate::serve::body::Body;
 use crate::serve::call::Call;
 
 pub use assets::{asset, icon};
+pub use catalog::catalog;
 pub use hub::hub;
 pub use publisher::{group, org};
 pub use repo::repo;
+pub use sources::{ask_retract, retract, sources};
 pub use welcome::{claim, welcome};
 
 /// Who reads, and below which path.

@@ -2,11 +2,11 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{api_of, may_see, path_of, shares};
+use super::scoped::{TableAsked, api_of, path_of, shares, table};
 use super::{choice, missing, page, reader, refused, view_page};
 use crate::model::{Caller, GroupName, Millis, OrgName};
-use crate::query::{QueryError, Scope, Span, View, Window};
-use crate::render::pages::{Choice, Frame, Overview, Place, PublisherPage, Reader, Repos, Section, TableChoice, TablePlace};
+use crate::query::{QueryError, Scope, View};
+use crate::render::pages::{Choice, Frame, Overview, Place, PublisherPage, Reader, Section, TableChoice};
 use crate::serve::answer::Outcome;
 use crate::serve::call::Call;
 
@@ -31,6 +31,13 @@ struct Asked {
     as_of: Millis,
 }
 
+impl Asked {
+    fn of_table<'a>(&'a self, path: &'a str) -> TableAsked<'a> {
+        let Asked { scope, caller, choice, table, as_of } = self;
+        TableAsked { scope, path, caller, choice, table, as_of: *as_of }
+    }
+}
+
 async fn publisher(call: Call, scope: Option<Scope>) -> Outcome {
     let reader = reader(&call);
     let Some(scope) = scope else { return missing(reader) };
@@ -38,49 +45,31 @@ async fn publisher(call: Call, scope: Option<Scope>) -> Outcome {
         Ok(choice) => choice,
         Err(refused) => return Ok(refused),
     };
-    let table = match TableChoice::read(|name| call.query.last(name)) {
-        Ok(table) => table,
+    let rows = match TableChoice::read(|name| call.query.last(name)) {
+        Ok(rows) => rows,
         Err(sentence) => return refused(&sentence, reader),
     };
     let part = call.query.last("part") == Some("repos");
-    let asked = Asked { scope, caller: call.caller.clone(), choice, table, as_of: call.engine().now() };
+    let asked = Asked { scope, caller: call.caller.clone(), choice, table: rows, as_of: call.engine().now() };
     view_page(call, reader, move |view, reader| {
         if part {
-            return Ok(table_part(view, &asked, &reader)?.map(|(table, _)| page(StatusCode::OK, &table)));
+            let made = table(view, &asked.of_table(&path_of(&asked.scope)), &reader)?;
+            return Ok(made.map(|(repos, _)| page(StatusCode::OK, &repos)));
         }
         Ok(whole(view, &asked, reader)?.map(|whole| page(StatusCode::OK, &whole)))
     })
     .await
 }
 
-fn table_part(view: &View<'_>, asked: &Asked, reader: &Reader) -> Result<Option<(Repos, crate::query::RepoTable)>, QueryError> {
-    let window = match asked.choice.window {
-        Span::All => Window::All,
-        Span::Month => Window::Month,
-        Span::Range(range) => Window::Range(range),
-    };
-    let Some(table) = view.repo_table(&asked.scope, &asked.table.question(window), &asked.caller)? else { return Ok(None) };
-    let (path, api) = (path_of(&asked.scope), api_of(&asked.scope));
-    let place = TablePlace {
-        links: &reader.links,
-        path: &path,
-        api: may_see(&asked.scope, &asked.caller).then_some(api.as_str()),
-        rest: &asked.choice.state(),
-        org: if let Scope::Org(org) = &asked.scope { Some(org.as_str()) } else { None },
-        as_of: asked.as_of,
-    };
-    Ok(Some((Repos::new(&table, &asked.table, &place), table)))
-}
-
 fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<PublisherPage>, QueryError> {
-    let Asked { scope, caller, choice, table, as_of } = asked;
+    let Asked { scope, caller, choice, table: rows, as_of } = asked;
     let Some(figures) = view.overview(scope, choice.look(), caller)? else { return Ok(None) };
-    let Some((repos, rows)) = table_part(view, asked, &reader)? else { return Ok(None) };
     let (path, api) = (path_of(scope), api_of(scope));
-    let place = Place { links: &reader.links.clone(), path: &path, api: &api, rest: &table.state() };
+    let Some((repos, found)) = table(view, &asked.of_table(&path), &reader)? else { return Ok(None) };
+    let place = Place { links: &reader.links.clone(), path: &path, api: &api, rest: &rows.state() };
     let (what, name) = match scope {
         // The organization's own spelling, not the one of the address.
-        Scope::Org(org) => ("Organization", rows.rows.first().and_then(|row| row.repo.name.org()).unwrap_or(org.as_str())),
+        Scope::Org(org) => ("Organization", found.rows.first().and_then(|row| row.repo.name.org()).unwrap_or(org.as_str())),
         Scope::Group(group) => ("Group", group.as_str()),
         _ => ("", ""),
     };
@@ -94,7 +83,7 @@ fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<Publis
     Ok(Some(PublisherPage {
         what,
         name: name.to_owned(),
-        kinds: rows.kinds,
+        kinds: found.kinds,
         overview: Overview::new(&figures, choice, &place, *as_of),
         repos,
         shares: shares(view, scope, range, files, caller, &place, *as_of)?,

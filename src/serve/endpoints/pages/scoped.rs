@@ -1,8 +1,8 @@
 //! A scope as pages have it: where its page and its figures lie, and the blocks that need a role.
 
 use crate::model::{Caller, DayRange, Millis};
-use crate::query::{Dimension, Filter, QueryError, Scope, View};
-use crate::render::pages::{Place, Shares};
+use crate::query::{Dimension, Filter, QueryError, RepoTable, Scope, Span, View, Window};
+use crate::render::pages::{Choice, Place, Reader, Repos, Shares, TableChoice, TablePlace};
 
 const DIMENSIONS: [Dimension; 4] = [Dimension::Country, Dimension::Library, Dimension::Kind, Dimension::Weekday];
 
@@ -52,4 +52,35 @@ pub fn path_of(scope: &Scope) -> String {
         Scope::Group(group) => format!("/groups/{group}"),
         Scope::Repo(repo) => format!("/{}/{}", repo.kind.plural(), repo.name),
     }
+}
+
+/// What is asked of a table of repos.
+pub struct TableAsked<'a> {
+    pub scope: &'a Scope,
+    /// The page it stands on.
+    pub path: &'a str,
+    pub caller: &'a Caller,
+    pub choice: &'a Choice,
+    pub table: &'a TableChoice,
+    pub as_of: Millis,
+}
+
+/// The table of a scope's repos, as shown and as asked; `None` if the scope is missing or hidden.
+pub fn table(view: &View<'_>, asked: &TableAsked<'_>, reader: &Reader) -> Result<Option<(Repos, RepoTable)>, QueryError> {
+    let window = match asked.choice.window {
+        Span::All => Window::All,
+        Span::Month => Window::Month,
+        Span::Range(range) => Window::Range(range),
+    };
+    let Some(table) = view.repo_table(asked.scope, &asked.table.question(window), asked.caller)? else { return Ok(None) };
+    let api = api_of(asked.scope);
+    let place = TablePlace {
+        links: &reader.links,
+        path: asked.path,
+        api: may_see(asked.scope, asked.caller).then_some(api.as_str()),
+        rest: &asked.choice.state(),
+        org: if let Scope::Org(org) = asked.scope { Some(org.as_str()) } else { None },
+        as_of: asked.as_of,
+    };
+    Ok(Some((Repos::new(&table, asked.table, &place), table)))
 }
