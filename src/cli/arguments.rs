@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::model::{Day, Format, Millis, RepoName, Role, SourceName};
+use super::config::ConfigArguments;
+use super::source::SourceCommand;
+use crate::model::{Day, Format, Millis, Proxies, RepoName, Role, SourceName, VisibilityPatterns};
 use crate::serve::CONNECTIONS_MAX;
 
 const EXAMPLES: &str = "\
@@ -43,12 +45,24 @@ pub struct Common {
     #[arg(long, global = true, value_name = "DEFAULT", env = "HUBTALLY_VISIBILITY", default_value = "private",
           value_parser = ["public", "private"])]
     pub visibility: String,
+    /// Repositories that are public whatever events show, unless the catalog says otherwise: 'myorg/*'
+    #[arg(long, global = true, value_name = "PATTERN,…", env = "HUBTALLY_PUBLIC", value_delimiter = ',', value_parser = pattern)]
+    pub public: Vec<String>,
+    /// Repositories that are private whatever events show, unless the catalog says otherwise; wins over --public
+    #[arg(long, global = true, value_name = "PATTERN,…", env = "HUBTALLY_PRIVATE", value_delimiter = ',', value_parser = pattern)]
+    pub private: Vec<String>,
+    /// File of settings; DATA/hubtally.toml without it, if there is one
+    #[arg(long, global = true, value_name = "FILE", env = "HUBTALLY_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Ask this server instead of the data folder
     #[arg(long, global = true, value_name = "URL", env = "HUBTALLY_URL")]
     pub url: Option<String>,
-    /// Token for that server; better in HUBTALLY_TOKEN or a file named by HUBTALLY_TOKEN_FILE
+    /// Token for that server; better in HUBTALLY_TOKEN or a file
     #[arg(long, global = true, value_name = "TOKEN", env = "HUBTALLY_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// File that holds the token
+    #[arg(long, global = true, value_name = "FILE", env = "HUBTALLY_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// What to do.
@@ -69,6 +83,9 @@ pub enum Command {
     Trending(TrendingArguments),
     /// Exact unique downloaders of the hub, a type, an organization or a repository
     Uniques(UniquesArguments),
+    /// List sources and change their settings
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -80,6 +97,8 @@ pub enum Command {
     Demo(ServeArguments),
     /// Write a synthetic log, for trying things out and for benchmarks
     Generate(GenerateArguments),
+    /// Show every setting with its value and where that comes from
+    Config(ConfigArguments),
     /// Exit 0 if the server answers and is not damaged
     Healthcheck(HealthcheckArguments),
 }
@@ -101,6 +120,12 @@ pub struct ServeArguments {
     #[arg(long, value_name = "N", env = "HUBTALLY_MAX_CONNECTIONS", default_value_t = CONNECTIONS_MAX as u32,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
+    /// Proxies in front of this server whose X-Forwarded-For and X-Forwarded-Proto are believed
+    #[arg(long, value_name = "NETWORK,…", env = "HUBTALLY_TRUSTED_PROXIES", default_value = "", value_parser = Proxies::parse)]
+    pub trusted_proxies: Proxies,
+    /// Path under which a proxy mounts this server, as in /downloads; it may pass the path on or strip it
+    #[arg(long, value_name = "PATH", env = "HUBTALLY_BASE_PATH", default_value = "/", value_parser = base_path)]
+    pub base_path: String,
 }
 
 #[derive(Args, Debug)]
@@ -109,7 +134,7 @@ pub struct ServeArguments {
   hubtally import --source mirror --redirects ignore access.log.zst
   zcat old.gz | hubtally import --format hf-export --name 2026-10 -")]
 pub struct ImportArguments {
-    /// Files, plain, gzip or zstd; `-` is standard input
+    /// Files, plain, gzip or zstd, or patterns such as 'logs/*.gz'; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Layout of the files
@@ -312,6 +337,9 @@ pub enum TokenCommand {
 
 #[derive(Args, Debug)]
 pub struct HealthcheckArguments {
+    /// JSON instead of text
+    #[arg(long)]
+    pub json: bool,
     /// Address the server listens on, where there is no data folder to find it by
     #[arg(long, value_name = "HOST:PORT", env = "HUBTALLY_LISTEN", default_value = "127.0.0.1:8642")]
     pub listen: String,
@@ -338,9 +366,20 @@ fn day_or_instant(text: &str) -> Result<Millis, String> {
     at.ok_or_else(|| "write a day like 2027-01-01 or an instant like 2027-01-01T12:00:00Z".to_owned())
 }
 
-fn source(text: &str) -> Result<String, String> {
+pub(super) fn source(text: &str) -> Result<String, String> {
     let hint = "a source is 1 to 64 letters, digits, '.', '_' or '-'";
     SourceName::parse(text).map(|name| name.to_string()).ok_or_else(|| hint.to_owned())
+}
+
+fn base_path(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b'~');
+    let valid = text.starts_with('/') && text.bytes().all(allowed) && !text.contains("//") && !text.contains("..");
+    if valid || text.is_empty() { Ok(text.to_owned()) } else { Err("a base path is written like /downloads".to_owned()) }
+}
+
+fn pattern(text: &str) -> Result<String, String> {
+    let hint = "a pattern is written like 'myorg/*', 'myorg/mymodel' or '*'";
+    if text.is_empty() || VisibilityPatterns::is_valid(text) { Ok(text.to_owned()) } else { Err(hint.to_owned()) }
 }
 
 fn repo(text: &str) -> Result<String, String> {

@@ -41,7 +41,7 @@ impl Backend {
         if let Some(server) = &configuration.server {
             return Ok(Backend { client: Client::network(&server.url, server.token.clone())?, engine: None });
         }
-        let Some(path) = &configuration.folder else { return Backend::direct(Engine::open(&configuration.open_options())?) };
+        let Some(path) = &configuration.folder else { return Backend::direct(configuration.open_engine()?) };
         if folder == Folder::MustExist && !path.is_dir() {
             let path = path.display();
             return Err(Failure::Failed(format!(
@@ -50,7 +50,7 @@ impl Backend {
         }
         let started = Instant::now();
         loop {
-            match Engine::open(&configuration.open_options()) {
+            match configuration.open_engine() {
                 Ok(engine) => return Backend::direct(engine),
                 Err(error) if !EngineError::is_held(&error) => return Err(error.into()),
                 Err(_) if socket_exists(path) => {

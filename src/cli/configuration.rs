@@ -1,13 +1,13 @@
 //! The command line and the environment as meant.
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::arguments::Common;
 use super::failure::Failure;
-use crate::ingest::{OpenOptions, Place};
-use crate::model::Millis;
+use crate::ingest::{Engine, EngineError, OpenOptions, Place};
+use crate::model::{Millis, VisibilityPatterns};
 
 /// What every command works with.
 pub struct Configuration {
@@ -15,6 +15,7 @@ pub struct Configuration {
     pub folder: Option<PathBuf>,
     pub now: Option<Millis>,
     pub default_public: bool,
+    pub visibility: VisibilityPatterns,
     /// The server to ask instead of the folder.
     pub server: Option<RemoteServer>,
 }
@@ -26,27 +27,34 @@ pub struct RemoteServer {
 }
 
 impl Configuration {
-    /// Resolves what was typed. A flag wins over the environment, a secret in it over a file named by it.
+    /// Reads what was said.
     pub fn new(common: Common) -> Result<Configuration, Failure> {
         let folder = (common.data.as_os_str() != ":memory:").then_some(common.data);
         let server = match common.url.filter(|url| !url.is_empty()) {
             None => None,
-            Some(url) => Some(RemoteServer { url, token: token(common.token)? }),
+            Some(url) => Some(RemoteServer { url, token: token(common.token, common.token_file)? }),
         };
-        Ok(Configuration { folder, now: common.now, default_public: common.visibility == "public", server })
+        let said = |patterns: Vec<String>| patterns.into_iter().filter(|pattern| !pattern.is_empty()).collect();
+        let visibility = VisibilityPatterns { public: said(common.public), private: said(common.private) };
+        Ok(Configuration { folder, now: common.now, default_public: common.visibility == "public", visibility, server })
     }
 
-    /// How the engine is opened.
-    #[must_use]
-    pub fn open_options(&self) -> OpenOptions {
+    /// Opens the engine on the data folder.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub fn open_engine(&self) -> Result<Arc<Engine>, EngineError> {
         let place = self.folder.clone().map_or(Place::Memory, Place::Folder);
-        OpenOptions { place, default_public: self.default_public, frozen_now: self.now }
+        let engine = Engine::open(&OpenOptions { place, default_public: self.default_public, frozen_now: self.now })?;
+        engine.declare(self.visibility.clone());
+        Ok(engine)
     }
 }
 
-fn token(given: Option<String>) -> Result<Option<String>, Failure> {
-    let file = env::var_os("HUBTALLY_TOKEN_FILE").filter(|file| !file.is_empty());
-    let (None, Some(file)) = (&given, file) else { return Ok(given.filter(|token| !token.is_empty())) };
-    let unreadable = |error| Failure::failed(format!("the file named by HUBTALLY_TOKEN_FILE cannot be read: {error}"));
-    Ok(Some(fs::read_to_string(file).map_err(unreadable)?.trim().to_owned()))
+fn token(given: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, Failure> {
+    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
+        return Ok(given.filter(|token| !token.is_empty()));
+    };
+    let unreadable = |error| Failure::failed(format!("the file of the token, {}, cannot be read: {error}", file.display()));
+    Ok(Some(fs::read_to_string(&file).map_err(unreadable)?.trim().to_owned()))
 }

@@ -22,9 +22,12 @@ pub fn run(arguments: &HealthcheckArguments, configuration: &Configuration) -> R
     };
     let reply = client.ask(Ask { method: "GET", path: "/readyz", upload: Upload::Nothing, timeout: Some(TIMEOUT) })?;
     let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    if arguments.json {
+        output::line(&answer.to_string())?;
+    }
     let status = answer.get("status").and_then(Value::as_str).unwrap_or("unknown");
     if reply.status == 200 && status == "ok" {
-        return output::line("ok");
+        return if arguments.json { Ok(()) } else { output::line("ok") };
     }
     let reasons = output::rows(&answer, "reasons").iter().filter_map(Value::as_str);
     let told: Vec<&str> = std::iter::once(status).chain(reasons).collect();

@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 use super::arguments::ImportArguments;
 use super::backend::{Backend, Folder};
@@ -16,20 +17,21 @@ use super::progress::{ImportProgress, Watched};
 use crate::ingest::{Engine, EngineError, ImportOptions};
 use crate::model::{Format, HeadRedirect, Receipt, Redirects, RejectReason, SkipReason, SourceName};
 use crate::render::number::grouped;
-use crate::serve::Upload;
+use crate::serve::{Ask, Upload};
 
 /// Imports each file. One that fails does not keep the others out, but the command fails at the end.
 pub fn run(arguments: &ImportArguments, configuration: &Configuration) -> Result<(), Failure> {
-    let stdin_count = arguments.files.iter().filter(|file| is_stdin(file)).count();
-    if stdin_count > 1 || (arguments.name.is_some() && arguments.files.len() > 1) {
+    let files = expanded(&arguments.files)?;
+    let stdin_count = files.iter().filter(|file| is_stdin(file)).count();
+    if stdin_count > 1 || (arguments.name.is_some() && files.len() > 1) {
         return Err(Failure::Usage("--name and `-` each stand for one file: import the files one by one".to_owned()));
     }
     // A typo in a name should not cost the minutes the files before it take.
-    for file in arguments.files.iter().filter(|file| !is_stdin(file)) {
+    for file in files.iter().filter(|file| !is_stdin(file)) {
         let shown = file.display();
         if file.is_dir() {
             return Err(Failure::Failed(format!(
-                "{shown} is a folder: name the files in it, as in {shown}/*; nothing was imported"
+                "{shown} is a folder: name the files in it, as in '{shown}/*'; nothing was imported"
             )));
         }
         if !file.exists() {
@@ -38,7 +40,7 @@ pub fn run(arguments: &ImportArguments, configuration: &Configuration) -> Result
     }
     let backend = Backend::open(configuration, Folder::MayBeNew)?;
     let mut failed = 0;
-    for file in &arguments.files {
+    for file in &files {
         match import_file(arguments, &backend, file) {
             Ok(receipt) => show(arguments, file, &receipt)?,
             Err(Failure::Failed(sentence)) => {
@@ -50,8 +52,33 @@ pub fn run(arguments: &ImportArguments, configuration: &Configuration) -> Result
     }
     match failed {
         0 => Ok(()),
-        _ => Err(Failure::failed(format!("{failed} of {} files were not imported", arguments.files.len()))),
+        _ => Err(Failure::failed(format!("{failed} of {} files were not imported", files.len()))),
     }
+}
+
+/// The files with patterns among them replaced by what they match, sorted: shells that expand none, service files and
+/// quotes leave that to us. A file that is called like a pattern is that file; folders that match are passed over.
+fn expanded(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for name in named {
+        let pattern = name.to_str().filter(|text| text.contains(['*', '?', '[']) && !name.exists());
+        let Some(pattern) = pattern else {
+            files.push(name.clone());
+            continue;
+        };
+        let wrong = |error| Failure::Usage(format!("{pattern:?} is no pattern of file names: {error}"));
+        let before = files.len();
+        for found in glob::glob(pattern).map_err(wrong)? {
+            let found = found.map_err(|error| Failure::failed(format!("{error}; nothing was imported")))?;
+            if !found.is_dir() {
+                files.push(found);
+            }
+        }
+        if files.len() == before {
+            return Err(Failure::Failed(format!("no file matches {pattern}; nothing was imported")));
+        }
+    }
+    Ok(files)
 }
 
 fn is_stdin(file: &Path) -> bool {
@@ -83,7 +110,13 @@ fn import_file(arguments: &ImportArguments, backend: &Backend, file: &Path) -> R
             }
             .map_err(Failure::from)
         }
-        None => through_server(arguments, backend, input, &name, &progress),
+        None => through_server(arguments, backend, input, &name, &progress, arguments.as_new).and_then(|sent| match sent {
+            Sent::Changed if !is_stdin(file) => {
+                let again = Box::new(File::open(file).map_err(unreadable)?);
+                through_server(arguments, backend, again, &name, &progress, true).and_then(Sent::receipt)
+            }
+            sent => sent.receipt(),
+        }),
     };
     progress.finish();
     receipt
@@ -99,15 +132,34 @@ fn directly(
     engine.import(input, options, &|seen| progress.show(Some(seen.rows), seen.bytes_read))
 }
 
+/// What a server made of a log.
+enum Sent {
+    Receipt(Box<Receipt>),
+    /// It is known up to some place and differs after it, so it must be read again as a new one.
+    Changed,
+}
+
+impl Sent {
+    fn receipt(self) -> Result<Receipt, Failure> {
+        match self {
+            Sent::Receipt(receipt) => Ok(*receipt),
+            Sent::Changed => {
+                Err(Failure::failed("it is known up to some place and differs after it: import it as a new one with --as-new"))
+            }
+        }
+    }
+}
+
 fn through_server(
     arguments: &ImportArguments,
     backend: &Backend,
     input: Box<dyn Read + Send>,
     name: &str,
     progress: &Arc<ImportProgress>,
-) -> Result<Receipt, Failure> {
+    as_new: bool,
+) -> Result<Sent, Failure> {
     let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    let mut path = format!("/api/v1/import?format={}&source={}&name={name}", arguments.format, arguments.source);
+    let mut path = format!("/api/v1/import?format={}&source={}&name={name}&progress=true", arguments.format, arguments.source);
     let switches = [
         ("redirects", &arguments.redirects),
         ("head_redirect", &arguments.head_redirect),
@@ -118,12 +170,30 @@ fn through_server(
             path.push_str(&format!("&{key}={value}"));
         }
     }
-    if arguments.as_new {
+    if as_new {
         path.push_str("&as_new=true");
     }
-    let input = Box::new(Watched::new(input, Arc::clone(progress)));
-    let answer = backend.ask("POST", &path, Upload::Stream(input))?;
-    serde_json::from_value(answer.value).map_err(|_| Failure::failed("the server's answer is no receipt"))
+    let upload = Upload::Stream(Box::new(Watched::new(input, Arc::clone(progress))));
+    let mut last = Value::Null;
+    let mut each = |line: &[u8]| {
+        last = serde_json::from_slice(line).unwrap_or_default();
+        if let Some(rows) = last.get("rows").and_then(Value::as_u64) {
+            progress.tell_rows(rows);
+        }
+    };
+    let ask = Ask { method: "POST", path: &path, upload, timeout: None };
+    let reply = backend.client.ask_line_by_line(ask, &mut each)?;
+    if !(200..300).contains(&reply.status) {
+        return Err(Failure::of_reply(&reply));
+    }
+    match (last.get("receipt"), last.get("error").and_then(Value::as_str)) {
+        (Some(receipt), _) => serde_json::from_value(receipt.clone())
+            .map(|receipt| Sent::Receipt(Box::new(receipt)))
+            .map_err(|_| Failure::failed("the server's answer is no receipt")),
+        (None, Some(_)) if last["code"] == "DocumentChanged" => Ok(Sent::Changed),
+        (None, Some(sentence)) => Err(Failure::failed(sentence)),
+        (None, None) => Err(Failure::failed("the server went away before it said what became of the log; import it again")),
+    }
 }
 
 /// What was typed, in the engine's words. The parser has let only known words through.

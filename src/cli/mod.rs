@@ -2,6 +2,7 @@
 
 mod arguments;
 mod backend;
+mod config;
 mod configuration;
 mod deliveries;
 mod demo;
@@ -14,6 +15,8 @@ mod progress;
 mod rebuild;
 mod retract;
 mod serve;
+mod settings;
+mod source;
 mod stats;
 mod token;
 mod trending;
@@ -22,11 +25,10 @@ mod verify;
 
 use std::ffi::OsString;
 
-use clap::Parser;
-
 use arguments::{Arguments, Command};
 use configuration::Configuration;
 use failure::Failure;
+use settings::Unresolved;
 
 /// How a command ended, as the code of the process tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +52,26 @@ impl Outcome {
 
 /// Runs one command line.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => {
+    let typed: Vec<OsString> = arguments.into_iter().collect();
+    let (arguments, settings) = match settings::resolve(&typed) {
+        Ok(resolved) => resolved,
+        Err(Unresolved::CommandLine(error)) => {
             // Help and version are no mistakes. Nobody reading them is none either.
             let _ = error.print();
             return if error.use_stderr() { Outcome::Usage } else { Outcome::Done };
         }
+        Err(Unresolved::Settings(failure)) => return outcome(Err(failure)),
     };
-    match Configuration::new(arguments.common).and_then(|configuration| command(arguments.command, &configuration)) {
+    let Arguments { common, command } = arguments;
+    if let Command::Config(arguments) = &command {
+        return outcome(config::run(arguments, &settings));
+    }
+    outcome(Configuration::new(common).and_then(|configuration| run_command(command, &configuration)))
+}
+
+/// Says why a command failed, if it did.
+fn outcome(ended: Result<(), Failure>) -> Outcome {
+    match ended {
         Ok(()) | Err(Failure::ClosedPipe) => Outcome::Done,
         Err(Failure::Failed(sentence)) => {
             eprintln!("hubtally: {sentence}");
@@ -71,7 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
     }
 }
 
-fn command(command: Command, configuration: &Configuration) -> Result<(), Failure> {
+fn run_command(command: Command, configuration: &Configuration) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::run(&arguments, configuration),
         Command::Import(arguments) => import::run(&arguments, configuration),
@@ -80,11 +93,14 @@ fn command(command: Command, configuration: &Configuration) -> Result<(), Failur
         Command::Stats(arguments) => stats::run(&arguments, configuration),
         Command::Trending(arguments) => trending::run(&arguments, configuration),
         Command::Uniques(arguments) => uniques::run(&arguments, configuration),
+        Command::Source(arguments) => source::run(&arguments, configuration),
         Command::Token(arguments) => token::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),
         Command::Demo(arguments) => demo::run(&arguments, configuration),
         Command::Generate(arguments) => generate::run(&arguments),
+        // Needs no data and no server, so it is run before those are looked for.
+        Command::Config(_) => Ok(()),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, configuration),
     }
 }

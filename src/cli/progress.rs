@@ -1,6 +1,7 @@
 //! How far an import is: a bar on a terminal, a plain line every few seconds elsewhere.
 
 use std::io::{IsTerminal, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub struct ImportProgress {
     bytes_all: Option<u64>,
     started: Instant,
     bar: Option<ProgressBar>,
+    /// Rows as far as the server that counts them has told; `u64::MAX` if it has not.
+    told_rows: AtomicU64,
     next_line: Mutex<Instant>,
 }
 
@@ -25,11 +28,25 @@ impl ImportProgress {
     pub fn new(name: &str, bytes_all: Option<u64>) -> ImportProgress {
         let bar = std::io::stderr().is_terminal().then(|| bar(name, bytes_all));
         let started = Instant::now();
-        ImportProgress { name: name.to_owned(), bytes_all, started, bar, next_line: Mutex::new(started + LINE_EVERY) }
+        ImportProgress {
+            name: name.to_owned(),
+            bytes_all,
+            started,
+            bar,
+            told_rows: AtomicU64::new(u64::MAX),
+            next_line: Mutex::new(started + LINE_EVERY),
+        }
     }
 
-    /// Shows how far it is. Rows are known only where they are counted in this process.
+    /// Takes note of what the server says of its rows.
+    pub fn tell_rows(&self, rows: u64) {
+        self.told_rows.store(rows, Ordering::Relaxed);
+    }
+
+    /// Shows how far it is. Rows are counted in this process or told by a server.
     pub fn show(&self, rows: Option<u64>, bytes_read: u64) {
+        let told = self.told_rows.load(Ordering::Relaxed);
+        let rows = rows.or((told < u64::MAX).then_some(told));
         let Some(bar) = &self.bar else { return self.show_line(rows, bytes_read) };
         if let Some(rows) = rows {
             bar.set_message(format!("{} rows, {}/s", HumanCount(rows), HumanCount(self.per_second(rows))));

@@ -15,7 +15,7 @@ pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<
     if configuration.server.is_some() {
         return Err(Failure::Usage("serve works on a data folder: leave out --url and HUBTALLY_URL".to_owned()));
     }
-    let engine = Engine::open(&configuration.open_options()).map_err(|error| held(&error))?;
+    let engine = configuration.open_engine().map_err(|error| held(&error))?;
     let folder = configuration.folder.clone();
     listen(&engine, arguments, folder, |server| greet(&engine, server, configuration))
 }
@@ -29,7 +29,13 @@ pub(super) fn listen(
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("no threads could be started: {error}")))?;
-    let options = ServeOptions { listen: arguments.listen.clone(), connections_max: arguments.max_connections as usize, folder };
+    let options = ServeOptions {
+        listen: arguments.listen.clone(),
+        connections_max: arguments.max_connections as usize,
+        proxies: arguments.trusted_proxies.clone(),
+        base_path: arguments.base_path.clone(),
+        folder,
+    };
     let served = runtime.block_on(async {
         let bound = Server::bind(Arc::clone(engine), options).await;
         let server = bound.map_err(|error| Failure::failed(format!("cannot listen on {}: {error}", arguments.listen)))?;

@@ -1,6 +1,9 @@
 //! Lines -> rows, with what became of every line.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use xxhash_rust::xxh3::xxh3_64;
@@ -8,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::classify::{NotADownload, agent_note, download};
 use crate::identify::IdentityKey;
 use crate::model::{
-    Country, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Word, Words,
-    stored_number,
+    Country, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Word,
+    Words, stored_number,
 };
 use crate::parse::Request;
 use crate::store::LinesRecord;
@@ -99,23 +102,28 @@ pub struct Batch {
 /// Builds batches; reuse one per thread.
 pub struct BatchBuilder<'k> {
     key: &'k IdentityKey,
+    /// Proxies that name their clients truly.
+    proxies: Arc<Proxies>,
     batch: Batch,
     places: HashMap<u64, Vec<u32>, FixedState>,
     notes: HashMap<Box<str>, Word, FixedState>,
 }
 
 impl<'k> BatchBuilder<'k> {
-    /// Hashes identities under `key`.
-    pub fn new(key: &'k IdentityKey) -> BatchBuilder<'k> {
-        BatchBuilder { key, batch: Batch::default(), places: HashMap::default(), notes: HashMap::default() }
+    /// Hashes identities under `key`; `proxies` are those of the source.
+    pub fn new(key: &'k IdentityKey, proxies: Arc<Proxies>) -> BatchBuilder<'k> {
+        BatchBuilder { key, proxies, batch: Batch::default(), places: HashMap::default(), notes: HashMap::default() }
     }
 
     /// Adds a line that was read, or could not be.
     pub fn add(&mut self, line: u64, request: Result<Request<'_>, RejectReason>) {
-        let request = match request {
+        let mut request = match request {
             Ok(request) => request,
             Err(reason) => return self.batch.lines.reject(line, reason),
         };
+        if let Some(client) = self.behind_proxies(&request) {
+            request.address = Some(Cow::Owned(client));
+        }
         let download = match download(&request) {
             Ok(download) => download,
             Err(NotADownload::Rejected(reason)) => return self.batch.lines.reject(line, reason),
@@ -156,6 +164,16 @@ impl<'k> BatchBuilder<'k> {
         lines.lines += 1;
         lines.events += 1;
         lines.no_identity += u64::from(!identity.known);
+    }
+
+    /// The client that trusted proxies name, where the one that connected is such a proxy.
+    fn behind_proxies(&self, request: &Request<'_>) -> Option<String> {
+        if self.proxies.is_empty() || request.hashed {
+            return None;
+        }
+        let connecting: IpAddr = request.address.as_deref()?.parse().ok()?;
+        let forwarded_for = request.forwarded_for.as_deref()?;
+        self.proxies.trusts(connecting).then(|| self.proxies.client(connecting, forwarded_for).to_string())
     }
 
     /// Counts lines that were too long to be read at all.

@@ -7,7 +7,7 @@ use super::engine::{GivenSettings, RepoListing};
 use super::error::EngineError;
 use super::publish::Publishing;
 use super::writer::Writer;
-use crate::model::{Format, HeadRedirect, Likes, Millis, Redirects, Renames, RepoKey, RepoNumber, SourceId, SourceName, Who};
+use crate::model::{Format, Likes, Millis, Renames, RepoKey, RepoNumber, SourceId, SourceName, Who};
 use crate::store::{self, BlockRecord, CountersRecord, RepoSets, SourceEntry, StoreError, WriteTxn};
 
 /// Repo names that are remembered.
@@ -66,13 +66,13 @@ impl Writer {
         self.names.insert(repo.clone(), number);
     }
 
-    /// The source of a name, entered if it is new, with a format that arrived and settings that were given. Says whether
+    /// The source of a name, entered if it is new, with the formats that arrived and settings that were given. Says whether
     /// settings that were in force have changed.
     pub(super) fn register(
         &mut self,
         txn: &WriteTxn,
         name: &SourceName,
-        format: Option<Format>,
+        formats: u8,
         change: impl FnOnce(&mut store::SourceRecord),
     ) -> Result<(SourceId, bool), StoreError> {
         let known = self.sources.iter().position(|source| source.record.name == name.as_str());
@@ -86,9 +86,7 @@ impl Writer {
             }
         };
         let before = entry.clone();
-        if let Some(bit) = format.and_then(|format| Format::ALL.iter().position(|known| *known == format)) {
-            entry.record.formats |= 1 << bit;
-        }
+        entry.record.formats |= formats;
         change(&mut entry.record);
         if known.is_some() && entry == before {
             return Ok((entry.id, false));
@@ -110,25 +108,21 @@ impl Writer {
         Ok((id, recount))
     }
 
-    /// Enters a source with a format that arrived and settings that were given; says whether all must be counted anew.
-    fn register_document_source(
+    /// Enters a source with formats that arrived and a change of its settings; everything is counted anew if that changes
+    /// how events it already holds are read.
+    pub(super) fn change_source(
         &mut self,
         name: &SourceName,
-        format: Option<Format>,
-        given: GivenSettings,
-    ) -> Result<(SourceId, bool), EngineError> {
+        formats: u8,
+        change: impl FnOnce(&mut store::SourceRecord),
+    ) -> Result<SourceId, EngineError> {
         let txn = self.shared.store.write()?;
-        let registered = self.register(&txn, name, format, |record| {
-            if let Some(redirects) = given.redirects {
-                record.redirects_ignored = Some(redirects == Redirects::Ignore);
-            }
-            if let Some(head_redirect) = given.head_redirect {
-                record.head_redirect_handoff = Some(head_redirect == HeadRedirect::Handoff);
-            }
-            record.knows_users = given.knows_users.or(record.knows_users);
-        })?;
+        let (source, recount) = self.register(&txn, name, formats, change)?;
         txn.commit()?;
-        Ok(registered)
+        if recount {
+            self.rebuild(Publishing::Pushes)?;
+        }
+        Ok(source)
     }
 
     pub(super) fn configure_source(
@@ -137,11 +131,19 @@ impl Writer {
         format: Option<Format>,
         given: GivenSettings,
     ) -> Result<SourceId, EngineError> {
-        let (source, recount) = self.register_document_source(name, format, given)?;
-        if recount {
-            self.rebuild(Publishing::Pushes)?;
+        self.change_source(name, format.map_or(0, Format::bit), |record| given.enter(record))
+    }
+
+    /// Enters formats that are about to arrive in pushes. Where they take back that the source tells users, evidence that
+    /// came in before is no evidence any more.
+    pub(super) fn admit_formats(&mut self, name: &SourceName, formats: u8) -> Result<(), EngineError> {
+        let known = self.sources.iter().find(|source| source.record.name == name.as_str());
+        match known {
+            Some(source) if source.record.formats | formats != source.record.formats => {
+                self.change_source(name, formats, |_| {}).map(drop)
+            }
+            _ => Ok(()),
         }
-        Ok(source)
     }
 
     /// Takes in what the hub's catalog says. Days with events of repos that have another name now are counted anew.

@@ -1,21 +1,25 @@
 //! The engine: the store, its one writer thread, and what is published.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::declared::{Declaration, Declared};
 use super::error::EngineError;
 use super::import::COMMIT_ROWS;
 use super::publish::Publishing;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
-use crate::model::{Day, HeadRedirect, Likes, Millis, Redirects, Renames, RepoKey, RepoName, RepoNumber, SourceName, Who};
+use crate::model::{
+    Day, HeadRedirect, Likes, Millis, Proxies, Redirects, Renames, RepoKey, RepoName, RepoNumber, SourceName, Who,
+};
 use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
@@ -60,20 +64,22 @@ pub struct Published {
 
 impl Published {
     /// A note for receipts if some of these repos are private only because nothing tells otherwise.
-    pub(super) fn note_of_private(&self, repos: impl Iterator<Item = RepoNumber>) -> Option<String> {
+    pub(super) fn note_of_private(&self, repos: impl Iterator<Item = RepoNumber>, declared: &Declared) -> Option<String> {
         let told = |repo: RepoNumber| {
             let sets = &self.sets;
             sets.listed_public.contains(repo)
                 || sets.listed_private.contains(repo)
                 || sets.evidence.contains(repo)
+                || declared.public.contains(repo)
+                || declared.private.contains(repo)
                 || self.live.days_of(repo).any(|(_, live)| live.day().evidence)
         };
         let untold = repos.filter(|repo| !told(*repo)).count();
         let (repos, them) = if untold == 1 { ("repo is", "it") } else { ("repos are", "them") };
         (untold > 0).then(|| {
             format!(
-                "{untold} {repos} private only because nothing tells otherwise: list {them} with PUT /api/v1/repos, or start \
-                 with --visibility public if this is a public mirror"
+                "{untold} {repos} private only because nothing tells otherwise: list {them} with PUT /api/v1/repos, name \
+                 {them} by a pattern as in --public 'myorg/*', or start with --visibility public if this is a public mirror"
             )
         })
     }
@@ -88,6 +94,10 @@ pub(crate) struct Shared {
     frozen_now_ms: AtomicI64,
     pub(super) published: RwLock<Published>,
     pub(super) counting: RwLock<Arc<Counting>>,
+    /// What the configuration says of repos; unset if nothing.
+    pub(super) declaration: OnceLock<Declaration>,
+    /// The trusted proxies of the sources that have some.
+    pub(super) proxies: RwLock<HashMap<String, Arc<Proxies>>>,
     sequence: AtomicU64,
     pub(super) queue_bytes: AtomicUsize,
     /// Bytes of a chunk and rows of a commit of an import.
@@ -199,6 +209,8 @@ impl Engine {
             frozen_now_ms: AtomicI64::new(options.frozen_now.map_or(RUNNING, |now| now.0)),
             published: RwLock::new(Published { doubtful: true, ..Published::default() }),
             counting: RwLock::default(),
+            declaration: OnceLock::new(),
+            proxies: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
             piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),

@@ -263,13 +263,14 @@ impl<'e> Import<'e> {
         let (parsed, batches) = sync_channel::<(u64, io::Result<Parsed>)>(STAGE_QUEUE);
         let cut = Arc::new(Mutex::new(cut));
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
+        let proxies = self.engine.shared.proxies_of(&self.options.source);
         let start = (self.document.bytes, self.document.lines + 1);
         std::thread::scope(|scope| {
             let chunk_bytes = self.engine.shared.piece.0.load(Ordering::Acquire);
             scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
-                let (parsed, parser, cut) = (parsed.clone(), &parser, Arc::clone(&cut));
-                scope.spawn(move || parse_all(&cut, parser, key, &parsed));
+                let (parsed, parser, cut, proxies) = (parsed.clone(), &parser, Arc::clone(&cut), Arc::clone(&proxies));
+                scope.spawn(move || parse_all(&cut, parser, key, proxies, &parsed));
             }
             // The parsers alone hold these ends: the stage before a parser or after it ends with the last of them.
             drop((parsed, cut));
@@ -414,9 +415,10 @@ impl<'e> Import<'e> {
         let delivery = self.delivery.map_or_else(String::new, |delivery| delivery.serial().to_string());
         let mut receipt = receipt_of(&delivery, &record);
         if !self.engine.shared.default_public
-            && let Ok(published) = self.engine.shared.published.read()
+            && let Ok((published, txn)) = self.engine.published()
         {
-            receipt.notes.extend(published.note_of_private(self.names.values().copied()));
+            let declared = self.engine.declared(&txn)?;
+            receipt.notes.extend(published.note_of_private(self.names.values().copied(), &declared));
         }
         Ok(receipt)
     }

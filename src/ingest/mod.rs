@@ -6,6 +6,8 @@
 mod access;
 mod batch;
 mod catalog;
+mod counters;
+mod declared;
 mod document;
 mod engine;
 mod error;
@@ -19,16 +21,19 @@ mod push;
 mod recovery;
 mod retract;
 mod segments;
+mod sources;
 mod stages;
 mod verify;
 mod writer;
 
 pub use access::{Credential, TokenInfo};
+pub use declared::Declared;
 pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
 pub use groups::GROUP_REPOS_MAX;
 pub use import::{ImportOptions, Progress};
 pub use push::{Push, PushContent};
+pub use sources::SourceInfo;
 pub use verify::VerifyReport;
 
 pub use crate::store::Place;

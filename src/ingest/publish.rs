@@ -68,6 +68,7 @@ impl Writer {
         let sources = self.sources.iter().map(|source| (source.record.name.as_str().into(), source.settings())).collect();
         *self.shared.counting.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Arc::new(Counting::new(sources, Arc::clone(&self.renames)));
+        self.refresh_proxies();
     }
 
     pub(super) fn settings_checksum(&self) -> u64 {

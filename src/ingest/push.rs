@@ -10,7 +10,7 @@ use super::engine::{Engine, QUEUE_BYTES_MAX};
 use super::error::{EngineError, PushError};
 use super::writer::{Command, PushJob};
 use crate::model::{Format, Receipt, RejectReason, SourceName};
-use crate::parse::{ChunkReader, JsonItems, LineParser, is_blank};
+use crate::parse::{ChunkReader, JsonItems, LineParser, is_blank, read_item, read_line};
 
 /// The layout of a pushed body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum PushContent {
     Json,
     /// Our events as CSV with a header.
     Csv,
+    /// Lines of a log as they are; each tells its format.
+    Lines,
 }
 
 /// A pushed body, decompressed.
@@ -39,7 +41,7 @@ impl Engine {
     /// # Errors
     /// When nothing of the body was kept, with the reason. A broken line in it is no error.
     pub fn push(&self, push: Push) -> Result<Receipt, PushError> {
-        let batch = self.read_body(&push)?;
+        let (batch, formats) = self.read_body(&push)?;
         let bytes = push.body.len();
         let waiting = self.shared.queue_bytes.fetch_add(bytes, Ordering::AcqRel);
         let release = || self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
@@ -51,6 +53,7 @@ impl Engine {
         let job = PushJob {
             source: push.source,
             batch,
+            formats,
             body_hash: xxh3_128(&push.body),
             idempotency_key: push.idempotency_key,
             bytes,
@@ -66,41 +69,64 @@ impl Engine {
         }
     }
 
-    fn read_body(&self, push: &Push) -> Result<Batch, PushError> {
-        let mut builder = BatchBuilder::new(&self.shared.key);
-        match push.content {
+    /// The rows of a body, and the formats its lines were in.
+    fn read_body(&self, push: &Push) -> Result<(Batch, u8), PushError> {
+        let mut builder = BatchBuilder::new(&self.shared.key, self.shared.proxies_of(&push.source));
+        let formats = match push.content {
             PushContent::Json => read_json(&push.body, &mut builder)?,
             PushContent::Csv => read_csv(&push.body, &mut builder)?,
-        }
-        Ok(builder.take())
+            PushContent::Lines => read_lines(&push.body, &mut builder),
+        };
+        Ok((builder.take(), formats))
     }
 }
 
-fn read_json(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<(), PushError> {
+fn read_json(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u8, PushError> {
     let items = JsonItems::new(body).map_err(|error| PushError::Malformed(error.to_string()))?;
-    let parser = LineParser::events();
+    let mut formats = 0;
     for (number, item) in items {
-        builder.add(number, parser.parse(item));
+        read_item(item, |format, request| {
+            formats |= format.bit();
+            builder.add(number, request);
+        });
     }
-    Ok(())
+    Ok(formats)
 }
 
-fn read_csv(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<(), PushError> {
+fn read_csv(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u8, PushError> {
     let first = body.split(|byte| *byte == b'\n').find(|line| !is_blank(line)).unwrap_or(&[]);
     let parser = LineParser::for_format(Format::Events, first).map_err(PushError::Malformed)?;
     if !parser.header() && !is_blank(first) {
         let why = "a CSV body starts with a header that names at least ts and repo (or url): put it in the first line";
         return Err(PushError::Malformed(why.to_owned()));
     }
+    each_line(body, builder, |builder, number, line| {
+        if !parser.is_header(line) {
+            builder.add(number, parser.parse(line));
+        }
+    });
+    Ok(Format::Events.bit())
+}
+
+fn read_lines(body: &[u8], builder: &mut BatchBuilder<'_>) -> u8 {
+    let mut formats = 0;
+    each_line(body, builder, |builder, number, line| {
+        read_line(line, |format, request| {
+            formats |= format.bit();
+            builder.add(number, request);
+        });
+    });
+    formats
+}
+
+/// Gives the lines of a body that are not blank; those too long to be read are rejected.
+fn each_line<'k>(body: &[u8], builder: &mut BatchBuilder<'k>, mut take: impl FnMut(&mut BatchBuilder<'k>, u64, &[u8])) {
     for chunk in ChunkReader::new(body) {
         // Reading from memory cannot fail.
         let Ok(chunk) = chunk else { break };
         chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
-        for (number, line) in chunk.lines() {
-            if !is_blank(line) && !parser.is_header(line) {
-                builder.add(number, parser.parse(line));
-            }
+        for (number, line) in chunk.lines().filter(|(_, line)| !is_blank(line)) {
+            take(builder, number, line);
         }
     }
-    Ok(())
 }

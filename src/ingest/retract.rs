@@ -7,7 +7,7 @@ use super::error::EngineError;
 use super::publish::Publishing;
 use super::segments;
 use super::writer::Writer;
-use crate::model::{Day, DeliveryId, Format, SourceId};
+use crate::model::{Day, DeliveryId, SourceId};
 use crate::store::{self, ContentRecord, DeliveryState};
 
 impl Writer {
@@ -43,13 +43,12 @@ impl Writer {
 
     /// Leaves a source the formats of the deliveries it still has; says whether all must be counted anew.
     fn forget_formats(&mut self, txn: &store::WriteTxn, source: SourceId) -> Result<bool, EngineError> {
-        let events = Format::ALL.iter().position(|format| *format == Format::Events).unwrap_or(0);
         let mut formats = 0;
         for (_, record) in store::list_deliveries(txn)? {
             if record.source == source.0 && record.state != DeliveryState::Retracted {
                 formats |= match record.content {
                     ContentRecord::Document(document) => 1 << document.format,
-                    ContentRecord::Pushes { .. } => 1 << events,
+                    ContentRecord::Pushes { formats, .. } => formats,
                 };
             }
         }

@@ -6,14 +6,14 @@ use std::io::{self, Read};
 use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::batch::{Batch, BatchBuilder};
 use super::document::Trail;
 use super::error::EngineError;
 use crate::block::{Encoder, sort_and_add};
 use crate::identify::IdentityKey;
-use crate::model::{Day, DeliveryId, RejectReason, Row, Words};
+use crate::model::{Day, DeliveryId, Proxies, RejectReason, Row, Words};
 use crate::parse::{Chunk, ChunkReader, LineParser, Observed, is_blank};
 use crate::store::{CheckpointRecord, EncodedSegment, SegmentEncoder, StoreError};
 
@@ -72,9 +72,10 @@ pub(super) fn parse_all(
     cuts: &Mutex<Receiver<(u64, io::Result<Cut>)>>,
     parser: &LineParser,
     key: &IdentityKey,
+    proxies: Arc<Proxies>,
     parsed: &SyncSender<(u64, io::Result<Parsed>)>,
 ) {
-    let mut builder = BatchBuilder::new(key);
+    let mut builder = BatchBuilder::new(key, proxies);
     loop {
         let next = cuts.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, cut)) = next else { break };

@@ -12,7 +12,7 @@ use super::overlay::{self, Loaded};
 use super::recovery::Trouble;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
-use crate::model::{Day, DeliveryId, Format, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
+use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
 use crate::rollup::Applied;
 use crate::store::{
     self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
@@ -37,6 +37,8 @@ pub enum Command {
 pub struct PushJob {
     pub source: SourceName,
     pub batch: Batch,
+    /// A bit for each format its lines were in.
+    pub formats: u8,
     pub body_hash: u128,
     pub idempotency_key: Option<String>,
     pub bytes: usize,
@@ -95,7 +97,7 @@ impl Writer {
         self.pushes = store::list_deliveries(&txn)?
             .into_iter()
             .filter_map(|(id, record)| match record.content {
-                ContentRecord::Pushes { day } if record.state != DeliveryState::Retracted => {
+                ContentRecord::Pushes { day, .. } if record.state != DeliveryState::Retracted => {
                     Some(((SourceId(record.source), Day(day)), id))
                 }
                 _ => None,
@@ -162,6 +164,9 @@ impl Writer {
     }
 
     fn commit_group(&mut self, jobs: &[PushJob]) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
+        for job in jobs {
+            self.admit_formats(&job.source, job.formats)?;
+        }
         let before = self.shared.store.read()?;
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
@@ -185,13 +190,17 @@ impl Writer {
     fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &[PushJob]) -> Result<Group, EngineError> {
         let mut group = Group { words: Words::default(), jobs: Vec::new(), deliveries: BTreeMap::new(), new_repos: Vec::new() };
         for job in jobs {
-            // Events tell users apart, so that they arrive changes no setting that was in force: nothing to count anew.
-            let (source, _) = self.register(txn, &job.source, Some(Format::Events), |_| {})?;
+            let (source, _) = self.register(txn, &job.source, job.formats, |_| {})?;
             if let Some(answer) = known_body(txn, source, job)? {
                 group.jobs.push(Planned::Answered(answer));
                 continue;
             }
             let delivery = self.pushes_of_today(txn, counters, source, &mut group.deliveries)?;
+            if let Some(ContentRecord::Pushes { formats, .. }) =
+                group.deliveries.get_mut(&delivery).map(|record| &mut record.content)
+            {
+                *formats |= job.formats;
+            }
             let mut lines = LinesRecord::default();
             add_to_record(&mut lines, &job.batch.lines);
             if let Some(record) = group.deliveries.get_mut(&delivery) {
@@ -261,6 +270,7 @@ impl Writer {
         let mut answers = Vec::with_capacity(group.jobs.len());
         {
             let shared = Arc::clone(&self.shared);
+            let declared = shared.declared(&shared.store.read()?)?;
             let numbers = {
                 // Readers go on meanwhile, and nobody else changes what is published.
                 let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
@@ -295,7 +305,7 @@ impl Writer {
                         (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
                         *self.repeats.entry(delivery).or_default() += applied.repeated;
                         if !shared.default_public {
-                            receipt.notes.extend(published.note_of_private(repos.into_iter()));
+                            receipt.notes.extend(published.note_of_private(repos.into_iter(), &declared));
                         }
                         Ok(receipt)
                     }
@@ -325,7 +335,7 @@ impl Writer {
                 arrived_ms: now.0,
                 state: DeliveryState::Complete,
                 lines: LinesRecord::default(),
-                content: ContentRecord::Pushes { day: now.day().0 },
+                content: ContentRecord::Pushes { day: now.day().0, formats: 0 },
             });
             place.insert(record);
         }

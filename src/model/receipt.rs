@@ -52,6 +52,7 @@ reasons! {
         OpenQuote => "open_quote", "a quote is opened and never closed";
         CutOff => "cut_off", "the last line has no newline and may be cut off: it counts when the log is imported with the rest of it";
         Columns => "columns", "the line has fewer or more columns than the header names";
+        UnknownLine => "unknown_line", "the record carries no event and no line of a log that is known";
         BadSyntax => "bad_syntax", "the line does not have the shape of this format";
         MissingTime => "missing_time", "there is no timestamp";
         BadTime => "bad_time", "the timestamp is not RFC 3339, epoch seconds or epoch milliseconds";

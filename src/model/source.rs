@@ -123,6 +123,12 @@ impl Format {
         }
     }
 
+    /// Its bit in a set of formats, as stores keep them: eight at most.
+    #[must_use]
+    pub fn bit(self) -> u8 {
+        Self::ALL.iter().position(|format| *format == self).map_or(0, |at| 1 << at)
+    }
+
     /// Reads a name used on the command line.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Format> {

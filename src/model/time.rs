@@ -155,13 +155,6 @@ impl DayRange {
         (self.first.0..=self.last.0).map(Day)
     }
 
-    /// As many days, right before these; fewer where the calendar begins.
-    #[must_use]
-    pub fn preceding(self) -> DayRange {
-        let days = self.last.0.saturating_sub(self.first.0) + 1;
-        DayRange { first: self.first.minus(days), last: self.first.previous() }
-    }
-
     /// The range without the days after `last`.
     #[must_use]
     pub fn until(self, last: Day) -> DayRange {

@@ -88,6 +88,7 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
         target: Target::Url(present(Some(uri))?.unwrap_or(Cow::Borrowed(""))),
         user: present(entry.user_id)?,
         address: present(asked.client_ip.or(asked.remote_ip).or(asked.remote_addr.map(without_port)))?,
+        forwarded_for: None,
         hashed: false,
         agent: first(headers.user_agent)?,
         country: None,

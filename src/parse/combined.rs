@@ -34,6 +34,7 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
         target: Target::Url(unescaped(target).ok_or(RejectReason::BadUtf8)?),
         user: present(head.user).map(|user| unescaped(user).ok_or(RejectReason::BadUtf8)).transpose()?,
         address: present(head.address).map(Cow::Borrowed),
+        forwarded_for: None,
         hashed: false,
         agent: present(agent).map(unescaped_lossy),
         country: None,

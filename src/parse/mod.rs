@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file or body ──Decoded──> bytes ──ChunkReader──> whole lines ──LineParser──> Request, or a RejectReason
-//!          pushed JSON body ──JsonItems──> one item each ─────────────^
+//!          pushed JSON body ──JsonItems──> one item each ──read_item──^
 //! ```
 //!
 //! A line never affects another one: every newline is a fresh start, and what is wrong with a line costs that line.
@@ -11,6 +11,7 @@ mod caddy;
 mod chunks;
 mod combined;
 mod decode;
+mod envelope;
 mod fields;
 mod json;
 mod json_body;
@@ -24,6 +25,7 @@ mod traefik;
 
 pub use chunks::{CHUNK_BYTES, Chunk, ChunkLines, ChunkReader, Observed};
 pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};
+pub use envelope::{read_item, read_line};
 pub use json_body::{JsonBodyError, JsonItems};
 pub use line::{LINE_BYTES_MAX, LineParser, is_blank};
 pub use request::{Request, RequestMethod, Target};

@@ -1,7 +1,7 @@
 //! nginx in JSON: one object per line under the names of nginx's variables, as the `log_format` of `docs/nginx.md` writes it.
 //!
 //! What clients send is in it as they sent it, so anything may be empty; only what nginx itself knows must be there.
-//! `X-Forwarded-For` is not read: anybody can write anything into it.
+//! `X-Forwarded-For` counts only behind the trusted proxies of the source: anybody can write anything into it.
 
 use std::borrow::Cow;
 
@@ -31,6 +31,7 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
         target: Target::Url(fields.text(Field::Url)?.unwrap_or(Cow::Borrowed(""))),
         user: fields.text(Field::User)?,
         address: fields.text(Field::Address)?,
+        forwarded_for: fields.text(Field::ForwardedFor)?,
         hashed: false,
         agent: fields.text(Field::Agent)?,
         country: None,

@@ -53,6 +53,8 @@ pub struct Request<'a> {
     pub target: Target<'a>,
     pub user: Option<Cow<'a, str>>,
     pub address: Option<Cow<'a, str>>,
+    /// The `X-Forwarded-For` header: whose word it is, its reader must know.
+    pub forwarded_for: Option<Cow<'a, str>>,
     /// Whether `user` and `address` are hashes that the source made.
     pub hashed: bool,
     pub agent: Option<Cow<'a, str>>,

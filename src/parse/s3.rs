@@ -40,6 +40,7 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
         target: Target::Url(present(key).map_or(Cow::Borrowed(""), |key| Cow::Owned(format!("/{key}")))),
         user: None,
         address: present(address).map(Cow::Borrowed),
+        forwarded_for: None,
         hashed: false,
         agent: present(agent).map(Cow::Borrowed),
         country: None,

@@ -53,6 +53,7 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
         target: Target::Url(fields.text(Field::Url)?.unwrap_or(Cow::Borrowed(""))),
         user: text(Field::User)?,
         address: text(Field::Address)?,
+        forwarded_for: None,
         hashed: false,
         agent: text(Field::Agent)?,
         country: None,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::RwLockReadGuard;
+use std::sync::{Arc, RwLockReadGuard};
 
-use crate::ingest::{Engine, EngineError, Published};
+use crate::ingest::{Declared, Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk, RepoDay};
 use crate::store::{self, DayViewRecord, ReadTxn, StoreError};
@@ -52,6 +52,7 @@ pub struct View<'e> {
     pub(super) txn: ReadTxn,
     pub(super) today: Day,
     pub(super) default_public: bool,
+    pub(super) declared: Arc<Declared>,
 }
 
 impl<'e> View<'e> {
@@ -61,7 +62,8 @@ impl<'e> View<'e> {
     /// When the store fails.
     pub fn of(engine: &'e Engine) -> Result<View<'e>, QueryError> {
         let (published, txn) = engine.published()?;
-        Ok(View { published, txn, today: engine.today(), default_public: engine.default_public() })
+        let declared = engine.declared(&txn)?;
+        Ok(View { published, txn, today: engine.today(), default_public: engine.default_public(), declared })
     }
 
     /// The UTC day answers are given for; later days count for nothing yet.

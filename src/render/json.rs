@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::milestones::{CounterJson, ForecastMethod, MilestoneJson};
 use crate::ingest::Health;
 use crate::model::{Day, DayCounts, DayRange, Downloads, Files, Likes, Millis, Uniques};
 use crate::query::{DayRow, Ecosystem, Trend};
@@ -133,6 +134,10 @@ pub struct EcosystemPage {
     distinct_repos: u64,
     first_day: Option<String>,
     methodology: Methodology,
+    milestones: Vec<MilestoneJson>,
+    forecast: ForecastMethod,
+    /// Counters of other hubs, never added to ours.
+    counters: Vec<CounterJson>,
 }
 
 /// What a figure is and is not, in words.
@@ -147,7 +152,12 @@ struct Methodology {
 impl EcosystemPage {
     /// What the hub has given out until `as_of`.
     #[must_use]
-    pub fn new(ecosystem: &Ecosystem, as_of: Millis) -> EcosystemPage {
+    pub fn new(
+        ecosystem: &Ecosystem,
+        as_of: Millis,
+        milestones: Vec<MilestoneJson>,
+        counters: Vec<CounterJson>,
+    ) -> EcosystemPage {
         EcosystemPage {
             cumulative_downloads: ecosystem.hub.downloads,
             as_of: as_of.to_string(),
@@ -167,6 +177,9 @@ impl EcosystemPage {
                     "unique downloaders are users, or addresses with their kind of client: one person may be several",
                 ],
             },
+            milestones,
+            forecast: ForecastMethod::new(),
+            counters,
         }
     }
 }

@@ -5,5 +5,6 @@ pub mod chart;
 pub mod csv;
 pub mod json;
 pub mod links;
+pub mod milestones;
 pub mod number;
 pub mod pages;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::answer::Answer;
+use super::front::Front;
 use super::gate::{BodyBudget, Gate};
 use super::limits;
 use crate::ingest::Engine;
@@ -13,6 +14,7 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// `http://HOST:PORT`, as far as this process knows; shown to people only.
     pub origin: String,
+    pub front: Front,
     pub bodies: BodyBudget,
     reads: Gate,
     pushes: Gate,
@@ -25,11 +27,12 @@ pub struct App {
 impl App {
     /// A server around an engine.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, origin: String) -> App {
+    pub fn new(engine: Arc<Engine>, origin: String, front: Front) -> App {
         let cores = std::thread::available_parallelism().map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(2));
         App {
             engine,
             origin,
+            front,
             bodies: BodyBudget::new(limits::BODIES_BYTES_MAX),
             reads: Gate::new(cores * 2),
             pushes: Gate::new(limits::PUSHES_MAX),

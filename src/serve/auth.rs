@@ -1,5 +1,7 @@
 //! Who asks: the credential of a request, and what a caller without enough of one is told.
 
+use std::net::IpAddr;
+
 use hyper::StatusCode;
 use hyper::header;
 use hyper::http::request::Parts;
@@ -16,8 +18,8 @@ pub const SESSION_COOKIE: &str = "hubtally_session";
 /// Whom a connection can come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Anybody: credentials decide.
-    Network,
+    /// Anybody: credentials decide. With the address that connected, which may be a proxy's.
+    Network(IpAddr),
     /// The owner of the data folder, who may do everything.
     Owner,
 }

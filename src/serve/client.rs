@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use super::app::App;
 use super::auth::Trust;
 use super::body::Body;
+use super::front::Front;
 use super::phase::Phase;
 use super::{connection, limits, socket};
 use crate::ingest::Engine;
@@ -105,7 +106,7 @@ impl Client {
 
     /// A client of an engine in this process, with the owner's rights: the same router, no socket.
     pub fn in_process(engine: Arc<Engine>) -> Result<Client, ClientError> {
-        Client::new(Transport::InProcess(Arc::new(App::new(engine, "http://localhost".to_owned()))), None)
+        Client::new(Transport::InProcess(Arc::new(App::new(engine, "http://localhost".to_owned(), Front::default()))), None)
     }
 
     fn new(transport: Transport, token: Option<String>) -> Result<Client, ClientError> {
@@ -116,35 +117,41 @@ impl Client {
 
     /// Asks and waits for the whole answer.
     pub fn ask(&self, ask: Ask<'_>) -> Result<Reply, ClientError> {
+        self.ask_line_by_line(ask, &mut |_| {})
+    }
+
+    /// Asks and hands over each line of the answer as it comes, while the upload may still go on; the whole answer comes
+    /// at the end.
+    pub fn ask_line_by_line(&self, ask: Ask<'_>, each: &mut dyn FnMut(&[u8])) -> Result<Reply, ClientError> {
         let timeout = ask.timeout;
         self.runtime.block_on(async {
             match timeout {
-                None => self.exchange(ask).await,
-                Some(limit) => tokio::time::timeout(limit, self.exchange(ask))
+                None => self.exchange(ask, each).await,
+                Some(limit) => tokio::time::timeout(limit, self.exchange(ask, each))
                     .await
                     .map_err(|_| ClientError(format!("{} did not answer within {} s", self.name(), limit.as_secs())))?,
             }
         })
     }
 
-    async fn exchange(&self, ask: Ask<'_>) -> Result<Reply, ClientError> {
+    async fn exchange(&self, ask: Ask<'_>, each: &mut dyn FnMut(&[u8])) -> Result<Reply, ClientError> {
         let request = self.request(ask)?;
         let failed = |error: io::Error| ClientError(format!("{} cannot be reached: {error}", self.name()));
         match &self.transport {
             Transport::Network { authority, .. } => {
                 let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(authority)).await;
                 let stream = connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(failed)?;
-                self.send(stream, request).await
+                self.send(stream, request, each).await
             }
             Transport::Socket(folder) => {
                 let stream = socket::connect(folder).await.map_err(failed)?;
-                self.send(stream, request).await
+                self.send(stream, request, each).await
             }
             Transport::InProcess(app) => {
                 let (near, far) = tokio::io::duplex(PIPE_BYTES);
                 let (phase, phases) = watch::channel(Phase::Serving);
                 let serving = tokio::spawn(connection::serve(far, Arc::clone(app), Trust::Owner, phases));
-                let reply = self.send(near, request).await;
+                let reply = self.send(near, request, each).await;
                 phase.send_replace(Phase::Leaving);
                 serving.abort();
                 reply
@@ -152,7 +159,7 @@ impl Client {
         }
     }
 
-    async fn send<I>(&self, io: I, request: Request<Body>) -> Result<Reply, ClientError>
+    async fn send<I>(&self, io: I, request: Request<Body>, each: &mut dyn FnMut(&[u8])) -> Result<Reply, ClientError>
     where
         I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -161,7 +168,19 @@ impl Client {
         let driving = tokio::spawn(connection);
         let response: Response<hyper::body::Incoming> = sender.send_request(request).await.map_err(failed)?;
         let status = response.status().as_u16();
-        let body = response.into_body().collect().await.map_err(failed)?.to_bytes().to_vec();
+        let mut incoming = response.into_body();
+        let (mut body, mut told) = (Vec::new(), 0);
+        while let Some(frame) = incoming.frame().await {
+            let Ok(bytes) = frame.map_err(failed)?.into_data() else { continue };
+            body.extend_from_slice(&bytes);
+            while let Some(line) = body.get(told..).and_then(|rest| rest.split_inclusive(|byte| *byte == b'\n').next()) {
+                if !line.ends_with(b"\n") {
+                    break;
+                }
+                each(line);
+                told += line.len();
+            }
+        }
         driving.abort();
         Ok(Reply { status, body })
     }

@@ -29,7 +29,9 @@ const REQUEST_ID_MAX: usize = 128;
 
 /// Answers one request; a panic on the way is an answer too.
 pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    app.front.localize(&mut head);
+    let front = app.front.clone();
     let id = request_id(&app, &head);
     let packing = Packing::accepted(&head.headers);
     let (answer, access) = match router::find(&head.method, path_of(&head)) {
@@ -38,7 +40,8 @@ pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> 
         Match::TrailingSlash => (without_slash(&head), None),
         Match::Unknown => (Answer::unknown_route(), None),
     };
-    let answer = packed(answer, packing);
+    let mut answer = packed(answer, packing);
+    front.mount(&mut answer.headers);
     let mut response = Response::new(answer.body);
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();

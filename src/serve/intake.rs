@@ -109,8 +109,9 @@ impl Held {
 fn refused(refusal: Refusal, bytes_max: usize) -> Answer {
     match refusal {
         Refusal::UnknownCoding => {
-            let sentence = "this Content-Encoding is not understood; send gzip, zstd or the plain body";
-            Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence).with(header::ACCEPT_ENCODING, "gzip, zstd")
+            let sentence = "this Content-Encoding is not understood; send gzip, zstd, deflate, snappy or the plain body";
+            let known = "gzip, zstd, deflate, snappy";
+            Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence).with(header::ACCEPT_ENCODING, known)
         }
         Refusal::TooLarge => too_large(bytes_max),
         Refusal::Broken => Answer::bad_request("the compressed body is damaged, cut off or followed by something else"),

@@ -27,7 +27,7 @@ pub async fn network(listener: TcpListener, app: Arc<App>, turns: Arc<Semaphore>
             accepted = listener.accept() => accepted,
             () = reached(&mut phases, Phase::Finishing) => return,
         };
-        let Ok((stream, _)) = stream else {
+        let Ok((stream, peer)) = stream else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -39,7 +39,7 @@ pub async fn network(listener: TcpListener, app: Arc<App>, turns: Arc<Semaphore>
         let _ = stream.set_nodelay(true);
         let (app, phases) = (Arc::clone(&app), phases.clone());
         tokio::spawn(async move {
-            connection::serve(stream, app, Trust::Network, phases).await;
+            connection::serve(stream, app, Trust::Network(peer.ip()), phases).await;
             drop(turn);
         });
     }

@@ -14,6 +14,7 @@ mod compression;
 mod connection;
 mod decoding;
 mod endpoints;
+mod front;
 mod gate;
 mod handle;
 mod handles;
@@ -39,8 +40,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
 use crate::ingest::Engine;
+use crate::model::Proxies;
 use app::App;
 pub use client::{Ask, Client, ClientError, Reply, Upload};
+use front::Front;
 pub use limits::{CONNECTIONS_MAX, LEAVE_TIMEOUT};
 use phase::Phase;
 pub use routes::{Access, ROUTES, Route};
@@ -51,6 +54,10 @@ pub struct ServeOptions {
     /// `HOST:PORT`; port 0 takes a free one.
     pub listen: String,
     pub connections_max: usize,
+    /// Proxies that name their clients truly.
+    pub proxies: Proxies,
+    /// Path under which a proxy mounts the server.
+    pub base_path: String,
     /// Where the owner's socket goes; without a folder there is none.
     pub folder: Option<PathBuf>,
 }
@@ -101,12 +108,14 @@ impl Server {
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             ip => ip,
         };
-        format!("http://{}", SocketAddr::new(host, self.address.port()))
+        let base_path = Front::new(Proxies::default(), &self.options.base_path);
+        format!("http://{}{}", SocketAddr::new(host, self.address.port()), base_path.base_path())
     }
 
     /// Answers until SIGTERM or SIGINT, then finishes what is in flight and commits the queue.
     pub async fn run(mut self) {
-        let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin()));
+        let front = Front::new(self.options.proxies.clone(), &self.options.base_path);
+        let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin(), front));
         let (phase, phases) = watch::channel(Phase::Serving);
         let network = Turns::new(self.connections_max());
         let owners = Turns::new(limits::OWNER_CONNECTIONS_MAX);

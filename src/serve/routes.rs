@@ -17,6 +17,11 @@ pub enum Endpoint {
     Breakdown,
     AccessLogs,
     Ecosystem,
+    OtherCounters,
+    OtherCounter,
+    PutCounter,
+    AddTotals,
+    RemoveCounter,
     Counter,
     PushEvents,
     Import,
@@ -24,6 +29,8 @@ pub enum Endpoint {
     Totals,
     Series,
     Uniques,
+    Sources,
+    SetSource,
     Deliveries,
     Retract,
     Tokens,
@@ -79,6 +86,10 @@ const fn post(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
     Route { method: Method::POST, path, access, endpoint }
 }
 
+const fn put(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
+    Route { method: Method::PUT, path, access, endpoint }
+}
+
 const fn delete(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
     Route { method: Method::DELETE, path, access, endpoint }
 }
@@ -108,7 +119,12 @@ pub const ROUTES: &[Route] = &[
     get("/api/ecosystem", Public, Endpoint::Ecosystem),
     post("/api/v1/events", Credential, Endpoint::PushEvents),
     post("/api/v1/import", Credential, Endpoint::Import),
-    Route { method: Method::PUT, path: "/api/v1/repos", access: Admin, endpoint: Endpoint::PutRepos },
+    put("/api/v1/repos", Admin, Endpoint::PutRepos),
+    get("/api/v1/counters", Public, Endpoint::OtherCounters),
+    get("/api/v1/counters/{name}", Public, Endpoint::OtherCounter),
+    put("/api/v1/counters/{name}", Admin, Endpoint::PutCounter),
+    post("/api/v1/counters/{name}", Admin, Endpoint::AddTotals),
+    delete("/api/v1/counters/{name}", Admin, Endpoint::RemoveCounter),
     get("/api/v1/hub/counter", Public, Endpoint::Counter),
     get("/api/v1/hub/totals", Public, Endpoint::Totals),
     get("/api/v1/hub/series", Public, Endpoint::Series),
@@ -125,6 +141,8 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/repos/{type}/{name}/totals", Public, Endpoint::Totals),
     get("/api/v1/repos/{type}/{name}/series", Public, Endpoint::Series),
     get("/api/v1/repos/{type}/{name}/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/sources", Admin, Endpoint::Sources),
+    put("/api/v1/sources/{name}", Admin, Endpoint::SetSource),
     get("/api/v1/deliveries", Admin, Endpoint::Deliveries),
     delete("/api/v1/deliveries/{serial}", Admin, Endpoint::Retract),
     get("/api/v1/tokens", Admin, Endpoint::Tokens),

@@ -1,5 +1,6 @@
 //! Parameters checked all together, and failures told in the shape and words of FastAPI, which clients parse.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use hyper::StatusCode;
@@ -137,6 +138,23 @@ impl<'a> Validation<'a> {
             self.fail("date_parsing", name, "Input should be a valid date in the format YYYY-MM-DD", input, None);
         }
         day
+    }
+
+    /// Positive whole numbers in a comma list, ascending and each once.
+    pub fn numbers(&mut self, name: &str, default: &[u64]) -> Vec<u64> {
+        const NUMBERS_MAX: usize = 20;
+        let Some(input) = self.query.last(name) else { return default.to_vec() };
+        let numbers: Option<BTreeSet<u64>> =
+            input.split(',').map(|number| number.trim().parse().ok().filter(|number| *number > 0)).collect();
+        match numbers {
+            Some(numbers) if numbers.len() <= NUMBERS_MAX => numbers.into_iter().collect(),
+            _ => {
+                let message =
+                    format!("Value error, {name} should be up to {NUMBERS_MAX} positive whole numbers, like 1000000,5000000");
+                self.fail("value_error", name, &message, input, None);
+                default.to_vec()
+            }
+        }
     }
 
     /// 422 with all failures, if there are any.

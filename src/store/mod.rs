@@ -5,6 +5,7 @@
 
 mod catalog;
 mod codec;
+mod counters;
 mod credentials;
 mod day_rows;
 mod disk;
@@ -28,6 +29,7 @@ pub use catalog::{
     write_listing,
 };
 pub use catalog::{SourceEntry, put_source, read_sources};
+pub use counters::{find_counter, list_counters, put_counter, remove_counter};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
 pub use credentials::{find_credential, remove_credential};
 pub use day_rows::{DayQuestion, DayRows, day_rows};

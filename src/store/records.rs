@@ -34,6 +34,8 @@ pub struct SourceRecord {
     pub redirects_ignored: Option<bool>,
     pub head_redirect_handoff: Option<bool>,
     pub knows_users: Option<bool>,
+    /// Networks as `Proxies` prints them.
+    pub trusted_proxies: String,
 }
 
 /// A repo.
@@ -100,6 +102,8 @@ pub enum ContentRecord {
     /// The pushes that arrived on a UTC day.
     Pushes {
         day: u16,
+        /// One bit per `Format` that arrived, in their order.
+        formats: u8,
     },
 }
 
@@ -187,6 +191,18 @@ pub struct LikeRecord {
 pub struct GroupRecord {
     /// Type and name of each.
     pub repos: Vec<(u8, String)>,
+}
+
+/// A counter of another hub.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CounterRecord {
+    pub title: String,
+    pub source: String,
+    pub metric: String,
+    pub scope: String,
+    pub caveats: Vec<String>,
+    /// Day and total, ascending.
+    pub totals: Vec<(u16, u64)>,
 }
 
 /// What a credential is.

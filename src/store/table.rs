@@ -66,6 +66,8 @@ tables! {
     Credentials => "credentials", true;
     /// number of the entry u64 -> RestatementRecord.
     Restatements => "restatements", true;
+    /// name -> CounterRecord: counters of other hubs.
+    Counters => "counters", true;
     /// name of a group -> GroupRecord.
     Groups => "groups", true;
     /// name of the record -> record about the views.

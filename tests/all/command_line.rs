@@ -109,6 +109,8 @@ fn commands_reach_the_server_that_holds_the_folder() {
     assert_eq!(listed["tokens"][0]["scope"], "admin");
     let healthy = run_in(folder.path(), &["healthcheck"]);
     assert_eq!((healthy.status.code(), stdout(&healthy).as_str()), (Some(0), "ok\n"), "{}", stderr(&healthy));
+    let healthy: serde_json::Value = serde_json::from_str(&stdout(&run_in(folder.path(), &["healthcheck", "--json"]))).unwrap();
+    assert_eq!(healthy["status"], "ok");
 
     let mut remote = hubtally();
     remote.args(["--url", &server.url(), "deliveries", "--json"]).env("HUBTALLY_TOKEN", &token);

@@ -16,9 +16,9 @@ use hubtally::ingest::{
     Credential, Engine, FormerName, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing,
 };
 use hubtally::model::{
-    AgentHash, Caller, Country, Day, DayRange, DeliveryId, Downloads, GroupName, HeadRedirect, Likes, Method, Millis, OrgName,
-    PathHash, RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId, SourceName,
-    Status, Who, Words,
+    AgentHash, Caller, Counter, Country, Day, DayRange, DeliveryId, Downloads, GroupName, HeadRedirect, Likes, Method, Millis,
+    OrgName, PathHash, RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId,
+    SourceName, Status, Who, Words,
 };
 use hubtally::query::{Scope, View};
 use hubtally::store::{self, Read, ReadTxn, Store, StoreError, Table, WriteTxn};
@@ -228,7 +228,7 @@ fn pushes() -> store::DeliveryRecord {
     store::DeliveryRecord {
         state: store::DeliveryState::Retracted,
         lines: store::LinesRecord::default(),
-        content: store::ContentRecord::Pushes { day: 20_600 },
+        content: store::ContentRecord::Pushes { day: 20_600, formats: 6 },
         ..document()
     }
 }
@@ -244,6 +244,7 @@ fn source() -> store::SourceEntry {
         redirects_ignored: Some(true),
         head_redirect_handoff: None,
         knows_users: Some(false),
+        trusted_proxies: "10.0.0.0/8,fd00::/8".to_owned(),
     };
     store::SourceEntry { id: SourceId(1), record }
 }
@@ -284,6 +285,17 @@ fn repo(kind: RepoKind, id: &str) -> RepoKey {
     RepoKey { kind, name: RepoName::parse(id).unwrap() }
 }
 
+fn counter() -> Counter {
+    Counter {
+        title: "Other hub".to_owned(),
+        source: "a page".to_owned(),
+        metric: "downloads".to_owned(),
+        scope: "models".to_owned(),
+        caveats: vec!["a total".to_owned()],
+        totals: [(DAY, 5), (DAY.next(), 1 << 40)].into(),
+    }
+}
+
 const FORMER: store::RenameRecord = store::RenameRecord { from: 0, at_ms: Some(NOW.0) };
 
 fn write_records(txn: &WriteTxn) {
@@ -292,6 +304,7 @@ fn write_records(txn: &WriteTxn) {
     store::put_repo(txn, RepoNumber(0), &repo(RepoKind::Model, "Acme/Bert")).unwrap();
     store::put_repo(txn, RepoNumber(1), &repo(RepoKind::Space, "gpt2")).unwrap();
     store::write_listing(txn, RepoNumber(1), listing()).unwrap();
+    store::put_counter(txn, "other-hub", &counter()).unwrap();
     store::put_renames(txn, RepoNumber(1), &[FORMER]).unwrap();
     store::put_delivery(txn, DeliveryId::document(1), &document()).unwrap();
     store::put_delivery(txn, DeliveryId::pushes(2), &pushes()).unwrap();
@@ -327,6 +340,7 @@ fn assert_records_are_read(txn: &ReadTxn) {
         assert_eq!(store::find_credential(txn, secret).unwrap(), Some(record));
     }
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
+    assert_eq!(store::find_counter(txn, "other-hub").unwrap(), Some(counter()));
     assert_eq!(store::list_groups(txn).unwrap(), [(GroupName::parse("bert-family").unwrap(), group())]);
     assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), Millis(NOW.0 - 1)), RepoNumber(1));
     assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), NOW), RepoNumber(0));

@@ -6,42 +6,42 @@ use serde_json::{Value, json};
 use crate::server::{Reply, Server};
 
 /// 2026-06-10T12:00:00Z.
-const NOON_MS: u64 = 1_781_092_800_000;
+pub const NOON_MS: u64 = 1_781_092_800_000;
 const DAY_MS: u64 = 86_400_000;
 
-struct Hub {
-    server: Server,
-    admin: String,
+pub struct Hub {
+    pub server: Server,
+    pub admin: String,
 }
 
 impl Hub {
-    fn start() -> Hub {
+    pub fn start() -> Hub {
         let server = Server::start(&["--now", "2026-06-10T12:00:00Z"]);
         let cookie = server.admin_cookie();
         let admin = server.token(&cookie, "admin");
         Hub { server, admin }
     }
 
-    fn token(&self, scope: &str) -> String {
+    pub fn token(&self, scope: &str) -> String {
         let body = json!({ "scope": scope }).to_string();
         let reply = self.server.post("/api/v1/tokens", &[("Authorization", &bearer(&self.admin))], body.as_bytes());
         reply.json()["token"].as_str().unwrap().to_owned()
     }
 
-    fn push(&self, events: &[Value], headers: &[(&str, &str)]) -> Reply {
+    pub fn push(&self, events: &[Value], headers: &[(&str, &str)]) -> Reply {
         let body = events.iter().map(|event| format!("{event}\n")).collect::<String>();
         let authorization = bearer(&self.admin);
         let headers = [&[("Authorization", authorization.as_str()), ("Content-Type", "application/x-ndjson")], headers].concat();
         self.server.post("/api/v1/events", &headers, body.as_bytes())
     }
 
-    fn list(&self, repos: &Value) {
+    pub fn list(&self, repos: &Value) {
         let reply =
             self.server.ask("PUT", "/api/v1/repos", &[("Authorization", &bearer(&self.admin))], repos.to_string().as_bytes());
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
 
-    fn get_as(&self, token: Option<&str>, path: &str) -> Reply {
+    pub fn get_as(&self, token: Option<&str>, path: &str) -> Reply {
         match token {
             Some(token) => self.server.get_with(path, &[("Authorization", &bearer(token))]),
             None => self.server.get(path),
@@ -49,7 +49,7 @@ impl Hub {
     }
 }
 
-fn bearer(token: &str) -> String {
+pub fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 

@@ -17,6 +17,7 @@ use hubtally::store::{Read, ReadTxn, Store, Table};
 
 use crate::breakdowns;
 use crate::oracle::{Delivery, Fact, Git, Kind, Line, Oracle, Random, Repo, Settings, Shape, Source, World, date};
+use crate::shippers::shipped;
 
 pub fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -105,7 +106,11 @@ pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Recei
         Kind::PushBody { arrival_day } => {
             engine.freeze_clock(noon(arrival_day));
             let key = seed.is_multiple_of(3).then(|| format!("{:?}", bytes.iter().map(|b| u64::from(*b)).sum::<u64>()));
-            let push = Push { source, body: bytes, content: PushContent::Json, idempotency_key: key };
+            let (content, body) = match shape {
+                Shape::Events | Shape::HfExport => (PushContent::Json, bytes),
+                Shape::Combined | Shape::NginxJson => shipped(&bytes, xxhash_rust::xxh3::xxh3_64(&bytes)),
+            };
+            let push = Push { source, body, content, idempotency_key: key };
             let receipt = engine.push(push).unwrap();
             engine.freeze_clock(noon(world.today));
             receipt

@@ -10,7 +10,8 @@ use hubtally::query::View;
 
 use crate::disk::Simulated;
 use crate::laws::{configure, format_of, noon, table};
-use crate::oracle::{Delivery, Kind, Oracle, Random, World};
+use crate::oracle::{Delivery, Kind, Oracle, Random, Shape, World};
+use crate::shippers::shipped;
 
 /// What is done to a store, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,7 +240,11 @@ fn hand_over(engine: &Engine, world: &World, index: usize) -> Result<u32, String
         }
         Kind::PushBody { .. } => {
             let key = index.is_multiple_of(3).then(|| format!("body {:x}", xxhash_rust::xxh3::xxh3_64(&bytes)));
-            let push = Push { source, body: bytes, content: PushContent::Json, idempotency_key: key };
+            let (content, body) = match shape {
+                Shape::Events | Shape::HfExport => (PushContent::Json, bytes),
+                Shape::Combined | Shape::NginxJson => shipped(&bytes, xxhash_rust::xxh3::xxh3_64(&bytes)),
+            };
+            let push = Push { source, body, content, idempotency_key: key };
             engine.push(push).map_err(|error| error.to_string())?
         }
     };

@@ -1,17 +1,26 @@
-//! The hub's cumulative counter, and how it was made.
+//! The hub's cumulative counter, how it was made, and when it will reach round numbers.
 
+use super::counters::targets;
 use crate::ingest::Engine;
 use crate::query::View;
 use crate::render::json::EcosystemPage;
+use crate::render::milestones::{CounterJson, MilestoneJson};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
 
-/// Everything downloaded so far, as far as the caller sees it.
+/// Everything downloaded so far, as far as the caller sees it, and the counters of other hubs beside it.
 pub async fn ecosystem(call: Call) -> Outcome {
+    let targets = targets(&call)?;
     let caller = call.caller;
     let ask = move |engine: &Engine| {
-        let ecosystem = View::of(engine)?.ecosystem(&caller)?;
-        Ok(Answer::json(&EcosystemPage::new(&ecosystem, engine.now())))
+        let view = View::of(engine)?;
+        let ecosystem = view.ecosystem(&caller)?;
+        let milestones = view.milestones(&targets, &caller)?;
+        let counters = view.counters()?;
+        let milestones = milestones.iter().map(MilestoneJson::from).collect();
+        let counters = counters.iter().map(|(name, counter)| CounterJson::new(name, counter)).collect();
+        let page = EcosystemPage::new(&ecosystem, engine.now(), milestones, counters);
+        Ok(Answer::json(&page))
     };
     call.app.read(ask).await?
 }

@@ -71,6 +71,12 @@ fn content(call: &Call) -> Result<Option<PushContent>, Answer> {
             Ok(Some(PushContent::Json))
         }
         "text/csv" => Ok(Some(PushContent::Csv)),
+        "text/plain" => Ok(Some(PushContent::Lines)),
+        "application/msgpack" | "application/x-msgpack" | "application/vnd.msgpack" => Err(Answer::error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "events are not taken as MessagePack, which Fluent Bit sends unless told otherwise: set `format json_lines` in its \
+             http output",
+        )),
         "application/x-www-form-urlencoded" => Ok(None),
         other => Err(unknown_type(other)),
     }
@@ -82,6 +88,8 @@ fn looks_like_json(body: &[u8]) -> bool {
 }
 
 fn unknown_type(given: &str) -> Answer {
-    let sentence = format!("events are application/x-ndjson, application/json or text/csv, not {given}");
+    let sentence = format!(
+        "events are application/x-ndjson, application/json or text/csv, and plain lines of a log text/plain, not {given}"
+    );
     Answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &sentence)
 }

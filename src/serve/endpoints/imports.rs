@@ -1,14 +1,17 @@
 //! Whole logs as bodies, streamed into the engine through a bounded channel.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
 use super::events;
-use crate::ingest::ImportOptions;
-use crate::model::{Format, HeadRedirect, Redirects};
+use super::import_progress::Teller;
+use crate::ingest::{ImportOptions, Progress};
+use crate::model::{Format, HeadRedirect, Receipt, Redirects};
 use crate::serve::answer::{Answer, Outcome};
+use crate::serve::app::App;
 use crate::serve::auth::Trust;
 use crate::serve::call::Call;
 use crate::serve::intake::Intake;
@@ -27,19 +30,42 @@ pub async fn import(mut call: Call) -> Outcome {
     let head_redirect = validation.word("head_redirect", None, &head_redirect);
     let knows_users = validation.word("knows_users", None, &[("true", Some(true)), ("false", Some(false))]);
     let as_new = validation.word("as_new", Some(false), &[("true", Some(true)), ("false", Some(false))]);
+    let progress = validation.word("progress", Some(false), &[("true", Some(true)), ("false", Some(false))]);
     validation.finish()?;
     let name = call.query.last("name").unwrap_or("upload").to_owned();
     let options = ImportOptions { source, name, format, redirects, head_redirect, knows_users, as_new: as_new == Some(true) };
     let Some(body) = call.body.take() else { return Err(Answer::bad_request("the log is the body of the request")) };
 
+    // The owner may pipe a log in as slowly as it comes.
+    let waiting_max = (call.trust != Trust::Owner).then_some(limits::IMPORT_TIMEOUT);
+    let intake = Intake::new(body, waiting_max);
+    if progress != Some(true) {
+        return Ok(Answer::json(&run(&call.app, intake, options, |_| {}).await?));
+    }
+    let (teller, answer) = Teller::new();
+    let app = call.app;
+    tokio::spawn(async move {
+        let told = Arc::clone(&teller);
+        let receipt = run(&app, intake, options, move |seen| told.progress(seen)).await;
+        let receipt = receipt.and_then(|receipt| serde_json::to_value(receipt).map_err(|_| Answer::broken()));
+        teller.end(receipt).await;
+    });
+    Ok(answer)
+}
+
+/// Imports what comes in.
+async fn run(
+    app: &App,
+    intake: Intake,
+    options: ImportOptions,
+    progress: impl Fn(Progress) + Send + Sync + 'static,
+) -> Result<Receipt, Answer> {
     let (chunks, waiting) = mpsc::channel(limits::CHUNKS_WAITING_MAX);
     let input = Box::new(ChannelReader { chunks: waiting, current: Bytes::new(), ended: false });
-    let work = call.app.upkeep(move |engine| engine.import(input, &options, &|_| {}));
-    // The owner may pipe a log in as slowly as it comes.
-    let waiting_max = (call.trust == Trust::Network).then_some(limits::IMPORT_TIMEOUT);
-    let (receipt, sent) = tokio::join!(work, send(Intake::new(body, waiting_max), chunks));
+    let work = app.upkeep(move |engine| engine.import(input, &options, &progress));
+    let (receipt, sent) = tokio::join!(work, send(intake, chunks));
     sent?;
-    Ok(Answer::json(&receipt??))
+    Ok(receipt??)
 }
 
 /// Moves the body into the channel. The engine is told when the client fails, so that it keeps the durable prefix

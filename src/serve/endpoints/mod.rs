@@ -5,15 +5,18 @@ mod analytics;
 mod breakdown;
 mod catalog;
 mod counter;
+mod counters;
 mod deliveries;
 mod ecosystem;
 mod events;
 mod exports;
 mod health;
+mod import_progress;
 mod imports;
 mod json_body;
 mod likes;
 mod pages;
+mod sources;
 mod stats;
 mod streamed;
 mod tokens;
@@ -37,6 +40,11 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Breakdown => breakdown::breakdown(call).await,
         Endpoint::AccessLogs => access_logs::access_logs(call).await,
         Endpoint::Ecosystem => ecosystem::ecosystem(call).await,
+        Endpoint::OtherCounters => counters::list(call).await,
+        Endpoint::OtherCounter => counters::get(call).await,
+        Endpoint::PutCounter => counters::put(call).await,
+        Endpoint::AddTotals => counters::add(call).await,
+        Endpoint::RemoveCounter => counters::remove(call).await,
         Endpoint::Counter => counter::counter(call).await,
         Endpoint::PushEvents => events::push(call).await,
         Endpoint::Import => imports::import(call).await,
@@ -44,6 +52,8 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Totals => analytics::totals(call).await,
         Endpoint::Series => analytics::series(call).await,
         Endpoint::Uniques => analytics::uniques(call).await,
+        Endpoint::Sources => sources::list(call).await,
+        Endpoint::SetSource => sources::set(call).await,
         Endpoint::Deliveries => deliveries::list(call).await,
         Endpoint::Retract => deliveries::retract(call).await,
         Endpoint::Tokens => tokens::list(call).await,

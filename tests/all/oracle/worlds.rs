@@ -160,7 +160,7 @@ fn delivery(random: &mut Random, before: &[Delivery], source: &str, shape: Shape
         };
     }
     let lines = lines(random, shape, facts);
-    if shape == Shape::Events && random.chance(50) {
+    if shape != Shape::HfExport && random.chance(50) {
         return Delivery::pushed(source, FIRST_DAY + random.below(DAYS), lines);
     }
     Delivery::document(source, lines)

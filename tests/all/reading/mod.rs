@@ -31,6 +31,7 @@ fn get(url: &str) -> Request<'_> {
         target: Target::Url(url.into()),
         user: None,
         address: Some("192.0.2.7".into()),
+        forwarded_for: None,
         hashed: false,
         agent: None,
         country: None,

@@ -1,7 +1,7 @@
 //! The start page: the hub's counter, its figures over time, and what is downloaded now.
 
 use hyper::StatusCode;
-use hyper::header::{self, HeaderName};
+use hyper::header;
 
 use super::{choice, page, reader, view_page};
 use crate::model::{Caller, DayRange, Millis};
@@ -33,7 +33,7 @@ pub async fn hub(call: Call) -> Outcome {
 
 /// The address this reader came by, which behind a proxy is not the one we listen on.
 fn origin(call: &Call) -> String {
-    let https = call.header(HeaderName::from_static("x-forwarded-proto")) == Some("https");
+    let https = call.app.front.is_https(&call.head, call.trust);
     match call.header(header::HOST) {
         Some(host) => format!("{}://{host}", if https { "https" } else { "http" }),
         None => call.app.origin.clone(),

@@ -33,7 +33,7 @@ fn reader(call: &Call) -> Reader {
         "admin" => "administrator".to_owned(),
         other => other.replace(':', " of "),
     });
-    Reader { links: Links::new(""), account, admin: call.caller.is_admin() }
+    Reader { links: Links::new(call.app.front.base_path()), account, admin: call.caller.is_admin() }
 }
 
 /// A page from its template.

@@ -24,7 +24,7 @@ pub async fn claim(mut call: Call) -> Outcome {
         return Err(auth::forbidden("this form was sent from another website"));
     }
     let reader = reader(&call);
-    let secure = call.header(header::ORIGIN).is_some_and(|origin| origin.starts_with("https://"));
+    let secure = call.app.front.is_https(&call.head, call.trust);
     let (form, _share) = Held::read(&mut call, limits::FORM_BYTES_MAX).await?.decoded()?;
     let form = QueryString::parse(&String::from_utf8_lossy(&form));
     let key = form.last("key").unwrap_or_default().to_owned();

@@ -1,0 +1,61 @@
+//! What a log shipper sends: records of its own, each with a line of the log that it followed.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::line::LineParser;
+use super::request::Request;
+use crate::model::{Format, RejectReason};
+
+/// Where shippers put the line: Vector and Logstash in `message`, Fluent Bit in `log` or, from the journal, `MESSAGE`.
+#[derive(Deserialize)]
+struct Record<'a> {
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    log: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "MESSAGE")]
+    journal: Option<&'a RawValue>,
+}
+
+/// Reads an item of a pushed body: an event of ours, else the line of a log inside a shipper's record, else a line of a
+/// JSON log into which a shipper mixed fields of its own. Gives the format it was read in too.
+pub fn read_item<T>(item: &[u8], take: impl FnOnce(Format, Result<Request<'_>, RejectReason>) -> T) -> T {
+    match LineParser::events().parse(item) {
+        Ok(request) => take(Format::Events, Ok(request)),
+        Err(reason) => match carried(item) {
+            Some(line) => read_line(line.as_bytes(), take),
+            None => match recognised(item) {
+                Some(parser) => take(parser.format(), parser.parse(item)),
+                None => take(Format::Events, Err(reason)),
+            },
+        },
+    }
+}
+
+/// Reads a line of a log of which nothing is known: every line tells its format by itself.
+pub fn read_line<T>(line: &[u8], take: impl FnOnce(Format, Result<Request<'_>, RejectReason>) -> T) -> T {
+    match recognised(line) {
+        Some(parser) => take(parser.format(), parser.parse(line)),
+        None => take(Format::Combined, Err(RejectReason::UnknownLine)),
+    }
+}
+
+/// The parser of a line that stands alone. A header of a table is none: its lines would not be understood without it.
+fn recognised(line: &[u8]) -> Option<LineParser> {
+    LineParser::detect(line).filter(|parser| !parser.header())
+}
+
+/// The line in a shipper's record: a text, or an object where the shipper has read the line as JSON.
+fn carried(item: &[u8]) -> Option<Cow<'_, str>> {
+    let record: Record<'_> = serde_json::from_slice(item).ok()?;
+    let value = record.message.or(record.log).or(record.journal)?.get();
+    if value.starts_with('{') {
+        return Some(Cow::Borrowed(value));
+    }
+    let text: String = serde_json::from_str(value).ok()?;
+    let line = text.trim_end_matches(['\n', '\r']);
+    Some(Cow::Owned(line.to_owned()))
+}
