@@ -63,7 +63,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Rebuild => upkeep::rebuild(call).await,
         Endpoint::Hub => pages::hub(call).await,
         Endpoint::Catalog => pages::catalog(call).await,
-        Endpoint::Sources => pages::sources(call).await,
+        Endpoint::SourcesPage => pages::sources(call).await,
         Endpoint::AskRetract => pages::ask_retract(call).await,
         Endpoint::RetractHere => pages::retract(call).await,
         Endpoint::Org => pages::org(call).await,
