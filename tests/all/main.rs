@@ -7,6 +7,7 @@
 mod abuse;
 mod blocks;
 mod breakdowns;
+mod browser;
 mod command_line;
 mod crash;
 mod damage;

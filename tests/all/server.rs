@@ -37,9 +37,20 @@ impl Server {
         Server::start_with(folder.to_str().unwrap(), arguments)
     }
 
+    /// Starts the demo hub.
+    pub fn demo(arguments: &[&str]) -> Server {
+        let mut command = hubtally();
+        command.arg("demo").args(arguments);
+        Server::run(command, arguments)
+    }
+
     fn start_with(data: &str, arguments: &[&str]) -> Server {
         let mut command = hubtally();
         command.args(["serve", "--data", data]).args(arguments);
+        Server::run(command, arguments)
+    }
+
+    fn run(mut command: Command, arguments: &[&str]) -> Server {
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
@@ -116,17 +127,22 @@ impl Server {
         Reply::read(&mut BufReader::new(stream), method).expect("an answer")
     }
 
-    /// The cookie of an administrator, by way of the one-time link.
-    pub fn admin_cookie(&self) -> String {
+    /// The key of the one-time admin link.
+    pub fn admin_key(&self) -> String {
         let deadline = Instant::now() + PATIENCE;
-        let key = loop {
+        loop {
             let said = self.stderr();
             if let Some((key, _)) = said.split_once("/welcome?key=").and_then(|(_, rest)| rest.split_once('\n')) {
-                break key.trim().to_owned();
+                return key.trim().to_owned();
             }
             assert!(Instant::now() < deadline, "no admin link in:\n{said}");
             std::thread::sleep(Duration::from_millis(5));
-        };
+        }
+    }
+
+    /// The cookie of an administrator, by way of the one-time link.
+    pub fn admin_cookie(&self) -> String {
+        let key = self.admin_key();
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
         let reply = self.post("/welcome", &form, format!("key={key}").as_bytes());
         assert_eq!((reply.status, reply.header("location")), (303, Some("/")), "{}", reply.text());

@@ -18,10 +18,11 @@ const ROWS_CHOICES: [usize; 3] = [ROWS, 100, 500];
 const SEARCH_BYTES_MAX: usize = 200;
 
 /// What tables can be sorted by, with the words of addresses.
-const SORTS: [(&str, TableSort); 5] = [
+const SORTS: [(&str, TableSort); 6] = [
     ("downloads", TableSort::Window),
     ("uniques", TableSort::UniqueDownloaders),
     ("all", TableSort::Downloads),
+    ("recent", TableSort::Recent),
     ("likes", TableSort::Likes),
     ("name", TableSort::Name),
 ];
@@ -101,7 +102,8 @@ struct Row {
     line: String,
     window: u64,
     uniques: u64,
-    all: u64,
+    /// Of all time, or of the last 30 days where the first figure is of all time.
+    beside: u64,
     likes: u64,
 }
 
@@ -133,6 +135,8 @@ pub struct TablePlace<'a> {
     pub api: Option<&'a str>,
     /// The rest of the address: the span and the chart.
     pub rest: &'a State,
+    /// Whether the table is about all time.
+    pub all_time: bool,
     /// The namespace all repos share, which rows need not repeat.
     pub org: Option<&'a str>,
     pub as_of: Millis,
@@ -171,7 +175,11 @@ impl Repos {
                 head(("Repository", ""), "", "name"),
                 head(("Downloads", ""), "number", "downloads"),
                 head(("Unique", " downloaders"), "number", "uniques"),
-                head(("All time", ""), "number wide", "all"),
+                if place.all_time {
+                    head(("30 days", ""), "number wide", "recent")
+                } else {
+                    head(("All time", ""), "number wide", "all")
+                },
                 head(("Likes", ""), "number wide", "likes"),
             ],
             rows: table.rows.iter().map(|row| Row::new(row, table, place)).collect(),
@@ -200,7 +208,7 @@ impl Row {
             line: sparkline(points.get(..drawn).unwrap_or_default()),
             window: points.iter().sum(),
             uniques: row.unique_downloaders.0,
-            all: row.downloads.0,
+            beside: if place.all_time { row.recent.0 } else { row.downloads.0 },
             likes: row.likes.0,
         }
     }

@@ -79,6 +79,7 @@ pub fn table(view: &View<'_>, asked: &TableAsked<'_>, reader: &Reader) -> Result
         path: asked.path,
         api: may_see(asked.scope, asked.caller).then_some(api.as_str()),
         rest: &asked.choice.state(),
+        all_time: window == Window::All,
         org: if let Scope::Org(org) = asked.scope { Some(org.as_str()) } else { None },
         as_of: asked.as_of,
     };
