@@ -26,6 +26,7 @@ mod life;
 mod oracle;
 mod oracle_examples;
 mod oracle_worlds;
+mod pages;
 mod power;
 mod reading;
 mod regressions;

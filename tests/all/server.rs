@@ -145,7 +145,8 @@ impl Server {
         let key = self.admin_key();
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
         let reply = self.post("/welcome", &form, format!("key={key}").as_bytes());
-        assert_eq!((reply.status, reply.header("location")), (303, Some("/")), "{}", reply.text());
+        assert_eq!(reply.status, 303, "{}", reply.text());
+        assert!(reply.header("location").unwrap().ends_with('/'));
         reply.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
     }
 

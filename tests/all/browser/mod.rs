@@ -96,6 +96,10 @@ impl Browser {
 
     /// Sends a command of the protocol and waits for its answer.
     pub fn command(&mut self, method: &str, parameters: Value) -> Value {
+        self.try_command(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn try_command(&mut self, method: &str, parameters: Value) -> Result<Value, Value> {
         self.serial += 1;
         let mut message = json!({ "id": self.serial, "method": method, "params": parameters });
         if let Some(session) = &self.session {
@@ -108,8 +112,7 @@ impl Browser {
                 self.seen.push_back(answer);
                 continue;
             }
-            assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-            return answer["result"].clone();
+            return if answer["error"].is_null() { Ok(answer["result"].clone()) } else { Err(answer["error"].clone()) };
         }
     }
 
@@ -144,7 +147,9 @@ impl Browser {
     /// Waits until an expression is true.
     pub fn wait_for(&mut self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
-        while self.command("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }))["result"]["value"] != true {
+        let ask = json!({ "expression": expression, "returnByValue": true });
+        // A page that is just being left answers with an error.
+        while !self.try_command("Runtime.evaluate", ask.clone()).is_ok_and(|answer| answer["result"]["value"] == true) {
             assert!(Instant::now() < deadline, "waited in vain for {expression}");
             std::thread::sleep(GLANCE);
         }
