@@ -69,7 +69,7 @@ pub struct Common {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Serve the data folder over HTTP
-    Serve(ServeArguments),
+    Serve(super::serve::Arguments),
     /// Import access logs or event files; a second import of the same content changes nothing
     Import(ImportArguments),
     /// List what came in
@@ -110,6 +110,8 @@ pub enum Command {
 Examples:
   hubtally serve
   hubtally serve --listen 0.0.0.0:8642 --data /var/lib/hubtally
+  hubtally serve --tail /var/log/nginx/hub.json
+  hubtally serve --tail edge-1=/logs/edge-1.json --tail edge-2=/logs/edge-2.json
   hubtally serve --data :memory: --listen 127.0.0.1:0 --now 2026-11-20T12:00:00Z"
 )]
 pub struct ServeArguments {
@@ -349,7 +351,7 @@ fn formats() -> PossibleValuesParser {
     PossibleValuesParser::new(Format::ALL.map(Format::word))
 }
 
-fn formats_or_auto() -> PossibleValuesParser {
+pub(super) fn formats_or_auto() -> PossibleValuesParser {
     PossibleValuesParser::new(std::iter::once("auto").chain(Format::ALL.map(Format::word)))
 }
 

@@ -20,8 +20,23 @@ const COLUMNS: [Column; 11] = [
     Column { title: "STATE", key: "state" },
 ];
 
-/// Lists the deliveries.
+const FOLLOWING: [Column; 5] = [
+    Column { title: "FOLLOWED LOG", key: "file" },
+    Column { title: "SOURCE", key: "source" },
+    Column { title: "STATE", key: "state" },
+    Column { title: "BYTES BEHIND", key: "behind_bytes" },
+    Column { title: "PROBLEM", key: "problem" },
+];
+
+/// Lists the deliveries, and the logs that are followed.
 pub fn run(arguments: &ListArguments, configuration: &Configuration) -> Result<(), Failure> {
     let answer = Backend::open(configuration, Folder::MustExist)?.get("/api/v1/deliveries")?;
-    if arguments.json { output::line(&answer.text) } else { output::table(&COLUMNS, output::rows(&answer.value, "deliveries")) }
+    if arguments.json {
+        return output::line(&answer.text);
+    }
+    output::table(&COLUMNS, output::rows(&answer.value, "deliveries"))?;
+    match output::rows(&answer.value, "following") {
+        [] => Ok(()),
+        following => output::line("").and_then(|()| output::table(&FOLLOWING, following)),
+    }
 }

@@ -3,21 +3,72 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::arguments::ServeArguments;
+use clap::Args;
+
+use super::arguments::{ServeArguments, formats_or_auto};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::output;
-use crate::ingest::{Engine, EngineError};
+use crate::ingest::{Engine, EngineError, FollowOptions};
+use crate::model::{Format, SourceName};
 use crate::serve::{LEAVE_TIMEOUT, ServeOptions, Server};
 
+/// `serve` as typed.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    server: ServeArguments,
+    /// Follow this log through rotation and truncation, as the log of SOURCE (`default`); repeatable
+    #[arg(long, value_name = "[SOURCE=]FILE", env = "HUBTALLY_TAIL", value_delimiter = ',', value_parser = tail)]
+    tail: Vec<Tail>,
+    /// Layout of the followed logs
+    #[arg(long, value_name = "FORMAT", env = "HUBTALLY_TAIL_FORMAT", default_value = "auto", value_parser = formats_or_auto())]
+    tail_format: String,
+}
+
+/// A log to follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tail {
+    source: SourceName,
+    file: PathBuf,
+}
+
+/// Reads `SOURCE=FILE`; what stands before a `=` and is no name of a source belongs to the file's.
+fn tail(text: &str) -> Result<Tail, String> {
+    let named = text.split_once('=').and_then(|(source, file)| Some((SourceName::parse(source)?, file)));
+    let (source, file) = named.unwrap_or((SourceName::default_source(), text));
+    if file.trim().is_empty() && !text.trim().is_empty() {
+        return Err("name the file the server writes, as in /var/log/nginx/hub.json or edge-1=/var/log/edge-1.json".to_owned());
+    }
+    Ok(Tail { source, file: PathBuf::from(file.trim()) })
+}
+
 /// Serves until a signal comes.
-pub fn run(arguments: &ServeArguments, configuration: &Configuration) -> Result<(), Failure> {
+pub fn run(arguments: &Arguments, configuration: &Configuration) -> Result<(), Failure> {
     if configuration.server.is_some() {
         return Err(Failure::Usage("serve works on a data folder: leave out --url and HUBTALLY_URL".to_owned()));
     }
     let engine = configuration.open_engine().map_err(|error| held(&error))?;
     let folder = configuration.folder.clone();
-    listen(&engine, arguments, folder, |server| greet(&engine, server, configuration))
+    listen(&engine, &arguments.server, folder, |server| {
+        greet(&engine, server, configuration)?;
+        follow(&engine, arguments)
+    })
+}
+
+/// Starts to follow the logs.
+fn follow(engine: &Arc<Engine>, arguments: &Arguments) -> Result<(), Failure> {
+    // An empty variable names no log.
+    let logs = || arguments.tail.iter().filter(|tail| !tail.file.as_os_str().is_empty());
+    for (at, Tail { source, file }) in logs().enumerate() {
+        if logs().take(at).any(|other| other.file == *file) {
+            return Err(Failure::Usage(format!("{} is named twice with --tail: a log belongs to one source", file.display())));
+        }
+        let (file, source) = (file.clone(), source.clone());
+        let format = Format::from_word(&arguments.tail_format);
+        engine.follow(FollowOptions { file, source, format, say: Arc::new(|sentence| eprintln!("tail: {sentence}")) })?;
+    }
+    Ok(())
 }
 
 /// Listens until a signal comes. `greet` speaks once the address is known.
@@ -72,4 +123,20 @@ fn greet(engine: &Engine, server: &Server, configuration: &Configuration) -> Res
         eprintln!("to push events, make a token: hubtally token create --scope ingest:default");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_followed_log_is_named_with_or_without_its_source() {
+        let of = |text: &str| tail(text).map(|tail| (tail.source.to_string(), tail.file.display().to_string()));
+        let is = |source: &str, file: &str| Ok((source.to_owned(), file.to_owned()));
+        assert_eq!(of("/var/log/hub.json"), is("default", "/var/log/hub.json"));
+        assert_eq!(of("edge-1=/var/log/hub.json"), is("edge-1", "/var/log/hub.json"));
+        assert_eq!(of("./a=b.log"), is("default", "./a=b.log"));
+        assert_eq!(of(""), is("default", ""));
+        assert!(of("edge-1=").is_err());
+    }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::{Declaration, Declared};
 use super::error::EngineError;
+use super::follow::{Following, Tails};
 use super::import::COMMIT_ROWS;
 use super::publish::Publishing;
 use super::writer::{Command, Writer};
@@ -104,6 +105,8 @@ pub(crate) struct Shared {
     pub(super) piece: (AtomicUsize, AtomicUsize),
     /// The last failure of the writer, until it works again.
     pub(super) trouble: Mutex<Option<String>>,
+    /// How the followed logs stand, in the order in which they were named.
+    pub(super) following: Mutex<Vec<Following>>,
 }
 
 impl Shared {
@@ -137,6 +140,7 @@ pub struct Engine {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Documents come in one at a time: two imports of the same one could not recognise each other.
     pub(super) importing: Mutex<()>,
+    pub(super) tails: Tails,
 }
 
 /// Whether the engine can do its work.
@@ -188,8 +192,11 @@ pub struct DeliveryInfo {
     pub repeated: u64,
     pub skipped: u64,
     pub rejected: u64,
-    /// `complete`, `partial` or `retracted`.
+    /// `complete`, `partial`, `following` or `retracted`.
     pub state: String,
+    /// Bytes of a followed log that are not in yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_bytes: Option<u64>,
 }
 
 impl Engine {
@@ -215,6 +222,7 @@ impl Engine {
             queue_bytes: AtomicUsize::new(0),
             piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),
             trouble: Mutex::default(),
+            following: Mutex::default(),
         });
         let mut writer = Writer::new(Arc::clone(&shared))?;
         writer.start()?;
@@ -223,7 +231,13 @@ impl Engine {
             .name("writer".to_owned())
             .spawn(move || writer.run(&commands))
             .map_err(StoreError::from)?;
-        Ok(Arc::new(Engine { shared, queue, writer: Mutex::new(Some(thread)), importing: Mutex::default() }))
+        Ok(Arc::new(Engine {
+            shared,
+            queue,
+            writer: Mutex::new(Some(thread)),
+            importing: Mutex::default(),
+            tails: Tails::default(),
+        }))
     }
 
     /// The instant answers are given for.
@@ -299,7 +313,10 @@ impl Engine {
         if damaged {
             reasons.push(doubtful().to_string());
         }
-        Health { ready: reasons.is_empty(), reasons, damaged }
+        let ready = reasons.is_empty();
+        // A log that cannot be followed is no reason to send readers and pushers away.
+        reasons.extend(self.following().into_iter().filter(Following::is_stuck).filter_map(|following| following.problem));
+        Health { ready, reasons, damaged }
     }
 
     /// Runs a piece of work on the writer thread and waits for it.
@@ -321,8 +338,9 @@ impl Engine {
         self.queue.try_send(command)
     }
 
-    /// Commits what is queued and ends the writer. Later calls that write fail.
+    /// Stops following logs, commits what is queued and ends the writer. Later calls that write fail.
     pub fn stop(&self) {
+        self.tails.stop();
         drop(self.queue.send(Command::Stop));
         let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -363,7 +381,16 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn deliveries(&self) -> Result<Vec<DeliveryInfo>, EngineError> {
-        self.write(Writer::deliveries)
+        let mut deliveries = self.write(Writer::deliveries)?;
+        let behind = self.followed_documents();
+        for delivery in deliveries.iter_mut().filter(|delivery| delivery.kind == "document" && delivery.state != "retracted") {
+            let serial = delivery.delivery.parse().unwrap_or(0);
+            if let Some(behind_bytes) = behind.get(&crate::model::DeliveryId::document(serial)) {
+                delivery.state = "following".to_owned();
+                delivery.behind_bytes = Some(*behind_bytes);
+            }
+        }
+        Ok(deliveries)
     }
 
     /// Takes a delivery back: the numbers are as if it had never come.
@@ -429,6 +456,7 @@ pub(super) fn delivery_info(
         skipped: record.lines.skipped.iter().map(|(_, lines)| lines).sum(),
         rejected: record.lines.rejected.iter().map(|(_, lines)| lines).sum(),
         state: state.to_owned(),
+        behind_bytes: None,
     }
 }
 

@@ -15,6 +15,10 @@ pub enum EngineError {
         delivery: String,
         bytes: u64,
     },
+    /// Somebody else added to the document in the meantime, as a followed log does; it is to be recognised anew.
+    Moved {
+        delivery: String,
+    },
     /// A failure inside; the sentence says what to do.
     Broken(String),
     /// The engine is stopping.
@@ -52,6 +56,11 @@ impl fmt::Display for EngineError {
                     "the log equals delivery {delivery} in parts of its first {bytes} bytes and then differs: import it with --as-new"
                 )
             }
+            EngineError::Moved { delivery } => write!(
+                f,
+                "delivery {delivery} grew in the meantime, as a log does that is followed with --tail: nothing was counted \
+                 twice; import it again if it is not followed"
+            ),
             EngineError::Stopped => f.write_str("hubtally is stopping: try again when it is up"),
         }
     }

@@ -18,7 +18,7 @@ use crate::model::{
     Words,
 };
 use crate::parse::{DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
-use crate::store::{self, ContentRecord, DeliveryState, DocumentRecord, LinesRecord};
+use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
 pub(super) const COMMIT_ROWS: usize = 400_000;
@@ -27,7 +27,7 @@ pub(super) const COMMIT_ROWS: usize = 400_000;
 const PUBLISH_ROWS: u64 = 30_000_000;
 
 /// Lines that are looked at for one that tells the format.
-const HEAD_LINES: usize = 16;
+pub(super) const HEAD_LINES: usize = 16;
 const HEAD_READ_BYTES: usize = 16 << 10;
 
 /// Chunks that wait between two stages.
@@ -82,6 +82,18 @@ impl Engine {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Receipt, EngineError> {
         let _one_at_a_time = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.import_file(input, options, None, progress)
+    }
+
+    /// Imports a document as [`Engine::import`] does, but beside other imports: if two of them meet in one document, one of
+    /// them ends with [`EngineError::Moved`]. `file` is what the document is known by once it is in.
+    pub(super) fn import_file(
+        &self,
+        input: Box<dyn Read + Send>,
+        options: &ImportOptions,
+        file: Option<FileRecord>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Receipt, EngineError> {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let input = Counted { reader: input, bytes: Arc::clone(&bytes_read) };
         let mut decoded = Decoded::new(input, DecodeLimits::default()).map_err(|error| unreadable(options, &error))?;
@@ -104,11 +116,11 @@ impl Engine {
             }
         };
         let outcome = import.run(Cursor::new(replay).chain(stream), trail, progress);
-        import.finish(outcome)
+        import.finish(outcome, file)
     }
 
     /// Enters the source; everything is counted anew right away if its settings change, before the import adds to it.
-    fn register_source(&self, options: &ImportOptions, format: Format) -> Result<SourceId, EngineError> {
+    pub(super) fn register_source(&self, options: &ImportOptions, format: Format) -> Result<SourceId, EngineError> {
         let name = options.source.clone();
         let ImportOptions { redirects, head_redirect, knows_users, .. } = *options;
         let given = GivenSettings { redirects, head_redirect, knows_users };
@@ -116,7 +128,7 @@ impl Engine {
     }
 
     /// The documents of a source that came in before.
-    fn known_documents(&self, source: SourceId) -> Result<Vec<Known>, EngineError> {
+    pub(super) fn known_documents(&self, source: SourceId) -> Result<Vec<Known>, EngineError> {
         let txn = self.shared.store.read()?;
         let deliveries = store::list_deliveries(&txn)?.into_iter();
         Ok(deliveries
@@ -136,7 +148,7 @@ fn unreadable(options: &ImportOptions, error: &io::Error) -> EngineError {
 }
 
 /// The beginning of a document, as far as it takes to recognise its format.
-struct Head {
+pub(super) struct Head {
     bytes: Vec<u8>,
     /// Whether the document goes on after `bytes`.
     goes_on: bool,
@@ -144,7 +156,7 @@ struct Head {
 
 impl Head {
     /// Reads some lines.
-    fn read(reader: &mut impl Read) -> io::Result<Head> {
+    pub(super) fn read(reader: &mut impl Read) -> io::Result<Head> {
         let mut head = Head { bytes: Vec::new(), goes_on: true };
         while head.goes_on && head.bytes.len() <= LINE_BYTES_MAX && head.lines().count() < HEAD_LINES {
             let at = head.bytes.len();
@@ -167,9 +179,14 @@ impl Head {
         lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line)).take(HEAD_LINES)
     }
 
+    /// How many lines there are to tell the format, at most [`HEAD_LINES`].
+    pub(super) fn whole_lines(&self) -> usize {
+        self.lines().count()
+    }
+
     /// The parser of the document: of the format that was named, else of the first line that tells one. Broken lines may
     /// stand before it. `None` if there is nothing but blank lines.
-    fn parser(&self, options: &ImportOptions) -> Result<Option<LineParser>, EngineError> {
+    pub(super) fn parser(&self, options: &ImportOptions) -> Result<Option<LineParser>, EngineError> {
         let Some(first) = self.lines().next() else { return Ok(None) };
         if let Some(format) = options.format {
             let parser = LineParser::for_format(format, first).map_err(EngineError::Refused)?;
@@ -196,6 +213,8 @@ struct Import<'e> {
     bytes_read: Arc<AtomicU64>,
     delivery: Option<DeliveryId>,
     document: DocumentRecord,
+    /// Where the document ends in the ledger.
+    committed: Option<CheckpointRecord>,
     /// What the ledger knew of the document before: all of it is repeated now.
     before: LinesRecord,
     /// What this import read.
@@ -228,6 +247,7 @@ impl<'e> Import<'e> {
             bytes_read,
             delivery: None,
             document,
+            committed: None,
             before: LinesRecord::default(),
             lines: Lines::default(),
             accepted: 0,
@@ -251,6 +271,7 @@ impl<'e> Import<'e> {
             )));
         }
         self.delivery = Some(id);
+        self.committed = document.checkpoints.last().copied();
         self.document = document;
         self.before = record.lines;
         Ok(())
@@ -348,9 +369,13 @@ impl<'e> Import<'e> {
         self.unpublished.extend(days.keys());
         self.unpublished_rows += lines.events;
         self.lines.add(lines.clone());
-        let piece = Piece { segments: encode_days(days, &words, delivery)?, lines, document: self.document.clone() };
+        let (after, document) = (self.committed, self.document.clone());
+        let reached = document.checkpoints.last().copied();
+        let piece = Piece { segments: encode_days(days, &words, delivery)?, lines, after, document };
         let arrival = (self.source, self.options.name.clone());
-        self.engine.write(move |writer| writer.commit_piece(delivery, arrival, piece))
+        self.engine.write(move |writer| writer.commit_piece(delivery, arrival, piece))?;
+        self.committed = reached;
+        Ok(())
     }
 
     /// The document's number, given when its first piece is committed.
@@ -386,7 +411,7 @@ impl<'e> Import<'e> {
     }
 
     /// Publishes what was read, also after a failure, and gives the receipt.
-    fn finish(mut self, outcome: Result<(), EngineError>) -> Result<Receipt, EngineError> {
+    fn finish(mut self, outcome: Result<(), EngineError>, file: Option<FileRecord>) -> Result<Receipt, EngineError> {
         if let Err(error @ (EngineError::Store(_) | EngineError::Broken(_) | EngineError::Stopped)) = outcome {
             return Err(error);
         }
@@ -394,13 +419,16 @@ impl<'e> Import<'e> {
             self.publish()?;
         }
         if let Err(error) = outcome {
+            if matches!(error, EngineError::Moved { .. }) {
+                return Err(error);
+            }
             return Err(EngineError::Refused(format!(
                 "{error}. The {} lines before that are in; import the whole log again to complete it",
                 self.lines.lines
             )));
         }
         if let Some(delivery) = self.delivery {
-            self.engine.write(move |writer| writer.complete_document(delivery))?;
+            self.engine.write(move |writer| writer.complete_document(delivery, file))?;
         }
         let mut record = self.before.clone();
         record.repeated += record.accepted;

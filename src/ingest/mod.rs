@@ -4,6 +4,7 @@
 //! documents are parsed on all cores, committed piece by piece and published at their end.
 
 mod access;
+mod append;
 mod batch;
 mod catalog;
 mod counters;
@@ -11,6 +12,8 @@ mod declared;
 mod document;
 mod engine;
 mod error;
+mod follow;
+mod followed;
 mod groups;
 mod import;
 mod numbers;
@@ -20,6 +23,7 @@ mod publish;
 mod push;
 mod recovery;
 mod retract;
+mod rotated;
 mod segments;
 mod sources;
 mod stages;
@@ -30,6 +34,7 @@ pub use access::{Credential, TokenInfo};
 pub use declared::Declared;
 pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
+pub use follow::{FollowOptions, Following};
 pub use groups::GROUP_REPOS_MAX;
 pub use import::{ImportOptions, Progress};
 pub use push::{Push, PushContent};

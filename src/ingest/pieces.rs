@@ -7,13 +7,35 @@ use super::error::EngineError;
 use super::publish::Publishing;
 use super::writer::Writer;
 use crate::model::{Day, DeliveryId, RepoKey, RepoNumber, SourceId};
-use crate::store::{self, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, EncodedSegment, LinesRecord};
+use crate::store::{
+    self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, EncodedSegment, FileRecord, LinesRecord,
+};
 
 /// A piece of a document that is ready to be committed.
 pub(super) struct Piece {
     pub segments: Vec<EncodedSegment>,
     pub lines: Lines,
+    /// Where the document ended in the ledger when this piece was read; `None` if it was not there.
+    pub after: Option<CheckpointRecord>,
     pub document: DocumentRecord,
+}
+
+/// Makes sure that nobody else added to a document since it was read up to `after`, and that it was not taken back.
+pub(super) fn check_place(
+    id: DeliveryId,
+    known: Option<&DeliveryRecord>,
+    after: Option<CheckpointRecord>,
+) -> Result<(), EngineError> {
+    let Some(known) = known else {
+        return if after.is_none() { Ok(()) } else { Err(EngineError::Moved { delivery: id.serial().to_string() }) };
+    };
+    if known.state == DeliveryState::Retracted {
+        return Err(EngineError::Refused(format!("delivery {} was retracted while it came in", id.serial())));
+    }
+    match &known.content {
+        ContentRecord::Document(document) if document.checkpoints.last().copied() == after => Ok(()),
+        _ => Err(EngineError::Moved { delivery: id.serial().to_string() }),
+    }
 }
 
 impl Writer {
@@ -53,9 +75,7 @@ impl Writer {
     ) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
         let known = store::get_delivery(&txn, id)?;
-        if known.as_ref().is_some_and(|record| record.state == DeliveryState::Retracted) {
-            return Err(EngineError::Refused(format!("delivery {} was retracted while it came in", id.serial())));
-        }
+        check_place(id, known.as_ref(), piece.after)?;
         let mut counters = store::counters(&txn)?;
         for segment in piece.segments {
             let mut manifest = store::manifest(&txn, segment.day)?;
@@ -94,12 +114,18 @@ impl Writer {
         Ok(applied.accepted)
     }
 
-    pub(super) fn complete_document(&mut self, id: DeliveryId) -> Result<(), EngineError> {
+    /// Notes that a document is in to its end, and the file it was read from if that will not be read again.
+    pub(super) fn complete_document(&mut self, id: DeliveryId, file: Option<FileRecord>) -> Result<(), EngineError> {
         let txn = self.shared.store.write()?;
-        if let Some(mut record) = store::get_delivery(&txn, id)?
-            && record.state == DeliveryState::Partial
-        {
+        let Some(mut record) = store::get_delivery(&txn, id)? else { return Ok(()) };
+        let before = record.clone();
+        if record.state == DeliveryState::Partial {
             record.state = DeliveryState::Complete;
+        }
+        if let (ContentRecord::Document(document), Some(_)) = (&mut record.content, file) {
+            document.file = file;
+        }
+        if record != before {
             store::put_delivery(&txn, id, &record)?;
             txn.commit()?;
         }

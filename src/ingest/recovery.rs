@@ -108,6 +108,6 @@ fn is_failure(error: &EngineError) -> bool {
     match error {
         EngineError::Store(error) => !matches!(error, StoreError::Unusable(_)),
         EngineError::Broken(_) | EngineError::Stopped => true,
-        EngineError::Refused(_) | EngineError::Changed { .. } => false,
+        EngineError::Refused(_) | EngineError::Changed { .. } | EngineError::Moved { .. } => false,
     }
 }

@@ -67,6 +67,26 @@ fn tail_start(chunk: &Chunk) -> Option<u64> {
     chunk.end_offset.checked_sub(tail.len() as u64)
 }
 
+/// Parses whole lines that stand in the middle of a document, one chunk of them: what a followed log brings at once.
+/// Gives the trail that has seen them too; `None` if there are none.
+pub(super) fn read_lines(
+    lines: impl Read,
+    trail: &Trail,
+    (offset, line): (u64, u64),
+    chunk_bytes: usize,
+    parser: &LineParser,
+    builder: &mut BatchBuilder<'_>,
+) -> io::Result<Option<(Parsed, Trail)>> {
+    let trail = RefCell::new(trail.clone());
+    let observed = Observed::new(lines, |bytes: &[u8]| trail.borrow_mut().observe(bytes));
+    let chunk = ChunkReader::starting_at(observed, offset, line).with_chunk_bytes(chunk_bytes).next().transpose()?;
+    let mut trail = trail.into_inner();
+    let Some(chunk) = chunk else { return Ok(None) };
+    let checkpoints = trail.checkpoints_at(chunk.end_offset);
+    let parsed = parse_chunk(&Cut { chunk, checkpoints, before_tail: None }, parser, builder);
+    Ok(Some((parsed, trail)))
+}
+
 /// Parses chunks until there are none.
 pub(super) fn parse_all(
     cuts: &Mutex<Receiver<(u64, io::Result<Cut>)>>,

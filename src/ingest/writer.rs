@@ -59,16 +59,17 @@ pub struct Writer {
     pub(super) trouble: Option<Trouble>,
 }
 
-/// What a group of pushes comes to before it is committed.
-struct Group {
-    words: Words,
-    jobs: Vec<Planned>,
-    deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
-    new_repos: Vec<(RepoNumber, RepoKey)>,
+/// What a group of pushes, or the new lines of a followed log, comes to before it is committed.
+#[derive(Default)]
+pub(super) struct Group {
+    pub words: Words,
+    pub jobs: Vec<Planned>,
+    pub deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
+    pub new_repos: Vec<(RepoNumber, RepoKey)>,
 }
 
 /// What becomes of one body of a group.
-enum Planned {
+pub(super) enum Planned {
     Answered(Result<Receipt, PushError>),
     Rows { delivery: DeliveryId, rows: Vec<Row>, receipt: Receipt },
 }
@@ -157,10 +158,14 @@ impl Writer {
             }
             Err(error) => jobs.iter().for_each(|job| drop(job.reply.send(Err(error.clone().into())))),
         }
-        let full = self.shared.published.read().is_ok_and(|published| published.live.rows() > LIVE_ROWS_MAX);
-        if full {
+        if self.is_overlay_full() {
             drop(self.attempt(|writer| writer.publish(BTreeSet::new())));
         }
+    }
+
+    /// Whether it is time to fold the overlay into the views.
+    pub(super) fn is_overlay_full(&self) -> bool {
+        self.shared.published.read().is_ok_and(|published| published.live.rows() > LIVE_ROWS_MAX)
     }
 
     fn commit_group(&mut self, jobs: &[PushJob]) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
@@ -170,8 +175,19 @@ impl Writer {
         let before = self.shared.store.read()?;
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
-        let mut group = self.plan(&txn, &mut counters, jobs)?;
-        let loaded = self.read_missing(&before, &group)?;
+        let group = self.plan(&txn, &mut counters, jobs)?;
+        self.commit_planned(&before, txn, counters, group)
+    }
+
+    /// Commits a group, counts it in the overlay and answers it. `before` is what was committed before.
+    pub(super) fn commit_planned(
+        &mut self,
+        before: &store::ReadTxn,
+        txn: WriteTxn,
+        mut counters: CountersRecord,
+        mut group: Group,
+    ) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
+        let loaded = self.read_missing(before, &group)?;
         self.put_rows(&txn, &mut counters, &group)?;
         for (id, record) in &mut group.deliveries {
             self.settle_repeats(*id, record);
@@ -181,14 +197,14 @@ impl Writer {
         let sets = self.with_new_repos(&txn, &group.new_repos)?;
         txn.commit()?;
 
-        let answers = self.publish_group(&before, group, &loaded, sets)?;
+        let answers = self.publish_group(before, group, &loaded, sets)?;
         self.shared.advance();
         Ok(answers)
     }
 
     /// Reads every body as rows of its delivery, or answers it from what is known.
     fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &[PushJob]) -> Result<Group, EngineError> {
-        let mut group = Group { words: Words::default(), jobs: Vec::new(), deliveries: BTreeMap::new(), new_repos: Vec::new() };
+        let mut group = Group::default();
         for job in jobs {
             let (source, _) = self.register(txn, &job.source, job.formats, |_| {})?;
             if let Some(answer) = known_body(txn, source, job)? {

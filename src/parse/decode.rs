@@ -24,7 +24,9 @@ pub enum Compression {
 }
 
 impl Compression {
-    fn of(magic: &[u8]) -> Compression {
+    /// Recognises a file by its first bytes.
+    #[must_use]
+    pub fn of(magic: &[u8]) -> Compression {
         match magic {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             // A frame, or a skippable frame in front of one.

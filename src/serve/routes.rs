@@ -22,6 +22,7 @@ pub enum Endpoint {
     PutCounter,
     AddTotals,
     RemoveCounter,
+    CounterPage,
     Counter,
     PushEvents,
     Import,
@@ -169,6 +170,8 @@ pub const ROUTES: &[Route] = &[
     get("/readyz", Open, Endpoint::Ready),
     head("/readyz", Endpoint::Ready),
     // Last, since they fit so much.
+    get("/counters/{name}", Open, Endpoint::CounterPage),
+    head("/counters/{name}", Endpoint::CounterPage),
     get("/{type}s/{namespace}/{name}", Open, Endpoint::Repo),
     get("/{type}s/{name}", Open, Endpoint::Repo),
 ];

@@ -41,8 +41,8 @@ pub use likes::{like_count, likes_as_read, put_like};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
-    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, GroupRecord, LinesRecord, ListingRecord, RenameRecord,
-    RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
+    DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, FileRecord, GroupRecord, LinesRecord, ListingRecord,
+    RenameRecord, RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use renames::{put_renames, renames};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};

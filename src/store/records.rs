@@ -119,6 +119,18 @@ pub struct DocumentRecord {
     pub terminated: bool,
     /// Hash of the decoded prefix at each of these lengths, ascending; the last one is `bytes`.
     pub checkpoints: Vec<CheckpointRecord>,
+    /// A file that held just this, so that it need not be read again to know.
+    pub file: Option<FileRecord>,
+}
+
+/// A file as the file system tells it apart from all others, and from what it was before it was last written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+pub struct FileRecord {
+    pub device: u64,
+    pub inode: u64,
+    pub bytes: u64,
+    /// Seconds since 1970 and nanoseconds.
+    pub modified: (i64, i64),
 }
 
 /// The hash of a document's first `bytes` decoded bytes.

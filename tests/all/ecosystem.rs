@@ -192,3 +192,27 @@ fn wrong_counters_are_refused_with_a_sentence_and_change_nothing() {
     put("a", "{}");
     assert_eq!(hub.server.ask("DELETE", "/api/v1/counters/a", &admin, b"").status, 204);
 }
+
+#[test]
+fn pages_show_milestones_and_other_hubs_and_escape_what_was_told() {
+    let hub = Hub::start();
+    let authorization = bearer(&hub.admin);
+    let admin = [("Authorization", authorization.as_str())];
+    let counter = json!({
+        "title": "<b>Their</b> hub",
+        "source": "a \"page\" of theirs",
+        "caveats": ["a total & no rate"],
+        "totals": [{ "date": "2026-03-04", "total": 930_000_000 }, { "date": "2026-03-11", "total": 933_000_000 }]
+    });
+    hub.server.ask("PUT", "/api/v1/counters/their-hub", &admin, counter.to_string().as_bytes());
+    let page = hub.get_as(None, "/counters/their-hub");
+    assert_eq!(page.status, 200);
+    for part in ["933,000,000", "as of 2026-03-11", "&#60;b&#62;Their&#60;/b&#62;", "a total &#38; no rate", "Not enough history"]
+    {
+        assert!(page.text().contains(part), "{part} is not in {}", page.text());
+    }
+    assert!(!page.text().contains("<b>Their"));
+    let start = hub.get_as(None, "/");
+    assert!(start.text().contains("/counters/their-hub") && start.text().contains("Nothing has been counted yet"));
+    assert_eq!(hub.get_as(None, "/counters/none").status, 404);
+}

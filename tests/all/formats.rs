@@ -213,6 +213,7 @@ fn document() -> store::DeliveryRecord {
             store::CheckpointRecord { bytes: 4_096, hash: u128::MAX - 5 },
             store::CheckpointRecord { bytes: 70_000, hash: 6 },
         ],
+        file: Some(store::FileRecord { device: 7, inode: u64::MAX - 8, bytes: 9_000, modified: (1_780_000_000, 999_999_999) }),
     });
     store::DeliveryRecord {
         source: 1,

@@ -36,5 +36,6 @@ mod server;
 mod serving;
 mod settings;
 mod shippers;
+mod tail;
 mod traffic;
 mod views;

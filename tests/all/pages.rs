@@ -52,7 +52,8 @@ fn event(repo: &str, person: u64, days_ago: u64) -> Value {
 
 /// The values of an attribute.
 fn attributes(html: &str, name: &str) -> Vec<String> {
-    let parts = html.split(&format!(" {name}=\"")).skip(1);
+    let start = format!(" {name}=\"");
+    let parts = html.split(&start).skip(1);
     parts.filter_map(|part| part.split_once('"')).map(|(value, _)| value.replace("&#38;", "&").replace("&amp;", "&")).collect()
 }
 

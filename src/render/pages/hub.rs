@@ -4,7 +4,9 @@ use askama::Template;
 
 use super::filters;
 use super::frame::{Frame, Instant};
+use super::milestones::Milestones;
 use super::overview::{Foot, Overview};
+use crate::model::Day;
 use crate::query::{HubTotals, Trend};
 
 /// A row of the trending table.
@@ -12,6 +14,13 @@ pub struct TrendRow {
     pub trend: Trend,
     /// The line of the last 30 whole days.
     pub line: String,
+}
+
+/// A counter of another hub.
+pub struct OtherHub {
+    pub name: String,
+    pub title: String,
+    pub latest: Option<(Day, u64)>,
 }
 
 /// The start page.
@@ -22,6 +31,8 @@ pub struct HubPage {
     pub totals: HubTotals,
     pub as_of: Instant,
     pub overview: Overview,
+    pub milestones: Milestones,
+    pub counters: Vec<OtherHub>,
     pub trending: Vec<TrendRow>,
     pub trending_foot: Foot,
     /// Where this server listens, for the lines that show how to feed it.

@@ -3,9 +3,11 @@
 
 mod catalog;
 mod choice;
+mod counter;
 mod filters;
 mod frame;
 mod hub;
+mod milestones;
 mod notice;
 mod overview;
 mod publisher;
@@ -17,8 +19,10 @@ mod welcome;
 
 pub use catalog::CatalogPage;
 pub use choice::{Choice, Measure};
+pub use counter::CounterPage;
 pub use frame::{Frame, Instant, Reader, Section};
-pub use hub::{HubPage, TrendRow};
+pub use hub::{HubPage, OtherHub, TrendRow};
+pub use milestones::Milestones;
 pub use notice::Notice;
 pub use overview::{Foot, Overview, Pick, Place};
 pub use publisher::PublisherPage;

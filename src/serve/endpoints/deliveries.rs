@@ -7,10 +7,11 @@ use crate::ingest::Engine;
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
 
-/// What came in, as the ledger has it.
+/// What came in, as the ledger has it, and the logs that are followed.
 pub async fn list(call: Call) -> Outcome {
     let deliveries = call.app.read(Engine::deliveries).await??;
-    Ok(Answer::json(&json!({ "deliveries": deliveries })))
+    let following = call.engine().following();
+    Ok(Answer::json(&json!({ "deliveries": deliveries, "following": following })))
 }
 
 /// Takes a delivery back: the numbers are then as if it had never come.

@@ -68,6 +68,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::RetractHere => pages::retract(call).await,
         Endpoint::Org => pages::org(call).await,
         Endpoint::Group => pages::group(call).await,
+        Endpoint::CounterPage => pages::counter(call).await,
         Endpoint::Repo => pages::repo(call).await,
         Endpoint::Welcome => pages::welcome(&call),
         Endpoint::ClaimAdmin => pages::claim(call).await,

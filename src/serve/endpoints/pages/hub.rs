@@ -4,11 +4,13 @@ use hyper::StatusCode;
 use hyper::header;
 
 use super::{choice, page, reader, view_page};
-use crate::model::{Caller, DayRange, Millis};
+use crate::model::{Caller, Counter, Day, DayRange, Millis};
 use crate::query::{QueryError, Scope, View};
 use crate::render::chart::sparkline;
 use crate::render::links::State;
-use crate::render::pages::{Choice, Foot, Frame, HubPage, Instant, Overview, Place, Reader, Section, TrendRow};
+use crate::render::pages::{
+    Choice, Foot, Frame, HubPage, Instant, Milestones, OtherHub, Overview, Place, Reader, Section, TrendRow,
+};
 use crate::serve::answer::Outcome;
 use crate::serve::call::Call;
 
@@ -59,13 +61,25 @@ fn hub_page(
         trending.push(TrendRow { trend, line: sparkline(&days) });
     }
     let json = place.links.to(format_args!("/api/trending?repo_type=all&days={TRENDING_DAYS}&limit={TRENDING_REPOS}"));
+    let totals = view.hub(caller)?;
+    let milestones = view.milestones(&Milestones::round_numbers(totals.downloads.0), caller)?;
+    let counters = view.counters()?;
     Ok(Some(HubPage {
-        totals: view.hub(caller)?,
+        totals,
         as_of: Instant(as_of),
         overview: Overview::new(&figures, choice, &place, as_of),
         trending,
+        milestones: Milestones::new(
+            milestones,
+            Foot { as_of: Instant(as_of), csv: None, json: Some(reader.links.to("/api/ecosystem")) },
+        ),
+        counters: counters.into_iter().map(other_hub).collect(),
         trending_foot: Foot { as_of: Instant(as_of), csv: None, json: Some(json) },
         origin: format!("{origin}{}", reader.links.to("")),
         frame: Frame::new("hubtally", Section::Hub, reader),
     }))
+}
+
+fn other_hub((name, counter): (String, Counter)) -> OtherHub {
+    OtherHub { name, latest: counter.latest(Day(u16::MAX)), title: counter.title }
 }

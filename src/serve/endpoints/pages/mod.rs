@@ -2,6 +2,7 @@
 
 mod assets;
 mod catalog;
+mod counter;
 mod hub;
 mod publisher;
 mod repo;
@@ -21,6 +22,7 @@ use crate::serve::call::Call;
 
 pub use assets::{asset, icon};
 pub use catalog::catalog;
+pub use counter::counter;
 pub use hub::hub;
 pub use publisher::{group, org};
 pub use repo::repo;

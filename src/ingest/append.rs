@@ -1,0 +1,79 @@
+//! New lines of a followed log into the store: committed with the place they reach to, and in every answer at once.
+
+use std::collections::BTreeSet;
+
+use super::batch::{Batch, add_to_record, receipt_of};
+use super::error::EngineError;
+use super::pieces::check_place;
+use super::writer::{Group, Planned, Writer};
+use crate::block::sort_and_add;
+use crate::model::{DeliveryId, Format, SourceId};
+use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord};
+
+/// Lines that came after those that are in.
+pub(super) struct Appended {
+    pub source: SourceId,
+    /// What people call the document.
+    pub name: String,
+    /// `None` makes a new document.
+    pub delivery: Option<DeliveryId>,
+    /// Where the document ended in the ledger when these lines were read.
+    pub after: Option<CheckpointRecord>,
+    pub batch: Batch,
+    /// How the document is recognised with these lines.
+    pub document: DocumentRecord,
+}
+
+impl Writer {
+    /// Commits lines with the place they reach to in one transaction, and counts them in the overlay; gives the document's
+    /// number.
+    pub(super) fn append(&mut self, appended: Appended) -> Result<DeliveryId, EngineError> {
+        let Appended { source, name, delivery, after, batch, document } = appended;
+        let before = self.shared.store.read()?;
+        let txn = self.shared.store.write()?;
+        let mut counters = store::counters(&txn)?;
+        let id = delivery.unwrap_or_else(|| {
+            counters.delivery += 1;
+            DeliveryId::document(counters.delivery)
+        });
+        let known = store::get_delivery(&txn, id)?;
+        check_place(id, known.as_ref(), after)?;
+        if known.is_none() && !self.has_format(source, document.format) {
+            // A retraction has made the source forget a format of which no delivery told yet.
+            return Err(EngineError::Moved { delivery: id.serial().to_string() });
+        }
+        let mut record = known.unwrap_or_else(|| DeliveryRecord {
+            source: source.0,
+            name,
+            arrived_ms: self.shared.now().0,
+            state: DeliveryState::Partial,
+            lines: LinesRecord::default(),
+            content: ContentRecord::Document(DocumentRecord::default()),
+        });
+        add_to_record(&mut record.lines, &batch.lines);
+        record.state = DeliveryState::Partial;
+        record.content = ContentRecord::Document(document);
+
+        let mut group = Group::default();
+        let numbers = self.number_repos(&txn, &mut counters, &batch.repos, &mut group.new_repos)?;
+        let mut rows = Vec::with_capacity(batch.rows.len());
+        batch.append_to(&numbers, &mut rows, &mut group.words);
+        for row in &mut rows {
+            (row.source, row.delivery) = (source, id);
+        }
+        sort_and_add(&mut rows, &group.words);
+        let receipt = receipt_of(&id.serial().to_string(), &record.lines);
+        group.deliveries.insert(id, record);
+        group.jobs.push(Planned::Rows { delivery: id, rows, receipt });
+        self.commit_planned(&before, txn, counters, group)?;
+        if self.is_overlay_full() {
+            self.publish(BTreeSet::new())?;
+        }
+        Ok(id)
+    }
+
+    fn has_format(&self, source: SourceId, format: u8) -> bool {
+        debug_assert!(usize::from(format) < Format::ALL.len());
+        self.sources.iter().any(|entry| entry.id == source && entry.record.formats & (1 << format) != 0)
+    }
+}

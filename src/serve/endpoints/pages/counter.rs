@@ -1,0 +1,23 @@
+//! The page of another hub's counter.
+
+use hyper::StatusCode;
+
+use super::{page, reader, view_page};
+use crate::query::DEFAULT_TARGETS;
+use crate::render::pages::{CounterPage, Foot, Frame, Instant, Milestones, Section};
+use crate::serve::answer::Outcome;
+use crate::serve::call::Call;
+
+/// The page of a counter.
+pub async fn counter(call: Call) -> Outcome {
+    let reader = reader(&call);
+    let (name, as_of) = (call.params.get("name").to_owned(), call.engine().now());
+    view_page(call, reader, move |view, reader| {
+        let Some((counter, milestones)) = view.counter(&name, &DEFAULT_TARGETS)? else { return Ok(None) };
+        let json = reader.links.to(format_args!("/api/v1/counters/{name}"));
+        let milestones = Milestones::new(milestones, Foot { as_of: Instant(as_of), csv: None, json: Some(json) });
+        let frame = Frame::new(counter.title.clone(), Section::Other, reader);
+        Ok(Some(page(StatusCode::OK, &CounterPage::new(frame, counter, milestones))))
+    })
+    .await
+}
