@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::check::CheckArguments;
+use super::completions::{CompletionsArguments, ManArguments};
 use super::config::ConfigArguments;
+use super::report::ReportArguments;
 use super::source::SourceCommand;
 use crate::model::{Day, Format, Millis, Proxies, RepoName, Role, SourceName, VisibilityPatterns};
 use crate::serve::CONNECTIONS_MAX;
@@ -89,6 +92,10 @@ pub enum Command {
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// How the repositories of an organization did, against the days before
+    Report(ReportArguments),
+    /// Exit 1 if a source had no event for too long
+    Check(CheckArguments),
     /// Read everything and report damage
     Verify(ListArguments),
     /// Make all views anew from the stored events
@@ -97,6 +104,10 @@ pub enum Command {
     Demo(ServeArguments),
     /// Write a synthetic log, for trying things out and for benchmarks
     Generate(GenerateArguments),
+    /// Print the completions of a shell
+    Completions(CompletionsArguments),
+    /// Print the manual, or write its pages
+    Man(ManArguments),
     /// Show every setting with its value and where that comes from
     Config(ConfigArguments),
     /// Exit 0 if the server answers and is not damaged

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod backend;
+mod check;
+mod completions;
 mod config;
 mod configuration;
 mod deliveries;
@@ -13,6 +15,7 @@ mod import;
 mod output;
 mod progress;
 mod rebuild;
+mod report;
 mod retract;
 mod serve;
 mod settings;
@@ -95,10 +98,14 @@ fn run_command(command: Command, configuration: &Configuration) -> Result<(), Fa
         Command::Uniques(arguments) => uniques::run(&arguments, configuration),
         Command::Source(arguments) => source::run(&arguments, configuration),
         Command::Token(arguments) => token::run(&arguments, configuration),
+        Command::Report(arguments) => report::run(&arguments, configuration),
+        Command::Check(arguments) => check::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),
         Command::Demo(arguments) => demo::run(&arguments, configuration),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => completions::man(&arguments),
         // Needs no data and no server, so it is run before those are looked for.
         Command::Config(_) => Ok(()),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, configuration),

@@ -17,6 +17,7 @@ mod followed;
 mod groups;
 mod import;
 mod numbers;
+mod observe;
 mod overlay;
 mod pieces;
 mod publish;

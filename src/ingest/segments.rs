@@ -1,9 +1,11 @@
-//! Keeps the number of segments of a day small by merging those of one size.
+//! Keeps the number of segments of a day small by merging those of one size; and reads them for what no view knows.
+
+use std::collections::BTreeMap;
 
 use super::error::EngineError;
 use crate::block::{Encoder, Merge, Wanted, compact};
-use crate::model::Day;
-use crate::store::{self, BlockIter, DayManifest, EncodedSegment, SegmentEncoder, SegmentRecord, StoreError, WriteTxn};
+use crate::model::{Day, Millis, SourceId};
+use crate::store::{self, BlockIter, DayManifest, EncodedSegment, ReadTxn, SegmentEncoder, SegmentRecord, StoreError, WriteTxn};
 
 /// So many segments of one tier are merged into one of the next.
 const FAN_IN: usize = 8;
@@ -72,4 +74,33 @@ pub fn replace(
         *next_id += 1;
     }
     Ok(())
+}
+
+/// The newest event of each source from `since` to `now`, newest days first, until all sources are found.
+pub fn newest_by_source(
+    txn: &ReadTxn,
+    sources: usize,
+    since: Millis,
+    now: Millis,
+) -> Result<BTreeMap<SourceId, Millis>, StoreError> {
+    let mut newest: BTreeMap<SourceId, Millis> = BTreeMap::new();
+    for (day, manifest) in store::manifests(txn)?.into_iter().rev().filter(|(day, _)| *day <= now.day()) {
+        if day < since.day() || newest.len() == sources {
+            break;
+        }
+        // Of a day all is read: a source found on it may have something newer in the next block.
+        let mut of_day: BTreeMap<SourceId, Millis> = BTreeMap::new();
+        for segment in manifest.segments {
+            for block in BlockIter::all(txn, day, segment, Wanted::Identity) {
+                for row in block?.rows.iter().filter(|row| row.time >= since && row.time <= now) {
+                    let latest = of_day.entry(row.source).or_insert(row.time);
+                    *latest = row.time.max(*latest);
+                }
+            }
+        }
+        for (source, time) in of_day {
+            newest.entry(source).or_insert(time);
+        }
+    }
+    Ok(newest)
 }

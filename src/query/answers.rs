@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::{Day, DayCounts, DayRange, Downloads, GroupName, Likes, OrgName, RepoKey, RepoKind, Uniques};
+use crate::model::{Day, DayCounts, DayRange, Downloads, GroupName, Likes, OrgName, RepoKey, RepoKind, RepoName, Uniques};
 
 /// What a question is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,38 @@ pub enum Scope {
     /// A saved group of repos.
     Group(GroupName),
     Repo(RepoKey),
+}
+
+impl Scope {
+    /// Reads `hub`, `types/{type}`, `orgs/{org}`, `groups/{name}` or `repos/{type}/{id}`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Scope> {
+        let kind = |word: &str| RepoKind::from_word(word).or_else(|| RepoKind::from_plural(word));
+        match text.split_once('/') {
+            None => (text == "hub").then_some(Scope::Hub),
+            Some(("types", word)) => kind(word).map(Scope::Kind),
+            Some(("orgs", org)) => OrgName::parse(org).map(Scope::Org),
+            Some(("groups", name)) => GroupName::parse(name).map(Scope::Group),
+            Some(("repos", repo)) => {
+                let (word, id) = repo.split_once('/')?;
+                Some(Scope::Repo(RepoKey { kind: kind(word)?, name: RepoName::parse(id)? }))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Scope {
+    /// The form [`Scope::parse`] reads.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scope::Hub => f.write_str("hub"),
+            Scope::Kind(kind) => write!(f, "types/{kind}"),
+            Scope::Org(org) => write!(f, "orgs/{org}"),
+            Scope::Group(name) => write!(f, "groups/{name}"),
+            Scope::Repo(repo) => write!(f, "repos/{}/{}", repo.kind, repo.name),
+        }
+    }
 }
 
 /// All-time figures of a repo, today included.

@@ -20,6 +20,8 @@ pub enum Dimension {
     Library,
     Version,
     Class,
+    /// Files by path. No view knows paths: this reads the events.
+    File,
     /// Files by kind: weights, tokenizer, config, data, other.
     Kind,
     Weekday,
@@ -28,12 +30,13 @@ pub enum Dimension {
 
 impl Dimension {
     /// All dimensions with the words they are asked by.
-    pub const ALL: [(&'static str, Dimension); 8] = [
+    pub const ALL: [(&'static str, Dimension); 9] = [
         ("country", Dimension::Country),
         ("region", Dimension::Region),
         ("library", Dimension::Library),
         ("version", Dimension::Version),
         ("class", Dimension::Class),
+        ("file", Dimension::File),
         ("kind", Dimension::Kind),
         ("weekday", Dimension::Weekday),
         ("source", Dimension::Source),
@@ -48,7 +51,7 @@ impl Dimension {
     /// Whether files are counted, and not downloads.
     #[must_use]
     pub fn counts_files(self) -> bool {
-        self == Dimension::Kind
+        matches!(self, Dimension::Kind | Dimension::File)
     }
 }
 
@@ -85,7 +88,7 @@ const WEEKDAYS: [(Weekday, &str); 7] = [
 
 impl View<'_> {
     /// A scope over a range by one dimension; `None` if the scope is missing or hidden. A filter chooses sessions; files
-    /// by kind are those of all sessions.
+    /// by kind or path are always those of all sessions.
     ///
     /// # Errors
     /// When the store fails or a value is damaged.
@@ -97,6 +100,9 @@ impl View<'_> {
         filter: &Filter,
         caller: &Caller,
     ) -> Result<Option<Breakdown>, QueryError> {
+        if by == Dimension::File {
+            return self.files_by_path(scope, range, caller);
+        }
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
         let sums = self.facets_of(&members, range, filter)?;
         let files =
@@ -148,6 +154,8 @@ impl View<'_> {
                 counts.insert((None, None), files.saturating_sub(sums.files_of_known_kind().0));
             }
             Dimension::Weekday => return Ok(weekdays(sums)),
+            // Sums know no paths.
+            Dimension::File => {}
         }
         let total = counts.values().sum();
         let mut rows: Vec<BreakdownRow> = counts

@@ -6,10 +6,10 @@ use super::answers::Scope;
 use super::members::Members;
 use super::view::damaged;
 use super::{QueryError, View};
-use crate::classify::ClientClass;
-use crate::model::{Audience, Caller, Country, Day, DayCounts, DayRange, Downloads, Files, RepoNumber};
+use crate::classify::{ClientClass, note_library};
+use crate::model::{Audience, Caller, Country, Day, DayCounts, DayRange, Downloads, Files, RepoNumber, Words};
 use crate::rollup::{Client, FacetChunk, FacetCount, FacetEntry, Numbered, Place};
-use crate::sessionize::KindFiles;
+use crate::sessionize::{KindFiles, Origin};
 use crate::store;
 
 /// Which sessions a question is about; what is not given is not asked. A session has the country, class and library of
@@ -33,10 +33,22 @@ impl Filter {
         self.country.is_none_or(|country| country == place.country)
     }
 
-    pub(super) fn takes_client(&self, client: &Client) -> bool {
-        let audience = if client.user { Audience::Authenticated } else { Audience::Anonymous };
+    pub(super) fn takes_audience(&self, user: bool) -> bool {
+        let audience = if user { Audience::Authenticated } else { Audience::Anonymous };
         self.audience.is_none_or(|wanted| wanted == audience)
-            && self.class.is_none_or(|wanted| wanted == ClientClass::of(&client.library))
+    }
+
+    /// Whether an event is of the country and class that are asked for.
+    pub(super) fn takes_event(&self, origin: Origin, words: &Words) -> bool {
+        let class = || {
+            let note = String::from_utf8_lossy(words.text(origin.agent_note)).into_owned();
+            ClientClass::of(note_library(&note).0)
+        };
+        self.country.is_none_or(|country| country == origin.country) && self.class.is_none_or(|wanted| wanted == class())
+    }
+
+    pub(super) fn takes_client(&self, client: &Client) -> bool {
+        self.takes_audience(client.user) && self.class.is_none_or(|wanted| wanted == ClientClass::of(&client.library))
     }
 }
 

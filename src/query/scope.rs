@@ -96,8 +96,8 @@ impl View<'_> {
         Ok(days)
     }
 
-    /// Distinct downloaders of some repos over a range.
-    fn distinct(&self, members: &Members, range: DayRange) -> Result<Uniques, QueryError> {
+    /// The downloaders of some repos over a range.
+    pub(super) fn set_of(&self, members: &Members, range: DayRange) -> Result<DownloaderSet, QueryError> {
         let mut set = DownloaderSet::default();
         for day in self.known_days(range)? {
             if let Some(record) = store::day_view(&self.txn, day)? {
@@ -111,7 +111,7 @@ impl View<'_> {
                 set.add(repo.downloaders().filter_map(|hash| live.number(hash)));
             }
         }
-        Ok(Uniques(set.len()))
+        Ok(set)
     }
 
     fn unite_some(
@@ -208,7 +208,7 @@ fn add_sorted(set: &mut DownloaderSet, mut numbers: Vec<DownloaderNumber>) {
 }
 
 /// Cuts a range into intervals.
-fn intervals(range: DayRange, interval: Interval) -> Vec<DayRange> {
+pub(super) fn intervals(range: DayRange, interval: Interval) -> Vec<DayRange> {
     let same = |a: Day, b: Day| match interval {
         Interval::Day => a == b,
         Interval::Week => a.date().iso_week() == b.date().iso_week(),

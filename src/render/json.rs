@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::milestones::{CounterJson, ForecastMethod, MilestoneJson};
 use crate::ingest::Health;
-use crate::model::{Day, DayCounts, DayRange, Downloads, Files, Likes, Millis, Uniques};
+use crate::model::{Day, DayRange, Downloads, Files, Likes, Millis, Uniques};
 use crate::query::{DayRow, Ecosystem, Trend};
 
 /// `{"start","end","days"}`.
@@ -38,7 +38,7 @@ struct Row {
 }
 
 /// Written straight into the answer: a year of days is the most frequent long one.
-fn as_date<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_date<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(day)
 }
 
@@ -67,21 +67,6 @@ impl Recent {
     #[must_use]
     pub fn new(rows: &[DayRow], range: DayRange) -> Recent {
         Recent { stats: rows.iter().map(Row::from).collect(), period: range.into() }
-    }
-}
-
-/// `{"series":[…],"period":{…}}`.
-#[derive(Serialize)]
-pub struct Series {
-    series: Vec<Row>,
-    period: Period,
-}
-
-impl Series {
-    /// The intervals of a scope.
-    #[must_use]
-    pub fn new(rows: &[DayRow], range: DayRange) -> Series {
-        Series { series: rows.iter().map(Row::from).collect(), period: range.into() }
     }
 }
 
@@ -184,48 +169,6 @@ impl EcosystemPage {
     }
 }
 
-/// `{"from","to","downloads","authenticated","anonymous","files"}`.
-#[derive(Serialize)]
-pub struct Totals {
-    from: String,
-    to: String,
-    downloads: Downloads,
-    authenticated: Downloads,
-    anonymous: Downloads,
-    files: Files,
-}
-
-impl Totals {
-    /// The sums of a scope over a range.
-    #[must_use]
-    pub fn new(counts: DayCounts, range: DayRange) -> Totals {
-        Totals {
-            from: range.first.to_string(),
-            to: range.last.to_string(),
-            downloads: counts.downloads(),
-            authenticated: counts.authenticated,
-            anonymous: counts.anonymous,
-            files: counts.files,
-        }
-    }
-}
-
-/// `{"from","to","unique_downloaders"}`.
-#[derive(Serialize)]
-pub struct UniquesIn {
-    from: String,
-    to: String,
-    unique_downloaders: Uniques,
-}
-
-impl UniquesIn {
-    /// The distinct downloaders of a scope in a range.
-    #[must_use]
-    pub fn new(uniques: Uniques, range: DayRange) -> UniquesIn {
-        UniquesIn { from: range.first.to_string(), to: range.last.to_string(), unique_downloaders: uniques }
-    }
-}
-
 /// `{"status","ready","damaged","reasons"}`.
 #[derive(Serialize)]
 pub struct HealthAnswer {
@@ -253,6 +196,7 @@ impl HealthAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::DayCounts;
 
     #[test]
     fn a_day_has_five_keys_and_a_sixth_only_when_asked_for() {
@@ -264,7 +208,7 @@ mod tests {
             serde_json::to_string(&plain).unwrap(),
             r#"{"stats":[{"date":"2026-02-28","downloads":3,"authenticated":1,"anonymous":2,"files":4}],"period":{"start":"2026-02-28","end":"2026-03-01","days":2}}"#
         );
-        let more = Series::new(&[DayRow { day, counts, uniques: Some(Uniques(2)) }], range);
+        let more = Recent::new(&[DayRow { day, counts, uniques: Some(Uniques(2)) }], range);
         assert!(serde_json::to_string(&more).unwrap().contains(r#""files":4,"unique_downloaders":2}"#));
     }
 

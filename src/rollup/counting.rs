@@ -108,6 +108,12 @@ impl DownloaderDay {
         self.visits.push(visit);
     }
 
+    /// What counted, by time.
+    #[must_use]
+    pub fn visits(&self) -> &[Visit] {
+        &self.visits
+    }
+
     /// Whether nothing counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -34,6 +34,12 @@ impl DownloaderSet {
         Ok(())
     }
 
+    /// How many members both sets have.
+    #[must_use]
+    pub fn shared_with(&self, other: &DownloaderSet) -> u64 {
+        self.bitmap.intersection_len(&other.bitmap)
+    }
+
     /// How many downloaders.
     #[must_use]
     pub fn len(&self) -> u64 {

@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::front::Front;
 use super::gate::{BodyBudget, Gate};
 use super::limits;
+use super::tally::Tally;
 use crate::ingest::Engine;
 
 /// One server.
@@ -16,6 +17,8 @@ pub struct App {
     pub origin: String,
     pub front: Front,
     pub bodies: BodyBudget,
+    /// What was answered, for monitors.
+    pub answers: Tally,
     reads: Gate,
     pushes: Gate,
     upkeep: Gate,
@@ -32,6 +35,7 @@ impl App {
         App {
             engine,
             origin,
+            answers: Tally::default(),
             front,
             bodies: BodyBudget::new(limits::BODIES_BYTES_MAX),
             reads: Gate::new(cores * 2),

@@ -35,6 +35,16 @@ impl Call {
         &self.app.engine
     }
 
+    /// The address this client came by, which behind a proxy is not the one we listen on.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let https = self.app.front.is_https(&self.head, self.trust);
+        match self.header(header::HOST) {
+            Some(host) => format!("{}://{host}", if https { "https" } else { "http" }),
+            None => self.app.origin.clone(),
+        }
+    }
+
     /// A header as text.
     #[must_use]
     pub fn header(&self, name: HeaderName) -> Option<&str> {

@@ -35,11 +35,12 @@ pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> 
     let id = request_id(&app, &head);
     let packing = Packing::accepted(&head.headers);
     let (answer, access) = match router::find(&head.method, path_of(&head)) {
-        Match::Found(route, params) => (answered(app, trust, route, params, head, body).await, Some(route.access)),
+        Match::Found(route, params) => (answered(Arc::clone(&app), trust, route, params, head, body).await, Some(route.access)),
         Match::OtherMethods(routes) => (other_method(&head, &routes), None),
         Match::TrailingSlash => (without_slash(&head), None),
         Match::Unknown => (Answer::unknown_route(), None),
     };
+    app.answers.add(answer.status);
     let mut answer = packed(answer, packing);
     front.mount(&mut answer.headers);
     let mut response = Response::new(answer.body);
@@ -99,7 +100,7 @@ async fn without_panic<F: Future + Unpin>(mut work: F) -> Option<F::Output> {
 async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head: Parts, body: Incoming) -> Outcome {
     let caller = auth::caller(&app.engine, &head, trust)?;
     auth::admit(route.access, &caller)?;
-    let figures = matches!(route.endpoint, Endpoint::Totals | Endpoint::Series | Endpoint::Uniques);
+    let figures = matches!(route.endpoint, Endpoint::Figure(_) | Endpoint::Overlap);
     let by_path = head.uri.path().ends_with(".csv");
     if by_path && !figures && head.uri.path().starts_with("/api/v1/") {
         return Err(Answer::unknown_route());

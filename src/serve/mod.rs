@@ -21,6 +21,7 @@ mod handles;
 mod intake;
 mod limits;
 mod listener;
+mod openapi;
 mod phase;
 mod query_string;
 mod router;
@@ -28,6 +29,7 @@ mod routes;
 mod socket;
 mod stall;
 mod tag;
+mod tally;
 mod validation;
 
 use std::io;

@@ -1,5 +1,7 @@
 //! Every route, declared once: method, path, who may use it, and what answers.
 
+use std::sync::LazyLock;
+
 use hyper::Method;
 
 use Access::{Admin, Credential, Open, Public};
@@ -27,9 +29,20 @@ pub enum Endpoint {
     PushEvents,
     Import,
     PutRepos,
-    Totals,
-    Series,
-    Uniques,
+    RepoInfo,
+    RepoList,
+    BadgeSvg,
+    BadgeJson,
+    Metrics,
+    OpenApi,
+    Freshness,
+    /// A figure of a scope: the hub, a type, an organization, a group, a repo.
+    Figure(Figure),
+    Overlap,
+    Groups,
+    Group,
+    PutGroup,
+    RemoveGroup,
     Sources,
     SetSource,
     Deliveries,
@@ -51,6 +64,20 @@ pub enum Endpoint {
     Repo,
     Asset,
     Icon,
+}
+
+/// What the analytics of a scope answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    Totals,
+    Series,
+    Uniques,
+    Breakdown,
+    Repos,
+    Cohorts,
+    Coverage,
+    Restatements,
+    Explain,
 }
 
 /// Who may use a route. What of it they see, the handler decides.
@@ -95,9 +122,38 @@ const fn delete(path: &'static str, access: Access, endpoint: Endpoint) -> Route
     Route { method: Method::DELETE, path, access, endpoint }
 }
 
-/// The routes; of two that match, the first wins. Figures answer GET alone, as the seeds' server does; what probes and
+macro_rules! scoped {
+    ($($word:literal, $access:expr, $figure:expr;)+) => {
+        /// The figures of every kind of scope.
+        const SCOPED: &[Route] = &[$(
+            get(concat!("/api/v1/hub/", $word), $access, Endpoint::Figure($figure)),
+            get(concat!("/api/v1/types/{type}/", $word), $access, Endpoint::Figure($figure)),
+            get(concat!("/api/v1/orgs/{org}/", $word), $access, Endpoint::Figure($figure)),
+            get(concat!("/api/v1/groups/{group}/", $word), $access, Endpoint::Figure($figure)),
+            get(concat!("/api/v1/repos/{type}/{namespace}/{name}/", $word), $access, Endpoint::Figure($figure)),
+            get(concat!("/api/v1/repos/{type}/{name}/", $word), $access, Endpoint::Figure($figure)),
+        )+];
+    };
+}
+
+scoped! {
+    "totals", Public, Figure::Totals;
+    "series", Public, Figure::Series;
+    "uniques", Public, Figure::Uniques;
+    "breakdown", Credential, Figure::Breakdown;
+    "repos", Credential, Figure::Repos;
+    "cohorts", Credential, Figure::Cohorts;
+    "coverage", Credential, Figure::Coverage;
+    "restatements", Credential, Figure::Restatements;
+    "explain", Credential, Figure::Explain;
+}
+
+/// All routes. Of two that match, the first wins.
+pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| [SCOPED, ROUTES_BUT_SCOPED].concat());
+
+/// Figures answer GET alone, as the seeds' server does; what probes and
 /// browsers ask for answers HEAD too.
-pub const ROUTES: &[Route] = &[
+const ROUTES_BUT_SCOPED: &[Route] = &[
     get("/{type}s/{namespace}/{name}/stats", Public, Endpoint::Stats),
     get("/api/{type}s/{namespace}/{name}/stats", Public, Endpoint::Stats),
     get("/api/{type}s/{name}/stats", Public, Endpoint::Stats),
@@ -127,21 +183,12 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/counters/{name}", Admin, Endpoint::AddTotals),
     delete("/api/v1/counters/{name}", Admin, Endpoint::RemoveCounter),
     get("/api/v1/hub/counter", Public, Endpoint::Counter),
-    get("/api/v1/hub/totals", Public, Endpoint::Totals),
-    get("/api/v1/hub/series", Public, Endpoint::Series),
-    get("/api/v1/hub/uniques", Public, Endpoint::Uniques),
-    get("/api/v1/types/{type}/totals", Public, Endpoint::Totals),
-    get("/api/v1/types/{type}/series", Public, Endpoint::Series),
-    get("/api/v1/types/{type}/uniques", Public, Endpoint::Uniques),
-    get("/api/v1/orgs/{org}/totals", Public, Endpoint::Totals),
-    get("/api/v1/orgs/{org}/series", Public, Endpoint::Series),
-    get("/api/v1/orgs/{org}/uniques", Public, Endpoint::Uniques),
-    get("/api/v1/repos/{type}/{namespace}/{name}/totals", Public, Endpoint::Totals),
-    get("/api/v1/repos/{type}/{namespace}/{name}/series", Public, Endpoint::Series),
-    get("/api/v1/repos/{type}/{namespace}/{name}/uniques", Public, Endpoint::Uniques),
-    get("/api/v1/repos/{type}/{name}/totals", Public, Endpoint::Totals),
-    get("/api/v1/repos/{type}/{name}/series", Public, Endpoint::Series),
-    get("/api/v1/repos/{type}/{name}/uniques", Public, Endpoint::Uniques),
+    get("/api/v1/freshness", Admin, Endpoint::Freshness),
+    get("/api/v1/overlap", Credential, Endpoint::Overlap),
+    get("/api/v1/groups", Credential, Endpoint::Groups),
+    get("/api/v1/groups/{group}", Credential, Endpoint::Group),
+    put("/api/v1/groups/{group}", Credential, Endpoint::PutGroup),
+    delete("/api/v1/groups/{group}", Credential, Endpoint::RemoveGroup),
     get("/api/v1/sources", Admin, Endpoint::Sources),
     put("/api/v1/sources/{name}", Admin, Endpoint::SetSource),
     get("/api/v1/deliveries", Admin, Endpoint::Deliveries),
@@ -169,7 +216,18 @@ pub const ROUTES: &[Route] = &[
     head("/healthz", Endpoint::Alive),
     get("/readyz", Open, Endpoint::Ready),
     head("/readyz", Endpoint::Ready),
+    get("/badge/{type}/{namespace}/{name}/{measure}.svg", Public, Endpoint::BadgeSvg),
+    get("/badge/{type}/{namespace}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
+    get("/badge/{type}/{name}/{measure}.svg", Public, Endpoint::BadgeSvg),
+    get("/badge/{type}/{name}/{measure}.json", Public, Endpoint::BadgeJson),
+    get("/openapi.json", Public, Endpoint::OpenApi),
+    get("/metrics", Open, Endpoint::Metrics),
     // Last, since they fit so much.
+    get("/api/{type}s", Public, Endpoint::RepoList),
+    get("/api/{type}s/{namespace}/{name}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{name}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{namespace}/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
+    get("/api/{type}s/{name}/revision/{revision}", Public, Endpoint::RepoInfo),
     get("/counters/{name}", Open, Endpoint::CounterPage),
     head("/counters/{name}", Endpoint::CounterPage),
     get("/{type}s/{namespace}/{name}", Open, Endpoint::Repo),
@@ -186,9 +244,10 @@ impl Endpoint {
                 | Endpoint::Recent
                 | Endpoint::Trending
                 | Endpoint::Counter
-                | Endpoint::Totals
-                | Endpoint::Series
-                | Endpoint::Uniques
+                | Endpoint::Figure(_)
+                | Endpoint::Overlap
+                | Endpoint::RepoInfo
+                | Endpoint::RepoList
         )
     }
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::query_string::QueryString;
-use crate::model::{Day, DayRange, Millis, RepoKind};
+use crate::classify::ClientClass;
+use crate::model::{Audience, Country, Day, DayRange, Millis, RepoKind};
+use crate::query::Filter;
 
 /// The longest number that is looked at, as in Python.
 const DIGITS_MAX: usize = 4300;
@@ -114,6 +116,36 @@ impl<'a> Validation<'a> {
             }
         }
         included
+    }
+
+    /// Which sessions are asked for: `audience`, `class` and `country`.
+    pub fn filter(&mut self) -> Filter {
+        let audiences = [("authenticated", Some(Audience::Authenticated)), ("anonymous", Some(Audience::Anonymous))];
+        let audience = self.word("audience", None, &audiences);
+        let class = self.word("class", None, &ClientClass::ALL.map(|class| (class.word(), Some(class))));
+        let country = self.parsed("country", "Input should be a country code of two letters, or 'unknown'", |text| {
+            let country = Country::parse(text);
+            (country != Country::default() || text == "unknown").then_some(country)
+        });
+        Filter { audience, class, country }
+    }
+
+    /// A parameter that some text gives a value; otherwise `message` says what would.
+    pub fn parsed<T>(&mut self, name: &str, message: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let input = self.query.last(name)?;
+        let value = parse(input);
+        if value.is_none() {
+            self.fail("value_error", name, message, input, None);
+        }
+        value
+    }
+
+    /// As [`Validation::parsed`], but it must be there.
+    pub fn required<T>(&mut self, name: &str, message: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        if self.query.last(name).is_none() {
+            self.fail("missing", name, "Field required", "", None);
+        }
+        self.parsed(name, message, parse)
     }
 
     /// `from` and `to`, inclusive. Days before any event can be and after today are cut off: nothing is counted there.

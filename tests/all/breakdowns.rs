@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hubtally::classify::ClientClass;
 use hubtally::model::{Audience, Caller, Country, Day, DayRange};
-use hubtally::query::{Breakdown, Dimension, Filter, Scope, TableCursor, TableQuestion, TableRow, TableSort, View, Window};
+use hubtally::query::{
+    Breakdown, Dimension, Filter, Interval, Scope, TableCursor, TableQuestion, TableRow, TableSort, View, Window,
+};
 
 use crate::oracle::{Chosen, Key, Oracle, Random, Repo};
 
@@ -47,11 +49,49 @@ pub fn compare(
             let found = view.breakdown(scope, range, by, &filter, &admin).unwrap().unwrap();
             let expected = match by {
                 Dimension::Kind => oracle.kinds(repos, from, to),
+                Dimension::File => oracle.files_by_path(repos, from, to),
                 _ => oracle.breakdown(word, repos, from, to, &chosen),
             };
             assert_eq!(rows(&found), expected, "{when}: {scope:?} {from}..{to} by {word}, {chosen:?}");
             assert_eq!(found.total, expected.values().sum::<u64>(), "{when}: {scope:?} by {word}");
         }
+        let reach = view.reach(scope, range, &filter, &admin).unwrap().unwrap();
+        let expected = oracle.reach(repos, from, to, &chosen);
+        assert_eq!((reach.floor.0, reach.ceiling.0), expected, "{when}: {scope:?} {from}..{to} reach of {chosen:?}");
+        let series = view.filtered_series(scope, range, Interval::Week, false, &filter, &admin).unwrap().unwrap();
+        let users = |user: bool| {
+            let both =
+                Chosen { user: chosen.user.or(Some(user)).filter(|_| chosen.user.is_none_or(|of| of == user)), ..chosen.clone() };
+            if both.user.is_none() { 0 } else { oracle.breakdown("source", repos, from, to, &both).values().sum::<u64>() }
+        };
+        let sums =
+            (series.iter().map(|row| row.counts.authenticated.0).sum(), series.iter().map(|row| row.counts.anonymous.0).sum());
+        assert_eq!(sums, (users(true), users(false)), "{when}: {scope:?} series of {chosen:?}");
+    }
+}
+
+/// Compares who came back, and whom two scopes share, with the oracle.
+pub fn compare_sets(view: &View<'_>, oracle: &Oracle, scopes: &[(Scope, BTreeSet<Repo>)], random: &mut Random, when: &str) {
+    let day = |day: u64| Day(u16::try_from(day).unwrap());
+    let admin = Caller::admin();
+    let from = oracle.today - random.below(5);
+    let range = DayRange { first: day(from), last: day(oracle.today) };
+    for (scope, repos) in scopes {
+        for interval in [Interval::Day, Interval::Week, Interval::Month] {
+            for cohort in view.cohorts(scope, range, interval, &admin).unwrap().unwrap() {
+                let (first, last) = (u64::from(cohort.range.first.0), u64::from(cohort.range.last.0));
+                let expected = oracle.new_and_returning(repos, first, last);
+                assert_eq!((cohort.new.0, cohort.returning.0), expected, "{when}: {scope:?} {first}..{last}");
+                assert_eq!(cohort.unique_downloaders.0, expected.0 + expected.1, "{when}");
+            }
+        }
+        let (other, others) = random.pick(scopes);
+        let overlap = view.overlap(scope, &other, range, &admin).unwrap().unwrap();
+        let expected = oracle.overlap(repos, &others, from, oracle.today);
+        let found = (overlap.intersection.0, overlap.only_a.0, overlap.only_b.0);
+        assert_eq!(found, expected, "{when}: {scope:?} and {other:?} {from}..");
+        assert_eq!(overlap.union.0, found.0 + found.1 + found.2, "{when}");
+        assert_eq!((overlap.a.0, overlap.b.0), (found.0 + found.1, found.0 + found.2), "{when}");
     }
 }
 

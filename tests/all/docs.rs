@@ -162,3 +162,23 @@ fn the_image_listens_where_the_documentation_says() {
     let script = fs::read_to_string(root().join("tests/container/run")).unwrap();
     assert!(script.contains("Dockerfile"));
 }
+
+#[test]
+fn the_dashboard_and_its_page_use_metrics_that_there_are() {
+    let server = crate::server::Server::start(&[]);
+    let admin = server.admin_cookie();
+    let told = server.get_with("/metrics", &[("Cookie", &admin)]).text();
+    let names: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let dashboard: serde_json::Value = serde_json::from_str(&page("grafana.json")).unwrap();
+    let mut expressions = Vec::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        expressions.extend(panel["targets"].as_array().unwrap().iter().map(|target| target["expr"].as_str().unwrap().to_owned()));
+    }
+    assert!(expressions.len() >= 10);
+    let text = page("monitoring.md") + &expressions.join("\n");
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for word in text.split(|c| !is_name(c)).filter(|word| word.starts_with("hubtally_") || word.starts_with("process_")) {
+        // A server without a folder has no file to measure.
+        assert!(names.contains(&word) || word == "hubtally_store_bytes", "{word}");
+    }
+}

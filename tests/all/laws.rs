@@ -157,7 +157,9 @@ pub fn table(engine: &Engine, oracle: &Oracle) -> String {
         let number = view.repo(&key(repo), &admin).unwrap();
         let total = number.map_or(0, |number| view.totals(number).unwrap().downloads.0);
         let unique = view.uniques(&Scope::Repo(key(repo)), range, &admin).unwrap().map_or(0, |uniques| uniques.0);
-        let public = if view.repo(&key(repo), &Caller::public()).unwrap().is_some() { "public" } else { "" };
+        // A former name may lead the public to another repo than an admin, who sees the one that has it now.
+        let seen = view.repo(&key(repo), &Caller::public()).unwrap().filter(|seen| Some(*seen) == number);
+        let public = if seen.is_some() { "public" } else { "" };
         writeln!(table, "all days   {kind:<7} {id:<14} {total:>9} {public:>29} {unique:>6}").unwrap();
     }
     table
@@ -218,6 +220,14 @@ pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
             compare_scope(scope, &repos);
         }
     }
+    let repos = oracle.repos();
+    let org = |repo: &Repo| repo.1.split_once('/').map(|(org, _)| org.to_owned());
+    let mut scopes: Vec<(Scope, BTreeSet<Repo>)> =
+        repos.iter().map(|repo| (Scope::Repo(key(repo)), [repo.clone()].into())).collect();
+    for org in repos.iter().filter_map(org).collect::<BTreeSet<String>>() {
+        scopes.push((Scope::Org(OrgName::parse(&org).unwrap()), oracle.repos_of(&org)));
+    }
+    breakdowns::compare_sets(&view, oracle, &scopes, &mut random, &format!("world {seed}, {when}"));
     for days in [1_u16, 7, 90] {
         for kind in [None, Some(RepoKind::Model), Some(RepoKind::Dataset), Some(RepoKind::Space)] {
             let range = DayRange::ending(day(oracle.today), days);

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod abuse;
+mod analytics;
 mod blocks;
 mod breakdowns;
 mod browser;
@@ -37,5 +38,6 @@ mod serving;
 mod settings;
 mod shippers;
 mod tail;
+mod tools;
 mod traffic;
 mod views;

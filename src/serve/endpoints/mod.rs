@@ -2,19 +2,25 @@
 
 mod access_logs;
 mod analytics;
+mod badges;
 mod breakdown;
 mod catalog;
 mod counter;
 mod counters;
 mod deliveries;
+mod drilldown;
 mod ecosystem;
 mod events;
 mod exports;
+mod freshness;
+mod groups;
 mod health;
+mod hub_clients;
 mod import_progress;
 mod imports;
 mod json_body;
 mod likes;
+mod metrics;
 mod pages;
 mod sources;
 mod stats;
@@ -25,6 +31,7 @@ mod upkeep;
 
 use super::answer::Outcome;
 use super::call::Call;
+use super::openapi;
 use super::routes::Endpoint;
 
 /// Answers a call by its route.
@@ -49,9 +56,19 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::PushEvents => events::push(call).await,
         Endpoint::Import => imports::import(call).await,
         Endpoint::PutRepos => catalog::put(call).await,
-        Endpoint::Totals => analytics::totals(call).await,
-        Endpoint::Series => analytics::series(call).await,
-        Endpoint::Uniques => analytics::uniques(call).await,
+        Endpoint::RepoInfo => hub_clients::info(&call),
+        Endpoint::RepoList => hub_clients::list(call).await,
+        Endpoint::BadgeSvg => badges::svg(call).await,
+        Endpoint::BadgeJson => badges::json(call).await,
+        Endpoint::OpenApi => openapi::answer(&call),
+        Endpoint::Metrics => metrics::metrics(call).await,
+        Endpoint::Freshness => freshness::freshness(call).await,
+        Endpoint::Figure(figure) => analytics::figure(figure, call).await,
+        Endpoint::Overlap => drilldown::overlap(call).await,
+        Endpoint::Groups => groups::list(call).await,
+        Endpoint::Group => groups::get(call).await,
+        Endpoint::PutGroup => groups::put(call).await,
+        Endpoint::RemoveGroup => groups::remove(call).await,
         Endpoint::Sources => sources::list(call).await,
         Endpoint::SetSource => sources::set(call).await,
         Endpoint::Deliveries => deliveries::list(call).await,

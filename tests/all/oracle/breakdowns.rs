@@ -78,12 +78,21 @@ impl Oracle {
 
     /// Files by kind; those without a path under `None`.
     pub fn kinds(&self, repos: &BTreeSet<Repo>, first: u64, last: u64) -> BTreeMap<Key, u64> {
+        self.files(repos, first, last, |path| kind(path).to_string())
+    }
+
+    /// Files by path; those without one under `None`.
+    pub fn files_by_path(&self, repos: &BTreeSet<Repo>, first: u64, last: u64) -> BTreeMap<Key, u64> {
+        self.files(repos, first, last, str::to_string)
+    }
+
+    fn files(&self, repos: &BTreeSet<Repo>, first: u64, last: u64, key: impl Fn(&str) -> String) -> BTreeMap<Key, u64> {
         let mut rows: BTreeMap<Key, u64> = BTreeMap::new();
         for day in first..=last.min(self.today) {
             let mut known = 0;
             for session in self.sessions.iter().filter(|session| repos.contains(&session.repo)) {
                 for path in session.paths(day) {
-                    *rows.entry((Some(kind(path).to_string()), None)).or_default() += 1;
+                    *rows.entry((Some(key(path)), None)).or_default() += 1;
                     known += 1;
                 }
             }
@@ -93,5 +102,42 @@ impl Oracle {
             }
         }
         rows
+    }
+
+    /// Distinct downloaders with a counted event that is chosen, and how many users and addresses they are.
+    pub fn reach(&self, repos: &BTreeSet<Repo>, first: u64, last: u64, chosen: &Chosen) -> (u64, u64) {
+        let mut downloaders = BTreeSet::new();
+        for session in self.sessions.iter().filter(|session| repos.contains(&session.repo)) {
+            let days = first..=last.min(self.today);
+            let taken = session.events.iter().filter(|(event, _)| days.contains(&event.day())).any(|event| {
+                let origin = session.origin_of(event);
+                let single = Session { origin, ..session.clone() };
+                chosen.takes(&single)
+            });
+            if taken {
+                downloaders.insert(&session.downloader);
+            }
+        }
+        let people: BTreeSet<_> = downloaders.iter().map(|downloader| downloader.without_agent()).collect();
+        (people.len() as u64, downloaders.len() as u64)
+    }
+
+    fn downloaders_of(&self, repos: &BTreeSet<Repo>, first: u64, last: u64) -> BTreeSet<&super::count::Downloader> {
+        let days = self.downloaders.iter().filter(|((repo, day), _)| repos.contains(repo) && (first..=last).contains(day));
+        days.flat_map(|(_, downloaders)| downloaders).collect()
+    }
+
+    /// Who is new among the downloaders of some days: never seen on a day before; and who returns.
+    pub fn new_and_returning(&self, repos: &BTreeSet<Repo>, first: u64, last: u64) -> (u64, u64) {
+        let before = self.downloaders_of(repos, 0, first - 1);
+        let here = self.downloaders_of(repos, first, last);
+        let new = here.difference(&before).count() as u64;
+        (new, here.len() as u64 - new)
+    }
+
+    /// Downloaders of both, of the first alone and of the second alone.
+    pub fn overlap(&self, a: &BTreeSet<Repo>, b: &BTreeSet<Repo>, first: u64, last: u64) -> (u64, u64, u64) {
+        let (a, b) = (self.downloaders_of(a, first, last), self.downloaders_of(b, first, last));
+        (a.intersection(&b).count() as u64, a.difference(&b).count() as u64, b.difference(&a).count() as u64)
     }
 }

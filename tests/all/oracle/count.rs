@@ -54,6 +54,13 @@ pub struct Downloader {
     agent: Option<String>,
 }
 
+impl Downloader {
+    /// The same without regard to the agent.
+    pub fn without_agent(&self) -> Downloader {
+        Downloader { agent: None, ..self.clone() }
+    }
+}
+
 impl Identity {
     fn of(source: &str, fact: &Fact) -> Identity {
         Identity {
@@ -227,6 +234,11 @@ pub struct Session {
 impl Session {
     pub fn is_user(&self) -> bool {
         self.downloader.is_user
+    }
+
+    /// Where one of its events came from.
+    pub fn origin_of(&self, event: &Counted) -> Origin {
+        Origin::of(event)
     }
 
     /// The different paths asked for on a day.

@@ -1,7 +1,6 @@
 //! The start page: the hub's counter, its figures over time, and what is downloaded now.
 
 use hyper::StatusCode;
-use hyper::header;
 
 use super::{choice, page, reader, view_page};
 use crate::model::{Caller, Counter, Day, DayRange, Millis};
@@ -25,21 +24,12 @@ pub async fn hub(call: Call) -> Outcome {
         Ok(choice) => choice,
         Err(refused) => return Ok(refused),
     };
-    let (origin, caller, as_of) = (origin(&call), call.caller.clone(), call.engine().now());
+    let (origin, caller, as_of) = (call.origin(), call.caller.clone(), call.engine().now());
     view_page(call, reader, move |view, reader| {
         let made = hub_page(view, &caller, &choice, as_of, reader, &origin)?;
         Ok(made.map(|made| page(StatusCode::OK, &made)))
     })
     .await
-}
-
-/// The address this reader came by, which behind a proxy is not the one we listen on.
-fn origin(call: &Call) -> String {
-    let https = call.app.front.is_https(&call.head, call.trust);
-    match call.header(header::HOST) {
-        Some(host) => format!("{}://{host}", if https { "https" } else { "http" }),
-        None => call.app.origin.clone(),
-    }
 }
 
 fn hub_page(

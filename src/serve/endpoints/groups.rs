@@ -1,0 +1,120 @@
+//! Saved groups of repos, usable wherever an organization is.
+
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::analytics::{admit_reader, no_group};
+use super::json_body;
+use crate::ingest::{Engine, GROUP_REPOS_MAX};
+use crate::model::{Caller, GroupName, RepoKey, RepoKind, RepoName};
+use crate::query::View;
+use crate::serve::answer::{Answer, Outcome};
+use crate::serve::auth::forbidden;
+use crate::serve::call::Call;
+
+/// A group as it is told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    repos: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    r#type: String,
+    id: String,
+}
+
+fn group_json(name: &GroupName, repos: &[RepoKey]) -> Value {
+    let repos: Vec<Value> = repos.iter().map(|repo| json!({ "type": repo.kind.word(), "id": repo.name.as_str() })).collect();
+    json!({ "name": name.as_str(), "repos": repos })
+}
+
+/// The groups of which the caller sees a repo, with those repos.
+pub async fn list(call: Call) -> Outcome {
+    admit_reader(&call.caller)?;
+    let caller = call.caller;
+    let ask = move |engine: &Engine| {
+        let groups = View::of(engine)?.groups(&caller)?;
+        let groups: Vec<Value> = groups.iter().map(|(name, repos)| group_json(name, repos)).collect();
+        Ok(Answer::json(&json!({ "groups": groups })))
+    };
+    call.app.read(ask).await?
+}
+
+/// One group with the repos that the caller sees.
+pub async fn get(call: Call) -> Outcome {
+    admit_reader(&call.caller)?;
+    let name = name(&call)?;
+    let caller = call.caller;
+    let ask = move |engine: &Engine| match View::of(engine)?.group(&name, &caller)? {
+        Some(repos) => Ok(Answer::json(&group_json(&name, &repos))),
+        None => Err(no_group(name.as_str())),
+    };
+    call.app.read(ask).await?
+}
+
+/// Saves a group in place of the one of that name.
+pub async fn put(mut call: Call) -> Outcome {
+    admit_reader(&call.caller)?;
+    let name = name(&call)?;
+    let told: Told = json_body::read(&mut call).await?;
+    if told.repos.is_empty() || told.repos.len() > GROUP_REPOS_MAX {
+        return Err(Answer::bad_request(&format!("a group has 1 to {GROUP_REPOS_MAX} repos; DELETE removes it")));
+    }
+    let mut repos = told.repos.into_iter().enumerate().map(repo).collect::<Result<Vec<RepoKey>, Answer>>()?;
+    repos.sort_unstable();
+    repos.dedup();
+    if !may_manage(&call.caller, &repos) {
+        return Err(forbidden("a publisher's groups hold repos of its own organization alone"));
+    }
+    let answered = group_json(&name, &repos);
+    change(call, name, Some(repos)).await?;
+    Ok(Answer::json(&answered))
+}
+
+/// Removes a group; its repos stay what they are.
+pub async fn remove(call: Call) -> Outcome {
+    admit_reader(&call.caller)?;
+    let name = name(&call)?;
+    change(call, name, None).await?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+async fn change(call: Call, name: GroupName, repos: Option<Vec<RepoKey>>) -> Result<(), Answer> {
+    let caller = call.caller.clone();
+    let removes = repos.is_none();
+    let write = move |engine: &Engine| {
+        let known = engine.group(&name)?;
+        if removes && known.as_deref().is_none_or(|known| !may_manage(&caller, known)) {
+            return Err(no_group(name.as_str()));
+        }
+        let allowed = move |known: Option<&[RepoKey]>| known.is_none_or(|known| may_manage(&caller, known));
+        if engine.put_group(&name, repos, allowed)? {
+            Ok(())
+        } else {
+            Err(forbidden("this name is taken by a group that is not yours to change; choose another"))
+        }
+    };
+    call.app.write(write).await?
+}
+
+/// Whether a caller may save or remove a group of these repos.
+fn may_manage(caller: &Caller, repos: &[RepoKey]) -> bool {
+    caller.is_admin() || repos.iter().all(|repo| repo.name.org().is_some_and(|org| caller.publishes(org)))
+}
+
+fn repo((index, listed): (usize, Listed)) -> Result<RepoKey, Answer> {
+    let wrong = |what: &str| Answer::bad_request(&format!("entry {index} of the repos: {what}; nothing was kept"));
+    let kind = RepoKind::from_word(&listed.r#type).ok_or_else(|| wrong("type is model, dataset or space"))?;
+    let name = RepoName::parse(&listed.id).ok_or_else(|| wrong("id is namespace/name, or a single legacy name"))?;
+    Ok(RepoKey { kind, name })
+}
+
+fn name(call: &Call) -> Result<GroupName, Answer> {
+    let text = call.params.get("group");
+    let sentence = "the name of a group is 1 to 96 letters, digits, '.', '_' or '-'";
+    GroupName::parse(text).ok_or_else(|| Answer::error(StatusCode::UNPROCESSABLE_ENTITY, sentence))
+}

@@ -1,0 +1,187 @@
+//! What is said of each endpoint: its subject, a sentence, its parameters, and what goes in and comes out.
+
+use crate::serve::routes::{Endpoint, Figure};
+
+/// One endpoint. Parameters and schemas are named as in `parts.json`.
+pub struct Operation {
+    pub endpoint: Endpoint,
+    pub tag: &'static str,
+    pub summary: &'static str,
+    pub query: &'static [&'static str],
+    /// Content types and schemas of the body, if there is one.
+    pub body: &'static [(&'static str, &'static str)],
+    /// Status, content type and schema of what comes out; no type for an empty answer.
+    pub answers: &'static [(u16, &'static str, &'static str)],
+}
+
+const JSON: &str = "application/json";
+const CSV: &str = "text/csv";
+const HTML: &str = "text/html";
+
+const fn told(
+    endpoint: Endpoint,
+    tag: &'static str,
+    summary: &'static str,
+    query: &'static [&'static str],
+    answers: &'static [(u16, &'static str, &'static str)],
+) -> Operation {
+    Operation { endpoint, tag, summary, query, body: &[], answers }
+}
+
+const fn taken(
+    endpoint: Endpoint,
+    tag: &'static str,
+    summary: &'static str,
+    query: &'static [&'static str],
+    body: &'static [(&'static str, &'static str)],
+    answers: &'static [(u16, &'static str, &'static str)],
+) -> Operation {
+    Operation { endpoint, tag, summary, query, body, answers }
+}
+
+const STATS: &str = "Statistics";
+const HUB: &str = "Hub clients";
+const IN: &str = "Getting events in";
+const ADMIN: &str = "Administration";
+const ANALYTICS: &str = "Analytics";
+const EXPORTS: &str = "Publishers' exports";
+const PAGES: &str = "Pages";
+const MONITORING: &str = "Monitoring";
+
+const ANY: &[(u16, &str, &str)] = &[(200, JSON, "Any")];
+const TABLE: &[(u16, &str, &str)] = &[(200, JSON, "Any"), (200, CSV, "Text")];
+const PAGE: &[(u16, &str, &str)] = &[(200, HTML, "Text")];
+const NOTHING: &[(u16, &str, &str)] = &[(204, "", "")];
+const LIKE: &[(&str, &str)] = &[(JSON, "Like")];
+const COUNTER: &[(&str, &str)] = &[(JSON, "Counter"), (CSV, "Text")];
+const EVENTS: &[(&str, &str)] = &[("application/x-ndjson", "Text"), (JSON, "Events"), (CSV, "Text"), ("text/plain", "Text")];
+const LIST: &[&str] = &["sort", "direction", "listLimit", "author", "search", "filter", "expand", "cursor"];
+
+/// All endpoints.
+pub const OPERATIONS: &[Operation] = &[
+    told(Endpoint::Stats, STATS, "All-time downloads and likes", &[], &[(200, JSON, "Stats")]),
+    told(Endpoint::Recent, STATS, "Downloads per day", &["days", "fill", "include"], &[(200, JSON, "Recent")]),
+    told(
+        Endpoint::Trending,
+        STATS,
+        "Most downloaded of the last days",
+        &["repoType", "trendDays", "trendLimit"],
+        &[(200, JSON, "Trending")],
+    ),
+    taken(Endpoint::Like, IN, "A like; per person the latest counts", &[], LIKE, ANY),
+    taken(Endpoint::Unlike, IN, "A like taken back", &[], LIKE, ANY),
+    told(Endpoint::Breakdown, EXPORTS, "Daily downloads of an organisation", &[], &[(200, CSV, "Text")]),
+    told(Endpoint::AccessLogs, EXPORTS, "Stored events of an organisation", &["from", "to", "columns"], &[(200, CSV, "Text")]),
+    told(Endpoint::Ecosystem, STATS, "The hub's cumulative counter", &["targets"], &[(200, JSON, "Ecosystem")]),
+    told(Endpoint::OtherCounters, STATS, "Counters of other hubs", &[], ANY),
+    told(Endpoint::OtherCounter, STATS, "A counter of another hub", &["targets"], ANY),
+    taken(Endpoint::PutCounter, ADMIN, "Puts a counter of another hub", &[], COUNTER, ANY),
+    taken(Endpoint::AddTotals, ADMIN, "Adds totals to a counter", &[], COUNTER, ANY),
+    told(Endpoint::RemoveCounter, ADMIN, "Removes a counter", &[], NOTHING),
+    told(Endpoint::Counter, STATS, "The hub's counter alone", &[], ANY),
+    taken(
+        Endpoint::PushEvents,
+        IN,
+        "Pushes events; answered when they are on disk",
+        &["source"],
+        EVENTS,
+        &[(200, JSON, "Receipt")],
+    ),
+    taken(
+        Endpoint::Import,
+        IN,
+        "Imports a whole log, in any known format",
+        &["format", "source", "importName"],
+        &[("application/octet-stream", "Text")],
+        &[(200, JSON, "Receipt")],
+    ),
+    taken(Endpoint::PutRepos, ADMIN, "What the hub's catalog says", &[], &[(JSON, "Listing")], ANY),
+    told(
+        Endpoint::Figure(Figure::Totals),
+        ANALYTICS,
+        "Sums over a range",
+        &["from", "to", "audience", "class", "country", "compare"],
+        &[(200, JSON, "Totals"), (200, CSV, "Text")],
+    ),
+    told(
+        Endpoint::Figure(Figure::Series),
+        ANALYTICS,
+        "Figures per day, week or month",
+        &["from", "to", "interval", "include", "audience", "class", "country", "compare"],
+        &[(200, JSON, "Series"), (200, CSV, "Text")],
+    ),
+    told(
+        Endpoint::Figure(Figure::Uniques),
+        ANALYTICS,
+        "Exact unique downloaders of a range",
+        &["from", "to", "interval", "bounds", "audience", "class", "country", "compare"],
+        &[(200, JSON, "Uniques"), (200, CSV, "Text")],
+    ),
+    told(
+        Endpoint::Figure(Figure::Breakdown),
+        ANALYTICS,
+        "Downloads or files by one dimension",
+        &["by", "from", "to", "rowLimit", "audience", "class", "country", "compare"],
+        TABLE,
+    ),
+    told(
+        Endpoint::Figure(Figure::Repos),
+        ANALYTICS,
+        "Repositories of a scope, page by page",
+        &["tableSort", "window", "search", "rowLimit", "tableCursor"],
+        TABLE,
+    ),
+    told(Endpoint::Figure(Figure::Cohorts), ANALYTICS, "New and returning downloaders", &["from", "to", "interval"], TABLE),
+    told(Endpoint::Figure(Figure::Coverage), ANALYTICS, "What is known, by source and hour", &["from", "to"], TABLE),
+    told(Endpoint::Figure(Figure::Restatements), ANALYTICS, "Past figures that changed", &["from", "to"], TABLE),
+    told(Endpoint::Figure(Figure::Explain), ANALYTICS, "How a number was counted", &["from", "to"], TABLE),
+    told(Endpoint::Overlap, ANALYTICS, "Downloaders that two scopes share", &["a", "b", "from", "to"], TABLE),
+    told(Endpoint::Groups, ANALYTICS, "Saved groups of repositories", &[], ANY),
+    told(Endpoint::Group, ANALYTICS, "A saved group", &[], ANY),
+    taken(Endpoint::PutGroup, ANALYTICS, "Saves a group", &[], &[(JSON, "Group")], ANY),
+    told(Endpoint::RemoveGroup, ANALYTICS, "Removes a group", &[], NOTHING),
+    told(Endpoint::RepoInfo, HUB, "A repository's figures", &["expand"], &[(200, JSON, "RepoInfo")]),
+    told(Endpoint::RepoList, HUB, "Repositories of a type, page by page", LIST, &[(200, JSON, "RepoInfos")]),
+    told(
+        Endpoint::BadgeSvg,
+        HUB,
+        "A badge as a picture",
+        &["label", "color"],
+        &[(200, "image/svg+xml", "Text"), (404, "image/svg+xml", "Text"), (404, JSON, "Error")],
+    ),
+    told(Endpoint::BadgeJson, HUB, "A badge for shields.io", &["label", "color"], &[(200, JSON, "Shield")]),
+    told(Endpoint::Metrics, MONITORING, "Metrics for Prometheus", &[], &[(200, "text/plain", "Text")]),
+    told(Endpoint::Freshness, MONITORING, "The newest event of each source", &["weekDays"], ANY),
+    told(Endpoint::OpenApi, MONITORING, "This document", &[], ANY),
+    told(Endpoint::Sources, ADMIN, "Sources and their settings", &[], ANY),
+    taken(Endpoint::SetSource, ADMIN, "Changes a source's settings", &[], &[(JSON, "SourceSettings")], ANY),
+    told(Endpoint::Deliveries, ADMIN, "What came in", &[], ANY),
+    told(Endpoint::Retract, ADMIN, "Takes a delivery back", &[], ANY),
+    told(Endpoint::Tokens, ADMIN, "Tokens, without their secrets", &[], ANY),
+    taken(Endpoint::CreateToken, ADMIN, "Makes a token", &[], &[(JSON, "NewToken")], &[(201, JSON, "Any")]),
+    told(Endpoint::RevokeToken, ADMIN, "Revokes a token", &[], NOTHING),
+    told(Endpoint::Verify, ADMIN, "Reads everything and reports damage", &[], ANY),
+    told(Endpoint::Rebuild, ADMIN, "Makes all counts anew", &[], ANY),
+    told(Endpoint::Alive, MONITORING, "Whether the process answers", &[], ANY),
+    told(Endpoint::Ready, MONITORING, "Whether it can take events and answer", &[], ANY),
+    told(Endpoint::Hub, PAGES, "The hub", &[], PAGE),
+    told(Endpoint::Repo, PAGES, "One repository", &[], PAGE),
+    told(Endpoint::CounterPage, PAGES, "A counter of another hub", &[], PAGE),
+    told(Endpoint::Welcome, PAGES, "The page behind the one-time link", &["key"], PAGE),
+    taken(
+        Endpoint::ClaimAdmin,
+        PAGES,
+        "Signs the first administrator in",
+        &[],
+        &[("application/x-www-form-urlencoded", "Any")],
+        &[(303, "", "")],
+    ),
+    told(
+        Endpoint::Asset,
+        PAGES,
+        "Style and script of the pages",
+        &[],
+        &[(200, "text/css", "Text"), (200, "text/javascript", "Text")],
+    ),
+    told(Endpoint::Icon, PAGES, "The icon", &[], &[(200, "image/svg+xml", "Text")]),
+];

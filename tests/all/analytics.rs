@@ -1,0 +1,245 @@
+//! The analytics routes as clients see them: shapes, filters, pages, groups, and who may ask.
+
+use serde_json::{Value, json};
+
+use crate::server::{Reply, Server};
+
+/// 2026-06-10T12:00:00Z.
+const NOON_MS: u64 = 1_781_092_800_000;
+const DAY_MS: u64 = 86_400_000;
+
+struct Hub {
+    server: Server,
+    admin: String,
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+impl Hub {
+    /// Three models: two of acme, one of them private, and one private of another organization.
+    fn start() -> Hub {
+        let server = Server::start(&["--now", "2026-06-10T12:00:00Z"]);
+        let cookie = server.admin_cookie();
+        let admin = server.token(&cookie, "admin");
+        let hub = Hub { server, admin };
+        let listed = json!([
+            { "type": "model", "id": "acme/open", "private": false, "likes": 7 },
+            { "type": "model", "id": "acme/secret", "private": true },
+            { "type": "model", "id": "other/hush", "private": true },
+        ]);
+        assert_eq!(hub.send("PUT", "/api/v1/repos", None, &listed).status, 200);
+        let event = |repo: &str, ip: u64, days_ago: u64, agent: &str, country: &str, path: &str| {
+            json!({
+                "ts": NOON_MS - days_ago * DAY_MS, "repo": repo, "ip": format!("203.0.113.{ip}"), "user_agent": agent,
+                "country": country, "path": path, "status": 200,
+            })
+        };
+        let transformers = "transformers/5.23.0; hf_hub/2.4.0; python/3.11.7";
+        let events = [
+            event("acme/open", 1, 40, transformers, "DE", "model.safetensors"),
+            event("acme/open", 1, 1, transformers, "DE", "model.safetensors"),
+            event("acme/open", 1, 0, "curl/7.88.1", "DE", "tokenizer.json"),
+            event("acme/open", 2, 0, transformers, "FR", "config.json"),
+            event("acme/secret", 2, 0, transformers, "FR", "config.json"),
+            event("other/hush", 3, 0, transformers, "XX", "config.json"),
+        ];
+        assert_eq!(hub.send("POST", "/api/v1/events", None, &json!(events)).json()["accepted"], 6);
+        hub
+    }
+
+    fn token(&self, scope: &str) -> String {
+        self.send("POST", "/api/v1/tokens", None, &json!({ "scope": scope })).json()["token"].as_str().unwrap().to_owned()
+    }
+
+    fn send(&self, method: &str, path: &str, token: Option<&str>, body: &Value) -> Reply {
+        let authorization = bearer(token.unwrap_or(&self.admin));
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        self.server.ask(method, path, &headers, body.to_string().as_bytes())
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let reply = self.get_as(Some(&self.admin), path);
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        reply.json()
+    }
+
+    fn get_as(&self, token: Option<&str>, path: &str) -> Reply {
+        match token {
+            Some(token) => self.server.get_with(path, &[("Authorization", &bearer(token))]),
+            None => self.server.get(path),
+        }
+    }
+}
+
+#[test]
+fn breakdowns_tell_where_downloads_come_from_and_what_they_were_before() {
+    let hub = Hub::start();
+    let rows = |path: &str| hub.get(&format!("/api/v1/{path}"))["rows"].clone();
+    let countries = rows("orgs/acme/breakdown?by=country");
+    assert_eq!(countries, json!([{ "key": "DE", "downloads": 2 }, { "key": "FR", "downloads": 2 }]));
+    let libraries = rows("repos/model/acme/open/breakdown?by=library&from=2026-06-10&to=2026-06-10&compare=previous");
+    let expected = json!([
+        { "key": "curl", "downloads": 1, "previous": 0 },
+        { "key": "transformers", "downloads": 1, "previous": 1 },
+    ]);
+    assert_eq!(libraries, expected);
+    let versions = rows("repos/model/acme/open/breakdown?by=version&class=tool");
+    assert_eq!(versions, json!([{ "key": "7.88.1", "library": "curl", "downloads": 1 }]));
+    let kinds = rows("repos/model/acme/open/breakdown?by=kind");
+    let expected = json!([{ "key": "config", "files": 1 }, { "key": "tokenizer", "files": 1 }, { "key": "weights", "files": 1 }]);
+    assert_eq!(kinds, expected);
+    let files = rows("repos/model/acme/open/breakdown?by=file&limit=1&from=2026-01-01");
+    assert_eq!(files, json!([{ "key": "model.safetensors", "files": 2 }]));
+    let weekdays = hub.get("/api/v1/orgs/acme/breakdown?by=weekday");
+    assert_eq!(
+        (weekdays["rows"][2].clone(), weekdays["total"].clone()),
+        (json!({ "key": "wednesday", "downloads": 3 }), json!(4))
+    );
+    let csv = hub.get_as(Some(&hub.admin), "/api/v1/orgs/acme/breakdown.csv?by=region").text();
+    assert_eq!(csv, "region,country,downloads\n,DE,2\n,FR,2\n");
+    for wrong in ["", "?by=color", "?by=country&class=robot", "?by=country&country=Germany", "?by=kind&country=DE"] {
+        assert_eq!(hub.get_as(Some(&hub.admin), &format!("/api/v1/hub/breakdown{wrong}")).status, 422, "{wrong}");
+    }
+}
+
+#[test]
+fn totals_series_and_uniques_take_filters_and_the_period_before() {
+    let hub = Hub::start();
+    let totals = hub.get("/api/v1/repos/model/acme/open/totals?country=DE&from=2026-06-10&compare=previous");
+    assert_eq!((&totals["downloads"], &totals["previous"]["downloads"]), (&json!(1), &json!(1)));
+    assert!(totals.get("files").is_none(), "a filter chooses sessions: {totals}");
+    let series = hub.get("/api/v1/orgs/acme/series?class=library&interval=month&include=unique_downloaders&from=2026-05-01");
+    let rows: Vec<(&str, u64, u64)> = series["series"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (row["date"].as_str().unwrap(), row["downloads"].as_u64().unwrap(), row["unique_downloaders"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(rows, [("2026-05-01", 1, 1), ("2026-06-01", 3, 2)]);
+    let uniques = hub.get("/api/v1/orgs/acme/uniques?include=bounds&interval=week&from=2026-06-09");
+    assert_eq!((&uniques["floor"], &uniques["ceiling"], &uniques["unique_downloaders"]), (&json!(2), &json!(3), &json!(3)));
+    assert_eq!(uniques["series"], json!([{ "date": "2026-06-09", "unique_downloaders": 3 }]));
+    let cohorts = hub.get("/api/v1/orgs/acme/cohorts?interval=month&from=2026-05-01");
+    let expected = json!([
+        { "date": "2026-05-01", "unique_downloaders": 1, "new": 1, "returning": 0 },
+        { "date": "2026-06-01", "unique_downloaders": 3, "new": 2, "returning": 1 },
+    ]);
+    assert_eq!(cohorts["cohorts"], expected);
+}
+
+#[test]
+fn the_table_of_repos_is_searched_sorted_and_paged() {
+    let hub = Hub::start();
+    let page = hub.get("/api/v1/orgs/acme/repos?limit=1&window=all");
+    assert_eq!(page["total"], 2);
+    let first = &page["repos"][0];
+    assert_eq!((&first["id"], &first["downloads"], &first["downloads_30d"]), (&json!("acme/open"), &json!(4), &json!(3)));
+    assert_eq!((&first["unique_downloaders"], &first["likes"], &first["private"]), (&json!(3), &json!(7), &json!(false)));
+    let drawn: u64 = first["sparkline"].as_array().unwrap().iter().map(|part| part.as_u64().unwrap()).sum();
+    assert_eq!(drawn, 4);
+    let next = page["next"].as_str().unwrap();
+    let second = hub.get(&format!("/api/v1/orgs/acme/repos?limit=1&window=all&cursor={next}"));
+    assert_eq!((&second["repos"][0]["id"], &second["next"]), (&json!("acme/secret"), &Value::Null));
+    assert_eq!(hub.get("/api/v1/hub/repos?search=HUSH&sort=name")["repos"][0]["id"], "other/hush");
+    assert_eq!(hub.get_as(Some(&hub.admin), "/api/v1/hub/repos?cursor=nonsense").status, 422);
+}
+
+#[test]
+fn what_is_known_and_how_it_was_counted_is_told_in_words_and_figures() {
+    let hub = Hub::start();
+    let coverage = hub.get("/api/v1/repos/model/acme/open/coverage");
+    let source = &coverage["sources"][0];
+    assert_eq!((&source["source"], &source["events"]), (&json!("default"), &json!(3)));
+    assert_eq!((&source["known"]["country"], &source["known"]["user"]), (&json!(1.0), &json!(0.0)));
+    let gap = json!([{ "from": "2026-06-09T13:00:00.000Z", "to": "2026-06-10T12:00:00.000Z", "hours": 23 }]);
+    assert_eq!(source["gaps"], gap);
+    let explained = hub.get("/api/v1/orgs/acme/explain");
+    assert_eq!((&explained["downloads"], &explained["floor"], &explained["ceiling"]), (&json!(4), &json!(2), &json!(3)));
+    assert_eq!(explained["sources"][0]["bodies"], 4);
+    assert!(explained["how"][0].as_str().unwrap().starts_with("4 answers carried a file"), "{explained}");
+}
+
+#[test]
+fn a_late_delivery_that_joins_downloads_is_in_the_log_of_restatements() {
+    let hub = Hub::start();
+    let event = |ms: u64| json!({ "ts": ms, "repo": "acme/open", "path": "a.bin", "status": 200, "ip": "198.51.100.1" });
+    let yesterday = NOON_MS - DAY_MS;
+    hub.send("POST", "/api/v1/events", None, &json!([event(yesterday), event(yesterday + 3_000_000)]));
+    let rebuild = || assert_eq!(hub.send("POST", "/api/v1/verify", None, &json!({})).status, 200);
+    rebuild();
+    hub.send("POST", "/api/v1/events", None, &json!([event(yesterday + 1_500_000)]));
+    rebuild();
+    let log = hub.get("/api/v1/repos/model/acme/open/restatements");
+    let entry = &log["restatements"][0];
+    assert_eq!((&entry["id"], &entry["date"]), (&json!("acme/open"), &json!("2026-06-09")), "{log}");
+    assert_eq!((&entry["before"], &entry["after"]), (&json!(3), &json!(2)), "{log}");
+    let publisher = hub.token("publisher:other");
+    let hidden = hub.get_as(Some(&publisher), "/api/v1/repos/model/acme/secret/restatements");
+    assert_eq!(hidden.status, 404);
+}
+
+#[test]
+fn groups_stand_where_organizations_do_and_belong_to_who_publishes_their_repos() {
+    let hub = Hub::start();
+    let publisher = hub.token("publisher:acme");
+    let both = json!({ "repos": [{ "type": "model", "id": "acme/open" }, { "type": "model", "id": "acme/secret" }] });
+    let foreign = json!({ "repos": [{ "type": "model", "id": "acme/open" }, { "type": "model", "id": "other/hush" }] });
+    let put =
+        |token: &str, name: &str, body: &Value| hub.send("PUT", &format!("/api/v1/groups/{name}"), Some(token), body).status;
+    assert_eq!(put(&publisher, "family", &both), 200);
+    assert_eq!(put(&publisher, "mixed", &foreign), 403);
+    assert_eq!(put(&hub.admin, "mixed", &foreign), 200);
+    assert_eq!(put(&publisher, "mixed", &both), 403, "a group of others is not theirs to change");
+    assert_eq!(put(&publisher, "empty", &json!({ "repos": [] })), 400);
+    assert_eq!(put(&hub.token("reader:acme"), "family", &both), 403);
+
+    assert_eq!(hub.get("/api/v1/groups/family/totals")["downloads"], 5);
+    assert_eq!(hub.server.get("/api/v1/groups/family/totals").json()["downloads"], 4, "of what the public sees");
+    assert_eq!(hub.get_as(Some(&publisher), "/api/v1/groups/mixed").json()["repos"].as_array().unwrap().len(), 1);
+    let overlap = hub.get("/api/v1/overlap?a=groups/mixed&b=repos/model/acme/secret");
+    assert_eq!(
+        (&overlap["intersection"], &overlap["only_a"], &overlap["only_b"], &overlap["union"]),
+        (&json!(1), &json!(3), &json!(0), &json!(4))
+    );
+
+    let other = hub.token("publisher:other");
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/family", Some(&other), &json!({})).status, 404);
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/family", Some(&publisher), &json!({})).status, 204);
+    assert_eq!(hub.get_as(Some(&hub.admin), "/api/v1/groups/family/totals").status, 404);
+}
+
+#[test]
+fn only_readers_of_a_hidden_repo_find_it_in_any_figure() {
+    let hub = Hub::start();
+    let figures = ["breakdown?by=country", "repos", "cohorts", "coverage", "restatements", "explain", "breakdown?by=file"];
+    let stranger = hub.token("reader:nobody");
+    let ingest = hub.token("ingest:default");
+    for figure in figures {
+        for scope in ["hub", "types/model", "orgs/acme", "repos/model/acme/open"] {
+            let path = format!("/api/v1/{scope}/{figure}");
+            assert_eq!(hub.server.get(&path).status, 401, "{path}");
+            assert_eq!(hub.get_as(Some(&ingest), &path).status, 403, "{path}");
+            let reply = hub.get_as(Some(&stranger), &path);
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+            for hidden in ["secret", "hush", "XX"] {
+                assert!(!reply.text().contains(hidden), "{path}: {}", reply.text());
+            }
+        }
+        let hidden = hub.get_as(Some(&stranger), &format!("/api/v1/repos/model/acme/secret/{figure}"));
+        let missing = hub.get_as(Some(&stranger), &format!("/api/v1/repos/model/acme/missed/{figure}"));
+        assert_eq!((hidden.status, hidden.text().replace("secret", "missed")), (404, missing.text()), "{figure}");
+        assert_eq!(hub.get_as(Some(&stranger), &format!("/api/v1/orgs/other/{figure}")).status, 404, "{figure}");
+    }
+    let totals = |token: &str| hub.get_as(Some(token), "/api/v1/hub/breakdown?by=country").json()["total"].as_u64();
+    assert_eq!((totals(&stranger), totals(&hub.token("reader:acme")), totals(&hub.admin)), (Some(3), Some(4), Some(5)));
+    assert_eq!(hub.server.get("/api/v1/hub/totals?country=DE").status, 401, "a filter is a breakdown in disguise");
+    assert_eq!(hub.server.get("/api/v1/hub/totals?audience=anonymous").status, 200);
+    let overlap = |a: &str, b: &str| hub.get_as(Some(&stranger), &format!("/api/v1/overlap?a={a}&b={b}")).status;
+    assert_eq!(overlap("orgs/acme", "repos/model/acme/open"), 200);
+    assert_eq!(overlap("orgs/acme", "repos/model/acme/secret"), 404);
+    assert_eq!(overlap("orgs/acme", "everything"), 422);
+}
