@@ -65,7 +65,9 @@ fn the_page_of_what_is_hidden_is_the_page_of_what_is_missing() {
         json!({ "type": "model", "id": "acme/secret", "private": true }),
         json!({ "type": "dataset", "id": "hushed/words", "private": true }),
     ]);
-    hub.push(&[event("acme/open", 1, 0), event("acme/secret", 2, 0), event("nobody/knows", 3, 0)]);
+    let mut by_user = event("nobody/knows", 3, 0);
+    by_user["user"] = "u3".into();
+    hub.push(&[event("acme/open", 1, 0), event("acme/secret", 2, 0), by_user]);
     for (hidden, missing) in [
         ("/models/acme/secret", "/models/acme/missed"),
         ("/models/acme/secret?window=30d", "/models/acme/missed?window=30d"),

@@ -49,6 +49,7 @@ impl Shares {
             Dimension::Version => ("Library versions", "Downloads"),
             Dimension::Class => ("Kinds of client", "Downloads"),
             Dimension::Kind => ("Kinds of file", "Files"),
+            Dimension::File => ("Files", "Files"),
             Dimension::Weekday => ("Days of the week", "Downloads"),
             Dimension::Source => ("Sources", "Downloads"),
         };

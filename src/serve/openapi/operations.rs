@@ -166,6 +166,13 @@ pub const OPERATIONS: &[Operation] = &[
     told(Endpoint::Ready, MONITORING, "Whether it can take events and answer", &[], ANY),
     told(Endpoint::Hub, PAGES, "The hub", &[], PAGE),
     told(Endpoint::Repo, PAGES, "One repository", &[], PAGE),
+    told(Endpoint::Org, PAGES, "A publisher's analytics", &[], PAGE),
+    told(Endpoint::GroupPage, PAGES, "A saved group's analytics", &[], PAGE),
+    told(Endpoint::Catalog, PAGES, "All repositories in one table", &[], PAGE),
+    told(Endpoint::OverlapPage, PAGES, "What the downloaders of two scopes have in common", &[], PAGE),
+    told(Endpoint::SourcesPage, PAGES, "Deliveries, silent days and restated days", &[], PAGE),
+    told(Endpoint::AskRetract, PAGES, "The question before a delivery is retracted", &[], PAGE),
+    told(Endpoint::RetractHere, PAGES, "Retracts a delivery and shows the list", &[], &[(303, "", "")]),
     told(Endpoint::CounterPage, PAGES, "A counter of another hub", &[], PAGE),
     told(Endpoint::Welcome, PAGES, "The page behind the one-time link", &["key"], PAGE),
     taken(

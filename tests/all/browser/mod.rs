@@ -95,11 +95,12 @@ impl Browser {
     }
 
     /// Sends a command of the protocol and waits for its answer.
+    #[allow(clippy::needless_pass_by_value, reason = "commands are written where they are sent")]
     pub fn command(&mut self, method: &str, parameters: Value) -> Value {
-        self.try_command(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+        self.try_command(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    fn try_command(&mut self, method: &str, parameters: Value) -> Result<Value, Value> {
+    fn try_command(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
         self.serial += 1;
         let mut message = json!({ "id": self.serial, "method": method, "params": parameters });
         if let Some(session) = &self.session {
@@ -149,7 +150,7 @@ impl Browser {
         let deadline = Instant::now() + PATIENCE;
         let ask = json!({ "expression": expression, "returnByValue": true });
         // A page that is just being left answers with an error.
-        while !self.try_command("Runtime.evaluate", ask.clone()).is_ok_and(|answer| answer["result"]["value"] == true) {
+        while !self.try_command("Runtime.evaluate", &ask).is_ok_and(|answer| answer["result"]["value"] == true) {
             assert!(Instant::now() < deadline, "waited in vain for {expression}");
             std::thread::sleep(GLANCE);
         }
