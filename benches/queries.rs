@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use hubtally::generate::Workload;
 use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place};
-use hubtally::model::{Caller, Day, DayRange, OrgName, RepoKey, RepoKind, SourceName};
-use hubtally::query::{QueryError, Scope, View};
+use hubtally::model::{Caller, Day, DayRange, GroupName, OrgName, RepoKey, RepoKind, SourceName};
+use hubtally::query::{Dimension, Filter, Look, QueryError, Scope, Span, TableQuestion, View, Window};
 use hubtally::store::all_repos;
 use latency::Latencies;
 use random::Random;
@@ -137,6 +137,57 @@ impl Questions {
         self.ask("totals of the hub", self.calls / 100, |view, _| {
             let all = DayRange { first: self.first_day, last: *today };
             Ok(view.scope_totals(&Scope::Hub, all, caller)?.map_or(0, |totals| totals.downloads().0))
+        })?;
+        self.ask_blocks()
+    }
+
+    /// The blocks of a publisher's page, for as many repos as the largest publishers have.
+    fn ask_blocks(&self) -> Result<(), Box<dyn Error>> {
+        let name = GroupName::parse("a-thousand-repos").ok_or("a group has a name")?;
+        let step = (self.repos.len() / 1_000).max(1);
+        let members: Vec<RepoKey> = self.repos.iter().step_by(step).take(1_000).cloned().collect();
+        let of = format!("{} repos", members.len());
+        self.engine.put_group(&name, Some(members), |_| true)?;
+        let (group, caller, calls) = (Scope::Group(name), &self.caller, (self.calls / 200).max(20));
+        for (window, span) in [(Window::Month, Span::Month), (Window::All, Span::All)] {
+            let range = match window {
+                Window::Month => DayRange::ending(self.today, 30),
+                Window::All => DayRange { first: self.first_day, last: self.today },
+                Window::Range(range) => range,
+            };
+            let days = range.last.0 - range.first.0 + 1;
+            let look = Look { window: span, interval: None, uniques: false, compare: false };
+            let overview = |view: &View<'_>| {
+                Ok::<_, QueryError>(view.overview(&group, look, caller)?.map_or(0, |of| of.now.uniques.0 + of.now.counts.files.0))
+            };
+            let filter = Filter::default();
+            let breakdowns = |view: &View<'_>| {
+                let Some(sums) = view.facets(&group, range, &filter, caller)? else { return Ok(0) };
+                let mut rows = 0;
+                for (_, by) in Dimension::ALL.into_iter().filter(|(_, by)| *by != Dimension::File) {
+                    rows += view.breakdown_of(&sums, by, 0)?.rows.iter().map(|row| row.count).sum::<u64>();
+                }
+                Ok::<_, QueryError>(rows)
+            };
+            let table = |view: &View<'_>| {
+                let ask = TableQuestion { window, limit: 50, ..TableQuestion::default() };
+                let table = view.repo_table(&group, &ask, caller)?;
+                Ok::<_, QueryError>(table.map_or(0, |table| table.rows.iter().map(|row| row.unique_downloaders.0).sum()))
+            };
+            self.ask(&format!("{of}, {days} days: overview"), calls, |view, _| overview(view))?;
+            self.ask(&format!("{of}, {days} days: all breakdowns"), calls, |view, _| breakdowns(view))?;
+            self.ask(&format!("{of}, {days} days: table, 50 rows"), calls, |view, _| table(view))?;
+            self.ask(&format!("{of}, {days} days: all of these"), calls, |view, _| {
+                Ok(overview(view)? + breakdowns(view)? + table(view)?)
+            })?;
+        }
+        let range = DayRange::ending(self.today, 30);
+        let hub = Scope::Hub;
+        self.ask("breakdown of the hub, 30 days", calls, |view, _| {
+            Ok(view.facets(&hub, range, &Filter::default(), caller)?.map_or(0, |sums| sums.counts().downloads().0))
+        })?;
+        self.ask("reach of 1000 repos, 30 days, from events", 20, |view, _| {
+            Ok(view.reach(&group, range, &Filter::default(), caller)?.map_or(0, |reach| reach.ceiling.0))
         })
     }
 

@@ -25,6 +25,8 @@ pub struct Visit {
     pub kind: Option<FileKind>,
     /// Files that an event without a path stands for: its multiplicity, or 0 for a partial answer (206).
     pub pathless_files: u32,
+    /// How often the event happened.
+    pub count: u32,
     pub origin: Origin,
 }
 
@@ -125,6 +127,7 @@ mod tests {
             path: PathHash(path),
             kind: (path > 1).then_some(FileKind::Data),
             pathless_files: 1,
+            count: 1,
             origin: Origin::default(),
         };
         times.iter().map(visit).collect()

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
+use super::sort::sort_stored;
 use super::{Decoded, ROWS_MAX};
 use crate::model::{Row, Word, Words};
 
@@ -275,7 +276,7 @@ fn join_neighbours(rows: &mut Vec<Row>, mut join: impl FnMut(&mut Row, &Row)) {
 
 /// Sorts rows and joins equal ones as lines of **one** delivery join within one body or document: they add up.
 pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
-    rows.sort_unstable_by(Row::cmp_stored);
+    sort_stored(rows);
     join_neighbours(rows, |last, next| {
         last.count = last.count.saturating_add(next.count);
         join_annotations(last, next, words);
@@ -284,7 +285,7 @@ pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
 
 /// Sorts rows of several bodies or documents and joins equal ones of one delivery as deliveries of that kind join.
 pub fn sort_and_join(rows: &mut Vec<Row>, words: &Words) {
-    rows.sort_unstable_by(Row::cmp_stored);
+    sort_stored(rows);
     join_neighbours(rows, |last, next| join_into(last, next, words));
 }
 

@@ -15,6 +15,7 @@ mod decode;
 mod encode;
 mod layout;
 mod merge;
+mod sort;
 
 pub use bytes::{ByteReader, put_varint};
 pub use decode::{Decoded, Wanted, decode};

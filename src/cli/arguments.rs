@@ -10,6 +10,7 @@ use super::completions::{CompletionsArguments, ManArguments};
 use super::config::ConfigArguments;
 use super::report::ReportArguments;
 use super::source::SourceCommand;
+use super::user::UserCommand;
 use crate::model::{Day, Format, Millis, Proxies, RepoName, Role, SourceName, VisibilityPatterns};
 use crate::serve::CONNECTIONS_MAX;
 
@@ -92,6 +93,9 @@ pub enum Command {
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Make, list, change and remove accounts of people
+    #[command(subcommand)]
+    User(UserCommand),
     /// How the repositories of an organization did, against the days before
     Report(ReportArguments),
     /// Exit 1 if a source had no event for too long
@@ -136,6 +140,9 @@ pub struct ServeArguments {
     /// Proxies in front of this server whose X-Forwarded-For and X-Forwarded-Proto are believed
     #[arg(long, value_name = "NETWORK,…", env = "HUBTALLY_TRUSTED_PROXIES", default_value = "", value_parser = Proxies::parse)]
     pub trusted_proxies: Proxies,
+    /// Header in which trusted proxies name the person they have signed in, as in Remote-User
+    #[arg(long, value_name = "HEADER", env = "HUBTALLY_SIGN_IN_HEADER", value_parser = header)]
+    pub sign_in_header: Option<String>,
     /// Path under which a proxy mounts this server, as in /downloads; it may pass the path on or strip it
     #[arg(long, value_name = "PATH", env = "HUBTALLY_BASE_PATH", default_value = "/", value_parser = base_path)]
     pub base_path: String,
@@ -388,6 +395,11 @@ fn base_path(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b'~');
     let valid = text.starts_with('/') && text.bytes().all(allowed) && !text.contains("//") && !text.contains("..");
     if valid || text.is_empty() { Ok(text.to_owned()) } else { Err("a base path is written like /downloads".to_owned()) }
+}
+
+fn header(text: &str) -> Result<String, String> {
+    let valid = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if valid { Ok(text.to_owned()) } else { Err("a header is named like Remote-User".to_owned()) }
 }
 
 fn pattern(text: &str) -> Result<String, String> {

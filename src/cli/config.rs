@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::arguments::ServeArguments;
 use super::failure::Failure;
 use super::output::{self, Column};
+use super::serve;
 use super::settings::Settings;
 
 const COLUMNS: [Column; 4] = [
@@ -27,7 +27,7 @@ its flag's name there, with underscores:
 )]
 pub struct ConfigArguments {
     #[command(flatten)]
-    pub serve: ServeArguments,
+    pub serve: serve::Arguments,
     /// JSON instead of text
     #[arg(long)]
     pub json: bool,

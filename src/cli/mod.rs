@@ -24,6 +24,7 @@ mod stats;
 mod token;
 mod trending;
 mod uniques;
+mod user;
 mod verify;
 
 use std::ffi::OsString;
@@ -98,6 +99,7 @@ fn run_command(command: Command, configuration: &Configuration) -> Result<(), Fa
         Command::Uniques(arguments) => uniques::run(&arguments, configuration),
         Command::Source(arguments) => source::run(&arguments, configuration),
         Command::Token(arguments) => token::run(&arguments, configuration),
+        Command::User(arguments) => user::run(&arguments, configuration),
         Command::Report(arguments) => report::run(&arguments, configuration),
         Command::Check(arguments) => check::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),

@@ -78,6 +78,10 @@ pub(super) fn listen(
     folder: Option<PathBuf>,
     greet: impl FnOnce(&Server) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    if arguments.sign_in_header.as_ref().is_some_and(|name| !name.is_empty()) && arguments.trusted_proxies.is_empty() {
+        let sentence = "--sign-in-header needs --trusted-proxies: from anybody else the header is not believed";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("no threads could be started: {error}")))?;
     let options = ServeOptions {
@@ -85,6 +89,7 @@ pub(super) fn listen(
         connections_max: arguments.max_connections as usize,
         proxies: arguments.trusted_proxies.clone(),
         base_path: arguments.base_path.clone(),
+        sign_in_header: arguments.sign_in_header.clone().filter(|name| !name.is_empty()),
         folder,
     };
     let served = runtime.block_on(async {
@@ -117,7 +122,7 @@ fn greet(engine: &Engine, server: &Server, configuration: &Configuration) -> Res
     }
     let origin = server.origin();
     if let Some(key) = engine.admin_link_key()? {
-        eprintln!("sign in as administrator, once: {origin}/welcome?key={key}");
+        eprintln!("make the administrator's account, once: {origin}/welcome?key={key}");
     }
     if engine.tokens()?.is_empty() {
         eprintln!("to push events, make a token: hubtally token create --scope ingest:default");

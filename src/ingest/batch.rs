@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::classify::{NotADownload, agent_note, download};
 use crate::identify::IdentityKey;
 use crate::model::{
-    Country, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Word,
-    Words, stored_number,
+    Country, Day, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason,
+    Word, Words, stored_number,
 };
 use crate::parse::Request;
 use crate::store::LinesRecord;
@@ -105,14 +105,32 @@ pub struct BatchBuilder<'k> {
     /// Proxies that name their clients truly.
     proxies: Arc<Proxies>,
     batch: Batch,
-    places: HashMap<u64, Vec<u32>, FixedState>,
+    /// Places of repos by hash of their names, and of those few whose hash another one has.
+    places: HashMap<u64, u32, FixedState>,
+    more_places: HashMap<RepoKey, u32>,
     notes: HashMap<Box<str>, Word, FixedState>,
+    /// Memory that may be used for rows.
+    spare: Arc<Mutex<Vec<Vec<Row>>>>,
 }
 
 impl<'k> BatchBuilder<'k> {
     /// Hashes identities under `key`; `proxies` are those of the source.
     pub fn new(key: &'k IdentityKey, proxies: Arc<Proxies>) -> BatchBuilder<'k> {
-        BatchBuilder { key, proxies, batch: Batch::default(), places: HashMap::default(), notes: HashMap::default() }
+        BatchBuilder {
+            key,
+            proxies,
+            batch: Batch::default(),
+            places: HashMap::default(),
+            more_places: HashMap::new(),
+            notes: HashMap::default(),
+            spare: Arc::default(),
+        }
+    }
+
+    /// Puts rows into memory from here as long as there is some; who takes batches brings it back.
+    pub fn recycling(mut self, spare: Arc<Mutex<Vec<Vec<Row>>>>) -> BatchBuilder<'k> {
+        self.spare = spare;
+        self
     }
 
     /// Adds a line that was read, or could not be.
@@ -184,23 +202,33 @@ impl<'k> BatchBuilder<'k> {
     /// The batch so far; the builder starts anew.
     pub fn take(&mut self) -> Batch {
         self.places.clear();
+        self.more_places.clear();
         self.notes.clear();
-        std::mem::take(&mut self.batch)
+        let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        rows.clear();
+        std::mem::replace(&mut self.batch, Batch { rows, ..Batch::default() })
     }
 
     /// The place of a repo in the batch's list.
     fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
         let repos = &mut self.batch.repos;
-        let places = self.places.entry(xxh3_64(name.as_bytes())).or_default();
-        let known = places
-            .iter()
-            .find(|place| repos.get(**place as usize).is_some_and(|repo| repo.kind == kind && repo.name.as_str() == name));
-        if let Some(place) = known {
+        let hash = xxh3_64_with_seed(name.as_bytes(), u64::from(kind.code()));
+        let of_hash = self.places.get(&hash).copied();
+        let is_it = |place: u32| repos.get(place as usize).is_some_and(|repo| repo.kind == kind && repo.name.as_str() == name);
+        if let Some(place) = of_hash.filter(|place| is_it(*place)) {
+            return Some(RepoNumber(place));
+        }
+        let repo = RepoKey { kind, name: RepoName::parse(name)? };
+        if let Some(place) = of_hash.and_then(|_| self.more_places.get(&repo)) {
             return Some(RepoNumber(*place));
         }
         let place = u32::try_from(repos.len()).ok()?;
-        repos.push(RepoKey { kind, name: RepoName::parse(name)? });
-        places.push(place);
+        if of_hash.is_none() {
+            self.places.insert(hash, place);
+        } else {
+            self.more_places.insert(repo.clone(), place);
+        }
+        repos.push(repo);
         Some(RepoNumber(place))
     }
 
@@ -224,15 +252,30 @@ fn cut(text: Option<&str>) -> &[u8] {
 impl Batch {
     /// Appends this batch's rows to `rows`, their repos numbered by `numbers` (one per place) and their texts by `words`.
     pub fn append_to(&self, numbers: &[RepoNumber], rows: &mut Vec<Row>, words: &mut Words) {
-        let renumbered: Vec<Word> = self.words.texts().map(|text| words.number(text)).collect();
-        let word =
-            |word: Word| (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default();
-        rows.extend(self.rows.iter().map(|row| Row {
-            repo: numbers.get(row.repo.0 as usize).copied().unwrap_or_default(),
-            region: word(row.region),
-            agent_note: word(row.agent_note),
-            path_name: word(row.path_name),
-            ..*row
-        }));
+        self.by_day(numbers, words).for_each(|(_, of_day)| rows.extend(of_day));
+    }
+
+    /// This batch's rows with their repos numbered by `numbers` (one per place) and their texts by `words`, in stretches
+    /// of one day.
+    pub fn by_day<'b>(
+        &'b self,
+        numbers: &'b [RepoNumber],
+        words: &mut Words,
+    ) -> impl Iterator<Item = (Day, impl Iterator<Item = Row> + use<'b>)> + use<'b> {
+        let renumbered: Arc<[Word]> = self.words.texts().map(|text| words.number(text)).collect();
+        self.rows.chunk_by(|a, b| a.time.day() == b.time.day()).map(move |rows| {
+            let renumbered = Arc::clone(&renumbered);
+            let word = move |word: Word| {
+                (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default()
+            };
+            let numbered = move |row: &Row| Row {
+                repo: numbers.get(row.repo.0 as usize).copied().unwrap_or_default(),
+                region: word(row.region),
+                agent_note: word(row.agent_note),
+                path_name: word(row.path_name),
+                ..*row
+            };
+            (rows.first().map_or(Day::default(), |row| row.time.day()), rows.iter().map(numbered))
+        })
     }
 }

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::batch::{Batch, Lines, add_to_record, receipt_of};
+use foldhash::fast::FixedState;
+
+use super::batch::{Batch, BatchBuilder, Lines, add_to_record, receipt_of};
 use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
+use super::grouping::group_all;
 use super::pieces::Piece;
 use super::stages::{Cut, Parsed, cut_all, encode_days, parse_all};
 use crate::model::{
@@ -21,7 +24,7 @@ use crate::parse::{DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
 use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
-pub(super) const COMMIT_ROWS: usize = 400_000;
+pub(super) const COMMIT_ROWS: usize = 200_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
@@ -225,7 +228,10 @@ struct Import<'e> {
     /// Days with rows that are committed and not published, and how many rows.
     unpublished: BTreeSet<Day>,
     unpublished_rows: u64,
-    names: HashMap<RepoKey, RepoNumber>,
+    names: HashMap<RepoKey, RepoNumber, FixedState>,
+    /// Memory of rows that are in, for rows to come: asking the system for it again and again costs more than the copying.
+    spare: Arc<Mutex<Vec<Vec<Row>>>>,
+    spare_days: Vec<Vec<Row>>,
 }
 
 impl<'e> Import<'e> {
@@ -254,7 +260,9 @@ impl<'e> Import<'e> {
             cut_line: None,
             unpublished: BTreeSet::new(),
             unpublished_rows: 0,
-            names: HashMap::new(),
+            names: HashMap::default(),
+            spare: Arc::default(),
+            spare_days: Vec::new(),
         }
     }
 
@@ -286,92 +294,83 @@ impl<'e> Import<'e> {
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let proxies = self.engine.shared.proxies_of(&self.options.source);
         let start = (self.document.bytes, self.document.lines + 1);
+        let group_rows = self.engine.shared.piece.1.load(Ordering::Acquire);
+        // Nothing waits in between: one group fills up while the other is committed.
+        let (full, groups) = sync_channel(0);
+        let spare = Arc::clone(&self.spare);
         std::thread::scope(|scope| {
             let chunk_bytes = self.engine.shared.piece.0.load(Ordering::Acquire);
             scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
                 let (parsed, parser, cut, proxies) = (parsed.clone(), &parser, Arc::clone(&cut), Arc::clone(&proxies));
-                scope.spawn(move || parse_all(&cut, parser, key, proxies, &parsed));
+                let builder = BatchBuilder::new(key, proxies).recycling(Arc::clone(&spare));
+                scope.spawn(move || parse_all(&cut, parser, builder, &parsed));
             }
             // The parsers alone hold these ends: the stage before a parser or after it ends with the last of them.
             drop((parsed, cut));
-            let outcome = self.collect(&batches, progress);
-            // Unblocks the stages if collecting ended early: their sends fail once this end is gone.
-            drop(batches);
+            let (rows, bytes_read) = (AtomicU64::new(self.lines.lines), Arc::clone(&self.bytes_read));
+            let tell = move |lines| {
+                let rows = rows.fetch_add(lines, Ordering::Relaxed) + lines;
+                progress(Progress { rows, bytes_read: bytes_read.load(Ordering::Relaxed) });
+            };
+            scope.spawn(move || group_all(&batches, group_rows, &full, tell));
+            let outcome = self.commit_all(&groups);
+            // Unblocks the stages if committing ended early: their sends fail once this end is gone.
+            drop(groups);
             outcome
         })
     }
 
-    /// Puts parsed chunks in order and commits them.
-    fn collect(
-        &mut self,
-        batches: &Receiver<(u64, io::Result<Parsed>)>,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<(), EngineError> {
-        let mut early: BTreeMap<u64, io::Result<Parsed>> = BTreeMap::new();
-        let mut waiting: Vec<Batch> = Vec::new();
-        let mut rows = 0;
-        let mut next = 0;
-        let mut outcome = Ok(());
-        for (number, parsed) in batches {
-            early.insert(number, parsed);
-            while let Some(parsed) = early.remove(&next) {
-                next += 1;
-                let parsed = match parsed {
-                    Ok(parsed) => parsed,
-                    Err(error) => {
-                        outcome = Err(unreadable(self.options, &error));
-                        continue;
-                    }
-                };
+    /// Commits groups of parsed chunks.
+    fn commit_all(&mut self, groups: &Receiver<io::Result<Vec<Parsed>>>) -> Result<(), EngineError> {
+        for group in groups {
+            let group = group.map_err(|error| unreadable(self.options, &error))?;
+            let mut batches = Vec::with_capacity(group.len());
+            for parsed in group {
                 self.document.bytes = parsed.bytes;
                 self.document.lines = parsed.next_line - 1;
                 self.document.terminated = parsed.terminated;
                 self.document.checkpoints = parsed.checkpoints;
                 self.cut_line = parsed.cut_line;
-                rows += parsed.batch.rows.len();
-                waiting.push(parsed.batch);
-                if rows >= self.engine.shared.piece.1.load(Ordering::Acquire) {
-                    self.commit(&mut waiting)?;
-                    rows = 0;
-                    if self.unpublished_rows >= PUBLISH_ROWS {
-                        self.publish()?;
-                    }
-                }
-                let rows = self.lines.lines + rows as u64;
-                progress(Progress { rows, bytes_read: self.bytes_read.load(Ordering::Relaxed) });
+                batches.push(parsed.batch);
+            }
+            if batches.is_empty() || self.document.bytes == 0 {
+                continue;
+            }
+            self.commit(batches)?;
+            if self.unpublished_rows >= PUBLISH_ROWS {
+                self.publish()?;
             }
         }
-        if !waiting.is_empty() && self.document.bytes > 0 {
-            self.commit(&mut waiting)?;
-        }
-        outcome
+        Ok(())
     }
 
     /// Sorts, encodes and commits batches, with the place in the document they reach to.
-    fn commit(&mut self, batches: &mut Vec<Batch>) -> Result<(), EngineError> {
+    fn commit(&mut self, batches: Vec<Batch>) -> Result<(), EngineError> {
         let delivery = self.delivery()?;
-        self.number_repos(batches)?;
+        self.number_repos(&batches)?;
         let mut words = Words::default();
-        let mut rows = Vec::new();
+        let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
         let mut lines = Lines::default();
-        for mut batch in batches.drain(..) {
+        for mut batch in batches {
             let number = |repo| self.names.get(repo).copied().unwrap_or_default();
             let numbers: Vec<RepoNumber> = batch.repos.iter().map(number).collect();
-            batch.append_to(&numbers, &mut rows, &mut words);
             lines.add(std::mem::take(&mut batch.lines));
-        }
-        let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
-        for mut row in rows {
-            (row.source, row.delivery) = (self.source, delivery);
-            days.entry(row.time.day()).or_default().push(row);
+            let source = self.source;
+            let as_stored = |row: Row| Row { source, delivery, ..row };
+            for (day, rows) in batch.by_day(&numbers, &mut words) {
+                days.entry(day).or_insert_with(|| self.spare_days.pop().unwrap_or_default()).extend(rows.map(as_stored));
+            }
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(batch.rows);
         }
         self.unpublished.extend(days.keys());
         self.unpublished_rows += lines.events;
         self.lines.add(lines.clone());
         let (after, document) = (self.committed, self.document.clone());
         let reached = document.checkpoints.last().copied();
-        let piece = Piece { segments: encode_days(days, &words, delivery)?, lines, after, document };
+        let (segments, spare) = encode_days(days, &words, delivery)?;
+        self.spare_days = spare;
+        let piece = Piece { segments, lines, after, document };
         let arrival = (self.source, self.options.name.clone());
         self.engine.write(move |writer| writer.commit_piece(delivery, arrival, piece))?;
         self.committed = reached;

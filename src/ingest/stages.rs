@@ -6,14 +6,13 @@ use std::io::{self, Read};
 use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::batch::{Batch, BatchBuilder};
 use super::document::Trail;
 use super::error::EngineError;
 use crate::block::{Encoder, sort_and_add};
-use crate::identify::IdentityKey;
-use crate::model::{Day, DeliveryId, Proxies, RejectReason, Row, Words};
+use crate::model::{Day, DeliveryId, RejectReason, Row, Words};
 use crate::parse::{Chunk, ChunkReader, LineParser, Observed, is_blank};
 use crate::store::{CheckpointRecord, EncodedSegment, SegmentEncoder, StoreError};
 
@@ -91,11 +90,9 @@ pub(super) fn read_lines(
 pub(super) fn parse_all(
     cuts: &Mutex<Receiver<(u64, io::Result<Cut>)>>,
     parser: &LineParser,
-    key: &IdentityKey,
-    proxies: Arc<Proxies>,
+    mut builder: BatchBuilder<'_>,
     parsed: &SyncSender<(u64, io::Result<Parsed>)>,
 ) {
-    let mut builder = BatchBuilder::new(key, proxies);
     loop {
         let next = cuts.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, cut)) = next else { break };
@@ -144,17 +141,17 @@ fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -
     }
 }
 
-/// Sorts and encodes the rows of some days, on all cores.
+/// Sorts and encodes the rows of some days, on all cores; gives their memory back for other rows.
 pub(super) fn encode_days(
     days: BTreeMap<Day, Vec<Row>>,
     words: &Words,
     delivery: DeliveryId,
-) -> Result<Vec<EncodedSegment>, EngineError> {
+) -> Result<(Vec<EncodedSegment>, Vec<Vec<Row>>), EngineError> {
     let queue = Mutex::new(days.into_iter());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || -> Result<Vec<EncodedSegment>, StoreError> {
+    let work = || -> Result<(Vec<EncodedSegment>, Vec<Vec<Row>>), StoreError> {
         let mut encoder = Encoder::new()?;
-        let mut segments = Vec::new();
+        let (mut segments, mut spare) = (Vec::new(), Vec::new());
         while let Some((day, mut rows)) = next() {
             sort_and_add(&mut rows, words);
             let mut segment = SegmentEncoder::new(day, &mut encoder);
@@ -163,18 +160,22 @@ pub(super) fn encode_days(
                 segment.record.unpublished = Some(delivery.0);
                 segment
             }));
+            rows.clear();
+            spare.push(rows);
         }
-        Ok(segments)
+        Ok((segments, spare))
     };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let results: Vec<_> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
     });
-    let mut segments = Vec::new();
+    let (mut segments, mut spare) = (Vec::new(), Vec::new());
     for result in results {
-        segments.extend(result.map_err(|_| EngineError::Broken("encoding ended in a panic".to_owned()))??);
+        let (of_thread, empty) = result.map_err(|_| EngineError::Broken("encoding ended in a panic".to_owned()))??;
+        segments.extend(of_thread);
+        spare.extend(empty);
     }
     segments.sort_unstable_by_key(|segment| segment.day);
-    Ok(segments)
+    Ok((segments, spare))
 }

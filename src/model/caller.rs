@@ -1,6 +1,6 @@
 //! Who asks: roles and what they may see.
 
-use super::{OrgName, SourceName};
+use super::{OrgName, PersonName, SourceName};
 
 /// What a credential allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,32 @@ impl Role {
             Some(_) => None,
         }
     }
+
+    /// Whether people can have it: pushing is for programs, which have tokens.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        !matches!(self, Role::Ingest(_))
+    }
+
+    /// Whether its holder may do all that a holder of `other` may.
+    #[must_use]
+    pub fn covers(&self, other: &Role) -> bool {
+        match (self, other) {
+            (Role::Admin, _) => true,
+            (Role::Publisher(own), Role::Publisher(org) | Role::Reader(org)) | (Role::Reader(own), Role::Reader(org)) => {
+                own.as_str().eq_ignore_ascii_case(org.as_str())
+            }
+            _ => false,
+        }
+    }
+
+    fn sees_private(&self, org: Option<&str>) -> bool {
+        match self {
+            Role::Admin => true,
+            Role::Reader(own) | Role::Publisher(own) => org.is_some_and(|org| org.eq_ignore_ascii_case(own.as_str())),
+            Role::Ingest(_) => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Role {
@@ -41,58 +67,83 @@ impl std::fmt::Display for Role {
     }
 }
 
-/// Somebody who asks: nobody in particular, or the holder of a credential.
+/// Somebody who asks: nobody in particular, the holder of a token, or a person who signed in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    pub role: Option<Role>,
+    pub roles: Vec<Role>,
+    /// Who signed in; tokens name nobody.
+    pub person: Option<PersonName>,
 }
 
 impl Caller {
     /// A caller without any credential.
     #[must_use]
     pub fn public() -> Caller {
-        Caller { role: None }
+        Caller::default()
     }
 
     /// A caller who may do everything, such as the owner of the data folder.
     #[must_use]
     pub fn admin() -> Caller {
-        Caller { role: Some(Role::Admin) }
+        Caller::of(Role::Admin)
+    }
+
+    /// The holder of one role.
+    #[must_use]
+    pub fn of(role: Role) -> Caller {
+        Caller { roles: vec![role], person: None }
+    }
+
+    /// Whether the caller is anybody at all.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.roles.is_empty() || self.person.is_some()
     }
 
     /// Whether private repos of this namespace are visible; `None` stands for legacy ids without one.
     #[must_use]
     pub fn sees_private(&self, org: Option<&str>) -> bool {
-        match &self.role {
-            Some(Role::Admin) => true,
-            Some(Role::Reader(own) | Role::Publisher(own)) => org.is_some_and(|org| org.eq_ignore_ascii_case(own.as_str())),
-            Some(Role::Ingest(_)) | None => false,
-        }
+        self.roles.iter().any(|role| role.sees_private(org))
     }
 
     /// Whether the exports of an organisation may be read.
     #[must_use]
     pub fn publishes(&self, org: &str) -> bool {
-        match &self.role {
-            Some(Role::Admin) => true,
-            Some(Role::Publisher(own)) => org.eq_ignore_ascii_case(own.as_str()),
-            _ => false,
-        }
+        self.roles.iter().any(|role| match role {
+            Role::Admin => true,
+            Role::Publisher(own) => org.eq_ignore_ascii_case(own.as_str()),
+            Role::Reader(_) | Role::Ingest(_) => false,
+        })
     }
 
     /// Whether events may be pushed to a source.
     #[must_use]
     pub fn pushes_to(&self, source: &SourceName) -> bool {
-        match &self.role {
-            Some(Role::Admin) => true,
-            Some(Role::Ingest(own)) => own == source,
-            _ => false,
-        }
+        self.roles.iter().any(|role| match role {
+            Role::Admin => true,
+            Role::Ingest(own) => own == source,
+            Role::Reader(_) | Role::Publisher(_) => false,
+        })
+    }
+
+    /// The source of a token that pushes.
+    #[must_use]
+    pub fn ingest_source(&self) -> Option<&SourceName> {
+        self.roles.iter().find_map(|role| match role {
+            Role::Ingest(source) => Some(source),
+            _ => None,
+        })
     }
 
     /// Whether everything is allowed.
     #[must_use]
     pub fn is_admin(&self) -> bool {
-        self.role == Some(Role::Admin)
+        self.roles.contains(&Role::Admin)
+    }
+
+    /// Whether a role may be handed on.
+    #[must_use]
+    pub fn covers(&self, role: &Role) -> bool {
+        self.roles.iter().any(|own| own.covers(role))
     }
 }

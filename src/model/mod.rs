@@ -4,6 +4,7 @@ mod caller;
 mod counter;
 mod counts;
 mod event;
+mod person;
 mod proxies;
 mod receipt;
 mod renames;
@@ -19,6 +20,7 @@ pub use event::{
     AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,
     stored_number,
 };
+pub use person::PersonName;
 pub use proxies::Proxies;
 pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
 pub use renames::{Rename, Renames};

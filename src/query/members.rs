@@ -1,6 +1,7 @@
 //! The repos a question is about, as far as the caller may see them.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::answers::Scope;
 use super::{QueryError, View};
@@ -15,6 +16,13 @@ pub(super) enum Members {
     AllBut(BTreeSet<RepoNumber>),
 }
 
+/// The repos of a scope as one caller sees them.
+pub(super) struct KnownMembers {
+    scope: Scope,
+    caller: Caller,
+    members: Option<Rc<Members>>,
+}
+
 impl Members {
     pub(super) fn contain(&self, repo: RepoNumber) -> bool {
         match self {
@@ -25,8 +33,20 @@ impl Members {
 }
 
 impl View<'_> {
-    /// The visible repos of a scope; `None` if the scope is missing or hidden.
-    pub(super) fn members(&self, scope: &Scope, caller: &Caller) -> Result<Option<Members>, QueryError> {
+    /// The visible repos of a scope; `None` if the scope is missing or hidden. A page asks many questions of one scope, so
+    /// the view remembers them.
+    pub(super) fn members(&self, scope: &Scope, caller: &Caller) -> Result<Option<Rc<Members>>, QueryError> {
+        let same = |known: &&KnownMembers| known.scope == *scope && known.caller == *caller;
+        if let Some(known) = self.known_members.borrow().iter().find(same) {
+            return Ok(known.members.clone());
+        }
+        let members = self.look_up(scope, caller)?.map(Rc::new);
+        let known = KnownMembers { scope: scope.clone(), caller: caller.clone(), members: members.clone() };
+        self.known_members.borrow_mut().push(known);
+        Ok(members)
+    }
+
+    fn look_up(&self, scope: &Scope, caller: &Caller) -> Result<Option<Members>, QueryError> {
         match scope {
             Scope::Repo(key) => Ok(self.repo(key, caller)?.map(|repo| Members::Some(BTreeSet::from([repo])))),
             Scope::Org(org) => {

@@ -1,9 +1,11 @@
 //! One consistent state, with the look-ups that all questions share.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 
+use super::members::KnownMembers;
 use crate::ingest::{Declared, Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk, RepoDay};
@@ -52,6 +54,8 @@ pub struct View<'e> {
     pub(super) txn: ReadTxn,
     pub(super) today: Day,
     pub(super) default_public: bool,
+    /// Members of the scopes that were asked for so far.
+    pub(super) known_members: RefCell<Vec<KnownMembers>>,
     pub(super) declared: Arc<Declared>,
 }
 
@@ -63,7 +67,14 @@ impl<'e> View<'e> {
     pub fn of(engine: &'e Engine) -> Result<View<'e>, QueryError> {
         let (published, txn) = engine.published()?;
         let declared = engine.declared(&txn)?;
-        Ok(View { published, txn, today: engine.today(), default_public: engine.default_public(), declared })
+        Ok(View {
+            published,
+            txn,
+            today: engine.today(),
+            default_public: engine.default_public(),
+            known_members: RefCell::default(),
+            declared,
+        })
     }
 
     /// The UTC day answers are given for; later days count for nothing yet.

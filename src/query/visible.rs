@@ -115,7 +115,7 @@ impl View<'_> {
         if caller.is_admin() || self.is_public(repo)? {
             return Ok(true);
         }
-        if caller.role.is_none() {
+        if caller.roles.is_empty() {
             return Ok(false);
         }
         let entry = store::read_repo(&self.txn, repo)?;

@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::front::Front;
 use super::gate::{BodyBudget, Gate};
 use super::limits;
+use super::sign_in::SignIn;
 use super::tally::Tally;
 use crate::ingest::Engine;
 
@@ -16,6 +17,7 @@ pub struct App {
     /// `http://HOST:PORT`, as far as this process knows; shown to people only.
     pub origin: String,
     pub front: Front,
+    pub sign_in: SignIn,
     pub bodies: BodyBudget,
     /// What was answered, for monitors.
     pub answers: Tally,
@@ -37,6 +39,7 @@ impl App {
             origin,
             answers: Tally::default(),
             front,
+            sign_in: SignIn::default(),
             bodies: BodyBudget::new(limits::BODIES_BYTES_MAX),
             reads: Gate::new(cores * 2),
             pushes: Gate::new(limits::PUSHES_MAX),

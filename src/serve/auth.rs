@@ -7,13 +7,12 @@ use hyper::header;
 use hyper::http::request::Parts;
 
 use super::answer::Answer;
+use super::app::App;
 use super::call::header_text;
 use super::routes::Access;
-use crate::ingest::{Credential, Engine};
+use super::sign_in;
+use crate::ingest::Credential;
 use crate::model::Caller;
-
-/// The cookie of a signed-in browser.
-pub const SESSION_COOKIE: &str = "hubtally_session";
 
 /// Whom a connection can come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,41 +25,52 @@ pub enum Trust {
 
 /// The caller of a request. A bearer of another hub counts as none, as clients send the one they have to everybody;
 /// one of ours that is wrong is told so.
-pub fn caller(engine: &Engine, head: &Parts, trust: Trust) -> Result<Caller, Answer> {
+pub fn caller(app: &App, head: &Parts, trust: Trust) -> Result<Caller, Answer> {
     if trust == Trust::Owner {
         return Ok(Caller::admin());
     }
     if let Some(token) = bearer(head) {
-        match engine.authenticate(token)? {
-            Credential::Role(role) => return Ok(Caller { role: Some(role) }),
-            Credential::Wrong => {
+        match app.engine.authenticate(token)? {
+            Credential::Role(role) => return Ok(Caller::of(role)),
+            // A session's secret is no token: a cookie cannot be sent by another website's script, a header can.
+            Credential::Wrong | Credential::Person(_) => {
                 return Err(unauthorized("this token is wrong, revoked or expired; make a new one with `hubtally token create`"));
             }
             Credential::NotOurs => {}
         }
     }
-    let Some(session) = session(head) else { return Ok(Caller::public()) };
-    let Credential::Role(role) = engine.authenticate(session)? else { return Ok(Caller::public()) };
-    if !head.method.is_safe() && !is_same_origin(head) {
-        let sentence = "this request comes from another website, so the session of this browser does not count";
+    let caller = signed_in(app, head, trust)?;
+    if caller.is_known() && !head.method.is_safe() && !is_same_origin(head) {
+        let sentence = "this request comes from another website, so that somebody is signed in here does not count";
         return Err(Answer::error(StatusCode::FORBIDDEN, sentence));
     }
-    Ok(Caller { role: Some(role) })
+    Ok(caller)
+}
+
+/// Who is signed in: by a trusted proxy, else by the session of this browser.
+fn signed_in(app: &App, head: &Parts, trust: Trust) -> Result<Caller, Answer> {
+    if let Some(name) = app.front.signed_in(head, trust) {
+        return Ok(app.engine.person(&name)?.unwrap_or_else(Caller::public));
+    }
+    let Some(session) = sign_in::session(head) else { return Ok(Caller::public()) };
+    Ok(match app.engine.authenticate(session)? {
+        Credential::Role(role) => Caller::of(role),
+        Credential::Person(caller) => caller,
+        Credential::Wrong | Credential::NotOurs => Caller::public(),
+    })
 }
 
 /// Whether a route may be used at all.
 pub fn admit(access: Access, caller: &Caller) -> Result<(), Answer> {
     match access {
         Access::Public | Access::Open => Ok(()),
-        Access::Credential if caller.role.is_some() => Ok(()),
+        Access::Credential if caller.is_known() => Ok(()),
         Access::Credential => Err(unauthorized(
             "a token is needed: `hubtally token create --scope ingest:default` makes one that pushes events, \
              `--scope publisher:ORG` one that reads an organization's exports",
         )),
         Access::Admin if caller.is_admin() => Ok(()),
-        Access::Admin if caller.role.is_some() => {
-            Err(forbidden("this needs an admin token: `hubtally token create --scope admin`"))
-        }
+        Access::Admin if caller.is_known() => Err(forbidden("this needs an admin token: `hubtally token create --scope admin`")),
         Access::Admin => Err(unauthorized("this needs an admin token: `hubtally token create --scope admin`")),
     }
 }
@@ -96,12 +106,6 @@ fn bearer(head: &Parts) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-fn session(head: &Parts) -> Option<&str> {
-    let cookies = head.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, value)| *name == SESSION_COOKIE && !value.is_empty()).map(|(_, value)| value).next()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,12 +124,6 @@ mod tests {
         assert_eq!(bearer(&head(&[("authorization", "bearer abc")])), Some("abc"));
         assert_eq!(bearer(&head(&[("authorization", "Bearer |https://other,def")])), None);
         assert_eq!(bearer(&head(&[("authorization", "Basic abc")])), None);
-    }
-
-    #[test]
-    fn the_session_is_found_among_other_cookies() {
-        assert_eq!(session(&head(&[("cookie", "a=b; hubtally_session=s1; c=d")])), Some("s1"));
-        assert_eq!(session(&head(&[("cookie", "xhubtally_session=s1")])), None);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What stands in front of the server: a path under which a proxy mounts it, and proxies that say who the client is.
 
+use std::net::IpAddr;
+
 use hyper::Uri;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 
 use super::auth::Trust;
 use super::call::header_text;
-use crate::model::Proxies;
+use crate::model::{PersonName, Proxies};
 
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The proxies in front of a server, and where they mount it.
@@ -16,6 +19,8 @@ pub struct Front {
     pub proxies: Proxies,
     /// Empty, or `/path` without a slash at its end.
     base_path: String,
+    /// Where a trusted proxy says whom it has signed in.
+    sign_in_header: Option<HeaderName>,
 }
 
 impl Front {
@@ -23,7 +28,14 @@ impl Front {
     #[must_use]
     pub fn new(proxies: Proxies, base_path: &str) -> Front {
         let base = base_path.trim_matches('/');
-        Front { proxies, base_path: if base.is_empty() { String::new() } else { format!("/{base}") } }
+        Front { proxies, base_path: if base.is_empty() { String::new() } else { format!("/{base}") }, sign_in_header: None }
+    }
+
+    /// With a header in which trusted proxies name whom they have signed in; one that cannot be a header's name is none.
+    #[must_use]
+    pub fn with_sign_in_header(mut self, name: Option<&str>) -> Front {
+        self.sign_in_header = name.and_then(|name| HeaderName::try_from(name).ok());
+        self
     }
 
     /// What links begin with: empty, or `/path`.
@@ -63,10 +75,35 @@ impl Front {
         }
     }
 
+    /// The client's address: whoever connected, or whom trusted proxies name. The owner has none.
+    #[must_use]
+    pub fn client(&self, head: &Parts, trust: Trust) -> Option<IpAddr> {
+        let Trust::Network(peer) = trust else { return None };
+        let lines = head.headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
+        let forwarded_for: Vec<&str> = lines.collect();
+        Some(self.proxies.client(peer, &forwarded_for.join(",")))
+    }
+
+    /// Whom a trusted proxy has signed in, by the header that was named for that.
+    #[must_use]
+    pub fn signed_in(&self, head: &Parts, trust: Trust) -> Option<PersonName> {
+        let name = self.sign_in_header.as_ref().filter(|_| self.is_proxied(trust))?;
+        // Two of them would leave open whose word counts.
+        let mut values = head.headers.get_all(name).iter();
+        let (value, None) = (values.next()?, values.next()) else { return None };
+        PersonName::parse(value.to_str().ok()?.trim())
+    }
+
     /// Whether a request came from a trusted proxy.
     #[must_use]
     pub fn is_proxied(&self, trust: Trust) -> bool {
         matches!(trust, Trust::Network(peer) if self.proxies.trusts(peer))
+    }
+
+    /// Whether nobody between the browser and us can read what is sent: by TLS, or without leaving this machine.
+    #[must_use]
+    pub fn is_private(&self, head: &Parts, trust: Trust) -> bool {
+        self.is_https(head, trust) || self.client(head, trust).is_none_or(|client| client.to_canonical().is_loopback())
     }
 
     /// Whether the client came by TLS, as far as a trusted proxy or the browser itself tells.
@@ -107,6 +144,20 @@ mod tests {
         front.mount(&mut headers);
         assert_eq!(headers[0].1, "/stats/login");
         assert_eq!(Front::new(Proxies::default(), "/").base_path(), "");
+    }
+
+    #[test]
+    fn clients_and_people_are_those_that_trusted_proxies_name() {
+        let front = Front::new(Proxies::parse("10.0.0.0/8").unwrap(), "").with_sign_in_header(Some("Remote-User"));
+        let (near, far) = (Trust::Network([10, 0, 0, 1].into()), Trust::Network([203, 0, 113, 9].into()));
+        let asked = head("/", &[("x-forwarded-for", "192.0.2.66"), ("x-forwarded-for", "198.51.100.1"), ("remote-user", "ada")]);
+        assert_eq!(front.client(&asked, near).unwrap().to_string(), "198.51.100.1");
+        assert_eq!(front.client(&asked, far).unwrap().to_string(), "203.0.113.9");
+        assert_eq!(front.client(&asked, Trust::Owner), None);
+        assert_eq!(front.signed_in(&asked, near).unwrap().as_str(), "ada");
+        assert_eq!(front.signed_in(&asked, far), None);
+        let twice = head("/", &[("remote-user", "ada"), ("remote-user", "root")]);
+        assert_eq!(front.signed_in(&twice, near), None);
     }
 
     #[test]

@@ -98,7 +98,7 @@ async fn without_panic<F: Future + Unpin>(mut work: F) -> Option<F::Output> {
 }
 
 async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head: Parts, body: Incoming) -> Outcome {
-    let caller = auth::caller(&app.engine, &head, trust)?;
+    let caller = auth::caller(&app, &head, trust)?;
     auth::admit(route.access, &caller)?;
     let figures = matches!(route.endpoint, Endpoint::Figure(_) | Endpoint::Overlap);
     let by_path = head.uri.path().ends_with(".csv");
@@ -111,7 +111,7 @@ async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head
         return endpoints::answer(route.endpoint, Call { app, head, caller, trust, params, query, csv, body: Some(body) }).await;
     }
     let tag = tag::tag(&app, &head, &caller, csv);
-    let cache = if caller.role.is_some() { "private, no-cache" } else { "no-cache" };
+    let cache = if caller.is_known() { "private, no-cache" } else { "no-cache" };
     let answer = if tag::is_held(&head, &tag) {
         Answer::empty(StatusCode::NOT_MODIFIED)
     } else {

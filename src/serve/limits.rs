@@ -34,6 +34,11 @@ pub const PUSH_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a form.
 pub const FORM_BYTES_MAX: usize = 4 * 1024;
+/// Tries to sign in within a minute, for an account and from an address.
+pub const SIGN_IN_TRIES: usize = 5;
+pub const SIGN_IN_WINDOW: Duration = Duration::from_secs(60);
+/// Sign-ins that wait while one password is being hashed.
+pub const SIGN_INS_WAITING_MAX: usize = 8;
 /// Commands of the owner at once.
 pub const OWNER_CONNECTIONS_MAX: usize = 64;
 /// Bodies held in memory by all requests together.

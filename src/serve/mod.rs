@@ -26,6 +26,7 @@ mod phase;
 mod query_string;
 mod router;
 mod routes;
+mod sign_in;
 mod socket;
 mod stall;
 mod tag;
@@ -60,6 +61,8 @@ pub struct ServeOptions {
     pub proxies: Proxies,
     /// Path under which a proxy mounts the server.
     pub base_path: String,
+    /// Header in which those proxies name whom they have signed in.
+    pub sign_in_header: Option<String>,
     /// Where the owner's socket goes; without a folder there is none.
     pub folder: Option<PathBuf>,
 }
@@ -116,7 +119,8 @@ impl Server {
 
     /// Answers until SIGTERM or SIGINT, then finishes what is in flight and commits the queue.
     pub async fn run(mut self) {
-        let front = Front::new(self.options.proxies.clone(), &self.options.base_path);
+        let front = Front::new(self.options.proxies.clone(), &self.options.base_path)
+            .with_sign_in_header(self.options.sign_in_header.as_deref());
         let app = Arc::new(App::new(Arc::clone(&self.engine), self.origin(), front));
         let (phase, phases) = watch::channel(Phase::Serving);
         let network = Turns::new(self.connections_max());

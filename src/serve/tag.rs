@@ -1,4 +1,4 @@
-//! Entity tags: an answer stays the same while nothing is published, the day does not change and the same role asks.
+//! Entity tags: an answer stays the same while nothing is published, the day does not change and the same caller asks.
 
 use std::fmt::Write as _;
 
@@ -14,8 +14,11 @@ use crate::model::Caller;
 pub fn tag(app: &App, head: &Parts, caller: &Caller, csv: bool) -> String {
     let (sequence, today) = (app.engine.sequence(), app.engine.today());
     let mut text = format!("{:x} {sequence:x} {today} {csv} {}", app.boot, head.uri);
-    if let Some(role) = &caller.role {
+    for role in &caller.roles {
         let _ = write!(text, " {role}");
+    }
+    if let Some(person) = &caller.person {
+        let _ = write!(text, " by {person}");
     }
     format!("W/\"{:016x}\"", xxh3_64(text.as_bytes()))
 }

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
 use super::codec::{decode, get_record, put_record};
+use super::people::list_people;
 use super::records::{CredentialKind, CredentialRecord};
 use super::table::{Read, Table, WriteTxn};
 use crate::model::Millis;
@@ -78,7 +79,7 @@ pub fn list_credentials(txn: &(impl Read + ?Sized)) -> Result<Vec<Credential>, S
     values.iter().map(|(key, value)| Ok(Credential { id: id_of(key), record: decode(Table::Credentials, key, value)? })).collect()
 }
 
-/// Whether anybody can be admin now, by a token or a session that has not run out; links do not count.
+/// Whether anybody can be admin now, by an account, or by a token or a session that has not run out; links do not count.
 ///
 /// # Errors
 /// When the store fails or a record is damaged.
@@ -87,7 +88,29 @@ pub fn any_admin(txn: &(impl Read + ?Sized), now: Millis) -> Result<bool, StoreE
         let CredentialRecord { kind, scope, expires_ms, .. } = &credential.record;
         *kind != CredentialKind::AdminLink && scope == "admin" && expires_ms.is_none_or(|at| at > now.0)
     };
-    Ok(list_credentials(txn)?.iter().any(admin))
+    let people = list_people(txn)?;
+    Ok(people.iter().any(|person| person.roles.iter().any(|role| role == "admin")) || list_credentials(txn)?.iter().any(admin))
+}
+
+/// Removes the credential of a secret.
+///
+/// # Errors
+/// When the store fails.
+pub fn remove_credential_of(txn: &WriteTxn, secret: &str) -> Result<(), StoreError> {
+    txn.remove(Table::Credentials, &digest(secret))
+}
+
+/// Removes all credentials of which that holds.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn remove_credentials_where(txn: &WriteTxn, goes: impl Fn(&CredentialRecord) -> bool) -> Result<(), StoreError> {
+    for (key, value) in txn.with_prefix(Table::Credentials, &[])? {
+        if goes(&decode(Table::Credentials, &key, &value)?) {
+            txn.remove(Table::Credentials, &key)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the credentials whose id begins with `id`; says how many there were.

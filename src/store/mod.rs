@@ -15,6 +15,8 @@ mod key;
 mod ledger;
 mod likes;
 mod open;
+mod passwords;
+mod people;
 mod permission;
 mod pieces;
 mod records;
@@ -31,7 +33,7 @@ pub use catalog::{
 pub use catalog::{SourceEntry, put_source, read_sources};
 pub use counters::{find_counter, list_counters, put_counter, remove_counter};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
-pub use credentials::{find_credential, remove_credential};
+pub use credentials::{find_credential, remove_credential, remove_credential_of, remove_credentials_where};
 pub use day_rows::{DayQuestion, DayRows, day_rows};
 pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
@@ -39,10 +41,12 @@ pub use groups::{get_group, list_groups, put_group};
 pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
 pub use likes::{like_count, likes_as_read, put_like};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
+pub use passwords::{hash_password, is_outdated, verify_password};
+pub use people::{find_person, list_people, put_person, remove_person};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
     DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, FileRecord, GroupRecord, LinesRecord, ListingRecord,
-    RenameRecord, RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
+    PasswordRecord, PersonRecord, RenameRecord, RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
 };
 pub use renames::{put_renames, renames};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};

@@ -231,11 +231,38 @@ pub enum CredentialKind {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct CredentialRecord {
     pub kind: CredentialKind,
-    /// A role as `Role` prints it.
+    /// A role as `Role` prints it; empty for the session of a person, who has roles.
     pub scope: String,
     pub note: String,
     pub created_ms: i64,
     pub expires_ms: Option<i64>,
+    /// Whose session it is, or who made the token.
+    pub person: Option<String>,
+    /// When a session was last seen, to some minutes.
+    pub used_ms: i64,
+}
+
+/// A person who may sign in.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PersonRecord {
+    pub name: String,
+    /// Roles as `Role` prints them.
+    pub roles: Vec<String>,
+    /// `None` for people whom a proxy signs in.
+    pub password: Option<PasswordRecord>,
+    pub created_ms: i64,
+    /// When the password was last set.
+    pub changed_ms: i64,
+}
+
+/// A password, hashed by argon2id at these costs.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PasswordRecord {
+    pub memory_kib: u32,
+    pub passes: u32,
+    pub lanes: u32,
+    pub salt: [u8; 16],
+    pub hash: [u8; 32],
 }
 
 /// `view_meta/state`: what the views were made with.

@@ -64,6 +64,8 @@ tables! {
     Likes => "likes", true;
     /// digest of a credential -> CredentialRecord.
     Credentials => "credentials", true;
+    /// lower-case name -> PersonRecord.
+    People => "people", true;
     /// number of the entry u64 -> RestatementRecord.
     Restatements => "restatements", true;
     /// name -> CounterRecord: counters of other hubs.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hubtally::classify::ClientClass;
 use hubtally::model::{Audience, Caller, Country, Day, DayRange};
 use hubtally::query::{
-    Breakdown, Dimension, Filter, Interval, Scope, TableCursor, TableQuestion, TableRow, TableSort, View, Window,
+    Breakdown, Dimension, Filter, Interval, Rule, Scope, TableCursor, TableQuestion, TableRow, TableSort, View, Window,
 };
 
 use crate::oracle::{Chosen, Key, Oracle, Random, Repo};
@@ -44,6 +44,12 @@ pub fn compare(
     let day = |day: u64| Day(u16::try_from(day).unwrap());
     let range = DayRange { first: day(from), last: day(to) };
     let admin = Caller::admin();
+    let by_rule = |rule: Rule| {
+        let rows = view.series_by_rule(scope, range, Interval::Week, rule, &Filter::default(), &admin).unwrap().unwrap();
+        rows.iter().map(|row| row.counts.downloads().0).sum::<u64>()
+    };
+    let found = (by_rule(Rule::Requests), by_rule(Rule::QuarterHour), by_rule(Rule::ClockHour));
+    assert_eq!(found, oracle.by_other_rules(repos, from, to), "{when}: {scope:?} {from}..{to} by other rules");
     for (chosen, filter) in [(Chosen::default(), Filter::default()), any_choice(random)] {
         for (word, by) in Dimension::ALL {
             let found = view.breakdown(scope, range, by, &filter, &admin).unwrap().unwrap();

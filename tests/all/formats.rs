@@ -17,8 +17,8 @@ use hubtally::ingest::{
 };
 use hubtally::model::{
     AgentHash, Caller, Counter, Country, Day, DayRange, DeliveryId, Downloads, GroupName, HeadRedirect, Likes, Method, Millis,
-    OrgName, PathHash, RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId, SourceId,
-    SourceName, Status, Who, Words,
+    OrgName, PathHash, PersonName, RangeFlag, Receipt, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, Role, Row, SenderId,
+    SourceId, SourceName, Status, Who, Words,
 };
 use hubtally::query::{Scope, View};
 use hubtally::store::{self, Read, ReadTxn, Store, StoreError, Table, WriteTxn};
@@ -270,12 +270,26 @@ fn credentials() -> Vec<(&'static str, store::CredentialRecord)> {
         note: "a note".to_owned(),
         created_ms: NOW.0,
         expires_ms,
+        person: (kind == store::CredentialKind::Session).then(|| "ada".to_owned()),
+        used_ms: NOW.0 + 7,
     };
     vec![
         ("ht_token", record(store::CredentialKind::Token, None)),
         ("ht_session", record(store::CredentialKind::Session, Some(NOW.0 + 1))),
         ("ht_link", record(store::CredentialKind::AdminLink, None)),
     ]
+}
+
+fn person() -> (PersonName, store::PersonRecord) {
+    let password = store::PasswordRecord { memory_kib: 19_456, passes: 2, lanes: 1, salt: [3; 16], hash: [250; 32] };
+    let record = store::PersonRecord {
+        name: "Ada".to_owned(),
+        roles: vec!["admin".to_owned(), "reader:acme".to_owned()],
+        password: Some(password),
+        created_ms: NOW.0,
+        changed_ms: NOW.0 + 1,
+    };
+    (PersonName::parse("Ada").unwrap(), record)
 }
 
 fn restatement() -> store::RestatementRecord {
@@ -314,6 +328,7 @@ fn write_records(txn: &WriteTxn) {
     store::put_like(txn, RepoNumber(1), Who(5), NOW, true).unwrap();
     store::put_like(txn, RepoNumber(1), Who(6), NOW, false).unwrap();
     credentials().iter().for_each(|(secret, record)| store::put_credential(txn, secret, record).unwrap());
+    store::put_person(txn, &person().0, &person().1).unwrap();
     store::add_restatement(txn, &restatement()).unwrap();
     store::put_group(txn, &GroupName::parse("bert-family").unwrap(), Some(&group())).unwrap();
 }
@@ -340,6 +355,7 @@ fn assert_records_are_read(txn: &ReadTxn) {
     for (secret, record) in credentials() {
         assert_eq!(store::find_credential(txn, secret).unwrap(), Some(record));
     }
+    assert_eq!(store::find_person(txn, &PersonName::parse("ADA").unwrap()).unwrap(), Some(person().1));
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
     assert_eq!(store::find_counter(txn, "other-hub").unwrap(), Some(counter()));
     assert_eq!(store::list_groups(txn).unwrap(), [(GroupName::parse("bert-family").unwrap(), group())]);
@@ -388,7 +404,7 @@ fn a_record_that_is_longer_or_shorter_than_it_says_is_damaged() {
     let txn = store.write().unwrap();
     write_records(&txn);
     let all: Vec<(Table, Vec<u8>, Vec<u8>)> =
-        [Table::Sources, Table::Deliveries, Table::Days, Table::Credentials, Table::Restatements]
+        [Table::Sources, Table::Deliveries, Table::Days, Table::Credentials, Table::People, Table::Restatements]
             .into_iter()
             .flat_map(|table| txn.with_prefix(table, &[]).unwrap().into_iter().map(move |(key, payload)| (table, key, payload)))
             .collect();
@@ -397,6 +413,7 @@ fn a_record_that_is_longer_or_shorter_than_it_says_is_damaged() {
         store::list_deliveries(txn)?;
         store::manifests(txn)?;
         store::list_credentials(txn)?;
+        store::list_people(txn)?;
         store::list_restatements(txn).map(drop)
     };
     read_all(&txn).unwrap();

@@ -16,7 +16,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("roaring", &["rollup/set.rs"]),
     ("hyper", &["serve/", "forward/"]),
     ("hyper_util", &["serve/", "forward/"]),
-    ("argon2", &["store/credentials.rs"]),
+    ("argon2", &["store/passwords.rs"]),
+    ("toml", &["cli/"]),
+    ("ipnet", &["model/proxies.rs"]),
+    ("snap", &["serve/"]),
     ("blake2", &["identify/", "store/credentials.rs"]),
     // Rows are stored under the names they came with; everybody else reads them through `day_rows`, under today's.
     ("BlockIter", &["store/", "ingest/segments.rs", "ingest/verify.rs"]),

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod abuse;
+mod accounts;
 mod analytics;
 mod blocks;
 mod breakdowns;
@@ -29,6 +30,7 @@ mod oracle_examples;
 mod oracle_worlds;
 mod pages;
 mod power;
+mod privacy;
 mod reading;
 mod regressions;
 mod renames;

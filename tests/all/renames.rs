@@ -46,10 +46,11 @@ fn expected(world: &World, renamed: &[Renamed]) -> Oracle {
     let mut oracle = Oracle::of(&as_read(world, renamed));
     let public = oracle.public.clone();
     for rename in renamed {
+        // The last that had the name and has another now: one that came back to it has it still.
         let of_name = renamed.iter().filter(|other| other.from == rename.from);
-        let last = of_name.map(|other| other.at_ms).max().unwrap_or(0);
-        let target = called(&rename.from, last.saturating_sub(1), renamed);
-        if public.contains(&target) {
+        let targets = of_name.map(|other| (other.at_ms, called(&rename.from, other.at_ms - 1, renamed)));
+        let target = targets.filter(|(_, target)| *target != rename.from).max_by_key(|(at_ms, _)| *at_ms);
+        if target.is_some_and(|(_, target)| public.contains(&target)) {
             oracle.public.insert(rename.from.clone());
         }
     }

@@ -127,7 +127,7 @@ impl Server {
         Reply::read(&mut BufReader::new(stream), method).expect("an answer")
     }
 
-    /// The key of the one-time admin link.
+    /// The key of the one-time link.
     pub fn admin_key(&self) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -34,7 +34,8 @@ fn each_setting_tells_its_value_and_where_it_comes_from() {
     assert_eq!(setting(&none, "data").1, "flag");
     assert_eq!(setting(&none, "token"), (Value::Null, "default".into()));
     let file = "listen = \"127.0.0.1:9000\"\nmax_connections = 77\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n\
-                public = [\"acme/*\", \"gpt2\"]\nvisibility = \"public\"\ntoken = \"ht_secret\"\n";
+                public = [\"acme/*\", \"gpt2\"]\nvisibility = \"public\"\ntoken = \"ht_secret\"\n\
+                tail = [\"edge-1=/logs/a.json\", \"/logs/b.json\"]\nsign_in_header = \"Remote-User\"\n";
     fs::write(folder.path().join("hubtally.toml"), file).unwrap();
     let output = config(folder.path())
         .args(["--json", "--listen", "127.0.0.1:9001"])
@@ -49,6 +50,8 @@ fn each_setting_tells_its_value_and_where_it_comes_from() {
         ("public", "acme/*,gpt2", "file"),
         ("visibility", "public", "file"),
         ("base_path", "/", "default"),
+        ("tail", "edge-1=/logs/a.json,/logs/b.json", "file"),
+        ("sign_in_header", "Remote-User", "file"),
         ("token", "(hidden)", "file"),
     ] {
         assert_eq!(setting(&output, name), (value.into(), origin.into()), "{name}");
@@ -157,6 +160,7 @@ fn a_server_below_a_path_answers_and_leads_there() {
     assert_eq!(server.get("/downloadsx/healthz").status, 404);
     let page = server.get_with("/downloads", &[("X-Forwarded-Proto", "https")]);
     assert!(page.status == 200 && page.text().contains(&format!("https://{}/downloads/api/v1/events", server.address)));
+    server.admin_key();
     let said = server.stderr();
     assert!(said.contains("/downloads/welcome?key="), "{said}");
     let wrong = hubtally().args(["serve", "--data", ":memory:", "--base-path", "downloads"]).output().unwrap();

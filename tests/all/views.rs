@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hubtally::model::{Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, Uniques};
+use hubtally::model::{Country, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, SourceId, Uniques, Words};
 use hubtally::rollup::{
-    ChunkWriter, DayChunk, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Numbering, RUN_CHUNK_ENTRIES, RepoDay,
-    RepoHead, RepoSet, RepoYear, SET_INLINE_MAX, YearHead, decode_edges, encode_edges, encode_run_chunk, find_edges,
+    ChunkWriter, Client, Counting, DayChunk, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Facet, FacetBook,
+    FacetChunk, FacetChunkWriter, FacetCount, FacetEntry, Numbering, Place, RUN_CHUNK_ENTRIES, RepoDay, RepoHead, RepoSet,
+    RepoYear, SET_INLINE_MAX, YearHead, decode_edges, encode_edges, encode_run_chunk, find_edges,
 };
+use hubtally::sessionize::{KindFiles, Origin};
 
 use crate::oracle::Random;
 
@@ -386,5 +388,93 @@ fn sets_unite_like_sets() {
         assert_eq!(stored, repos);
         assert_eq!(stored.iter().collect::<BTreeSet<_>>(), members);
         assert!((0..200).all(|repo| stored.contains(RepoNumber(repo)) == members.contains(&RepoNumber(repo))));
+    });
+}
+
+/// Facets of some repos as a fold gives them: ascending, each once, some taken back to nothing.
+fn any_facets(random: &mut Random, book: &FacetBook) -> Vec<FacetCount> {
+    let mut facets = BTreeMap::new();
+    for _ in 0..random.pick(&[0, 1, 1, 2, 40]) {
+        let place = u32::try_from(random.index(book.places().len())).unwrap();
+        let client = u32::try_from(random.index(book.clients().len())).unwrap();
+        facets.insert(Facet { place, client }, Downloads(random.pick(&[0, 1, 1, 1, 7, 1 << 40])));
+    }
+    facets.into_iter().collect()
+}
+
+fn any_book(random: &mut Random) -> FacetBook {
+    let mut words = Words::default();
+    let mut book = FacetBook::default();
+    let counting = Counting::default();
+    for _ in 0..1 + random.index(300) {
+        let origin = Origin {
+            source: SourceId(u16::try_from(random.below(3)).unwrap()),
+            country: Country::parse(random.pick(&["", "DE", "FR", "US"])),
+            region: words.number(random.pick(&["", "Hesse", "\u{ce}le-de-France"]).as_bytes()),
+            agent_note: words.number(format!("lib{}/{}", random.below(9), random.below(200)).as_bytes()),
+        };
+        book.first_of([origin].into_iter(), random.chance(50), &counting, &words);
+    }
+    book
+}
+
+type Spelled = (RepoNumber, BTreeMap<(Place, Client), u64>, KindFiles);
+
+#[test]
+fn facet_chunks_come_back_and_every_repo_finds_its_own() {
+    for_seeds("facet chunks", 60, |random| {
+        let book = any_book(random);
+        let mut writer = FacetChunkWriter::new(&book);
+        let mut chunks = Vec::new();
+        let mut expected: Vec<Spelled> = Vec::new();
+        let mut repo = 0;
+        for _ in 0..random.pick(&[0, 1, 15, 16, 17, 33, 3_000]) {
+            repo += 1 + u32::try_from(random.below(300)).unwrap();
+            let facets = any_facets(random, &book);
+            let mut kinds = KindFiles::default();
+            if random.chance(30) {
+                kinds.0.iter_mut().for_each(|files| *files = Files(any_count(random)));
+            }
+            if writer.is_full() {
+                chunks.extend(writer.take().unwrap());
+            }
+            writer.add(RepoNumber(repo), &facets, kinds);
+            let spelled: BTreeMap<(Place, Client), u64> = facets
+                .iter()
+                .filter(|(_, downloads)| downloads.0 > 0)
+                .map(|(facet, downloads)| {
+                    let place = book.places()[facet.place as usize].clone();
+                    ((place, book.clients()[facet.client as usize].clone()), downloads.0)
+                })
+                .collect();
+            if !spelled.is_empty() || kinds != KindFiles::default() {
+                expected.push((RepoNumber(repo), spelled, kinds));
+            }
+        }
+        chunks.extend(writer.take().unwrap());
+        let spell = |chunk: &FacetChunk, entry: &FacetEntry| -> Spelled {
+            let name = |facet: Facet| (chunk.places[facet.place as usize].clone(), chunk.clients[facet.client as usize].clone());
+            (entry.repo, entry.facets.iter().map(|(facet, downloads)| (name(*facet), downloads.0)).collect(), entry.kinds)
+        };
+        let mut told: Vec<Spelled> = Vec::new();
+        for (first, bytes) in &chunks {
+            let chunk = FacetChunk::new(bytes).unwrap();
+            let before = told.len();
+            chunk.for_all(|entry| told.push(spell(&chunk, entry))).unwrap();
+            assert_eq!(told.get(before).map(|(repo, ..)| repo), Some(first));
+            let own: Vec<Spelled> = told[before..].to_vec();
+            let asked: BTreeSet<u32> = own.iter().flat_map(|(repo, ..)| [repo.0 - 1, repo.0, repo.0 + 1]).collect();
+            let mut found = Vec::new();
+            chunk.for_some(asked.into_iter().map(RepoNumber), |entry| found.push(spell(&chunk, entry))).unwrap();
+            assert!(found == own, "each repo finds its own");
+            let mut damaged = bytes.clone();
+            let at = random.index(damaged.len());
+            damaged[at] ^= 1 << random.below(8);
+            if let Ok(chunk) = FacetChunk::new(&damaged) {
+                let _ = chunk.for_all(|_| {});
+                let _ = chunk.for_some([*first, RepoNumber(u32::MAX)], |_| {});
+            }
+        }
+        assert!(told == expected, "the entries in order");
     });
 }

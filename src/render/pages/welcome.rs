@@ -1,4 +1,4 @@
-//! The page behind the one-time admin link: one button, so that a link preview does not use it up.
+//! The page behind the one-time admin link: forms with buttons, so that a link preview does not use it up.
 
 use askama::Template;
 
@@ -10,4 +10,6 @@ use super::frame::Frame;
 pub struct Welcome {
     pub frame: Frame,
     pub key: String,
+    pub name: String,
+    pub error: Option<String>,
 }

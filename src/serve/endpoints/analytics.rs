@@ -4,8 +4,8 @@ use hyper::StatusCode;
 
 use super::drilldown;
 use crate::ingest::Engine;
-use crate::model::{Caller, Day, DayRange, GroupName, Millis, OrgName, RepoKind, Role};
-use crate::query::{Filter, Interval, QueryError, Scope, View, preceding};
+use crate::model::{Caller, Day, DayCounts, DayRange, GroupName, Millis, OrgName, RepoKind, Role};
+use crate::query::{Filter, Interval, QueryError, Rule, Scope, View, preceding};
 use crate::render::analytics::{Bounds, Series, Sheet, Totals, UniquesIn};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth::{forbidden, unauthorized};
@@ -39,13 +39,22 @@ async fn totals(call: Call) -> Outcome {
     let mut validation = Validation::new(&call.query);
     let range = validation.range(call.engine().today(), |_| Millis::EARLIEST.day());
     let (filter, compare) = (validation.filter(), compare(&mut validation));
+    let rule = validation.word("rule", Rule::Session, &Rule::ALL);
     validation.finish()?;
-    admit_filter(&filter, &call.caller)?;
-    let files = filter.is_empty();
+    admit_filter(&filter, rule, &call.caller)?;
+    let files = filter.is_empty() && rule == Rule::Session;
     ask(call, move |view, scope, caller| {
-        let counts = |range| match filter.is_empty() {
-            true => view.scope_totals(scope, range, caller),
-            false => Ok(view.facets(scope, range, &filter, caller)?.map(|sums| sums.counts())),
+        let counts = |range| match rule {
+            Rule::Session if filter.is_empty() => view.scope_totals(scope, range, caller),
+            Rule::Session => Ok(view.facets(scope, range, &filter, caller)?.map(|sums| sums.counts())),
+            _ => {
+                let rows = view.series_by_rule(scope, range, Interval::Month, rule, &filter, caller)?;
+                Ok(rows.map(|rows| {
+                    let mut sum = DayCounts::default();
+                    rows.iter().for_each(|row| sum += row.counts);
+                    sum
+                }))
+            }
         };
         let Some(now) = counts(range)? else { return Ok(None) };
         let before = preceding(range);
@@ -62,13 +71,18 @@ async fn series(call: Call) -> Outcome {
     let interval = validation.word("interval", Interval::Day, &INTERVALS);
     let uniques = validation.include_uniques();
     let (filter, compare) = (validation.filter(), compare(&mut validation));
+    let rule = validation.word("rule", Rule::Session, &Rule::ALL);
     validation.finish()?;
-    admit_filter(&filter, &call.caller)?;
-    let files = filter.is_empty();
+    admit_filter(&filter, rule, &call.caller)?;
+    if uniques && rule != Rule::Session {
+        return Err(Answer::bad_request("unique downloaders are the same under every rule: ask for them without `rule`"));
+    }
+    let files = filter.is_empty() && rule == Rule::Session;
     ask(call, move |view, scope, caller| {
-        let rows = |range| match filter.is_empty() {
-            true => view.series(scope, range, interval, uniques, caller),
-            false => view.filtered_series(scope, range, interval, uniques, &filter, caller),
+        let rows = |range| match rule {
+            Rule::Session if filter.is_empty() => view.series(scope, range, interval, uniques, caller),
+            Rule::Session => view.filtered_series(scope, range, interval, uniques, &filter, caller),
+            _ => view.series_by_rule(scope, range, interval, rule, &filter, caller),
         };
         let Some(now) = rows(range)? else { return Ok(None) };
         let before = preceding(range);
@@ -86,8 +100,8 @@ async fn uniques(call: Call) -> Outcome {
     let bounds = validation.word("include", false, &[("bounds", true)]);
     let (filter, compare) = (validation.filter(), compare(&mut validation));
     validation.finish()?;
-    admit_filter(&filter, &call.caller)?;
-    if bounds && call.caller.role.is_none() {
+    admit_filter(&filter, Rule::Session, &call.caller)?;
+    if bounds && call.caller.roles.is_empty() {
         return Err(needs_role());
     }
     ask(call, move |view, scope, caller| {
@@ -129,20 +143,21 @@ pub fn default_first(last: Day) -> Day {
 }
 
 /// Breakdowns are for readers of an organization and its publishers: a filter is one in disguise, except by audience,
-/// which totals tell anyway.
-fn admit_filter(filter: &Filter, caller: &Caller) -> Result<(), Answer> {
-    if filter.class.is_none() && filter.country.is_none() { Ok(()) } else { admit_reader(caller) }
+/// which totals tell anyway. Other rules read the events, which costs more than the public should ask for.
+fn admit_filter(filter: &Filter, rule: Rule, caller: &Caller) -> Result<(), Answer> {
+    let open = filter.class.is_none() && filter.country.is_none() && rule == Rule::Session;
+    if open { Ok(()) } else { admit_reader(caller) }
 }
 
 /// Whether the caller has a role that reads.
 pub fn admit_reader(caller: &Caller) -> Result<(), Answer> {
-    match &caller.role {
-        Some(Role::Reader(_) | Role::Publisher(_) | Role::Admin) => Ok(()),
-        Some(Role::Ingest(_)) => {
-            Err(forbidden("a token that pushes events reads no analytics: use one of a reader or publisher"))
-        }
-        None => Err(needs_role()),
+    if caller.roles.iter().any(|role| matches!(role, Role::Reader(_) | Role::Publisher(_) | Role::Admin)) {
+        return Ok(());
     }
+    if caller.ingest_source().is_some() {
+        return Err(forbidden("a token that pushes events reads no analytics: use one of a reader or publisher"));
+    }
+    Err(needs_role())
 }
 
 fn needs_role() -> Answer {

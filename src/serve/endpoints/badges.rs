@@ -49,7 +49,7 @@ async fn badge(call: Call, shape: Shape) -> Outcome {
     let Some((_, usual, measure)) = measure.copied() else { return Err(Answer::unknown_route()) };
     let label = call.query.last("label").map_or(usual, |label| cut(label)).to_owned();
     let color = call.query.last("color").unwrap_or("blue").to_owned();
-    let private = call.caller.role.is_some();
+    let private = call.caller.is_known();
     let repo = call.repo();
     let caller = call.caller;
     let ask = move |engine: &Engine| -> Result<Option<String>, QueryError> {

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderName};
 
 use crate::ingest::{Engine, Push, PushContent};
-use crate::model::{Role, SourceName};
+use crate::model::SourceName;
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth;
 use crate::serve::call::Call;
@@ -42,10 +42,8 @@ pub fn source(call: &Call) -> Result<SourceName, Answer> {
                 Answer::bad_request("source is a name of letters, digits, '.', '_' and '-', at most 64 of them")
             })?),
         };
-    let source = match &call.caller.role {
-        Some(Role::Ingest(own)) => asked.unwrap_or_else(|| own.clone()),
-        _ => asked.unwrap_or_else(SourceName::default_source),
-    };
+    let own = call.caller.ingest_source().cloned();
+    let source = asked.or(own).unwrap_or_else(SourceName::default_source);
     if call.caller.pushes_to(&source) {
         return Ok(source);
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::json_body;
 use crate::ingest::Engine;
-use crate::model::{Caller, Role};
+use crate::model::Caller;
 use crate::query::View;
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth;
@@ -23,7 +23,7 @@ const USER_BYTES_MAX: usize = 256;
 
 /// Takes a like or an unlike. Per user the latest instant wins, so it may come twice or late.
 pub async fn set(mut call: Call, liked: bool) -> Outcome {
-    if !matches!(call.caller.role, Some(Role::Ingest(_) | Role::Admin)) {
+    if !call.caller.is_admin() && call.caller.ingest_source().is_none() {
         return Err(auth::forbidden("likes need an ingest or admin token: `hubtally token create --scope ingest:default`"));
     }
     let repo = call.repo()?;

@@ -22,6 +22,7 @@ mod json_body;
 mod likes;
 mod metrics;
 mod pages;
+mod people;
 mod sources;
 mod stats;
 mod streamed;
@@ -76,6 +77,10 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Tokens => tokens::list(call).await,
         Endpoint::CreateToken => tokens::create(call).await,
         Endpoint::RevokeToken => tokens::revoke(call).await,
+        Endpoint::People => people::list(call).await,
+        Endpoint::AddPerson => people::add(call).await,
+        Endpoint::ChangePerson => people::change(call).await,
+        Endpoint::RemovePerson => people::remove(call).await,
         Endpoint::Verify => upkeep::verify(call).await,
         Endpoint::Rebuild => upkeep::rebuild(call).await,
         Endpoint::Hub => pages::hub(call).await,
@@ -90,6 +95,15 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Repo => pages::repo(call).await,
         Endpoint::Welcome => pages::welcome(&call),
         Endpoint::ClaimAdmin => pages::claim(call).await,
+        Endpoint::Login => pages::login(&call),
+        Endpoint::SignIn => pages::sign_in(call).await,
+        Endpoint::SignOut => pages::sign_out(call).await,
+        Endpoint::Settings => pages::settings(call).await,
+        Endpoint::SettingsToken => pages::make_token(call).await,
+        Endpoint::SettingsRevoke => pages::revoke_token(call).await,
+        Endpoint::SettingsPassword => pages::change_password(call).await,
+        Endpoint::SettingsAddPerson => pages::add_person(call).await,
+        Endpoint::SettingsPerson => pages::change_person(call).await,
         Endpoint::Asset => pages::asset(&call),
         Endpoint::Icon => Ok(pages::icon()),
     }

@@ -52,7 +52,7 @@ fn document() -> Value {
             "schemas": parts.get("schemas"),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "`hubtally token create` makes one" },
-                "session": { "type": "apiKey", "in": "cookie", "name": super::auth::SESSION_COOKIE },
+                "session": { "type": "apiKey", "in": "cookie", "name": super::sign_in::COOKIE },
             },
         },
     })

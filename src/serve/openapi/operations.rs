@@ -55,6 +55,8 @@ const NOTHING: &[(u16, &str, &str)] = &[(204, "", "")];
 const LIKE: &[(&str, &str)] = &[(JSON, "Like")];
 const COUNTER: &[(&str, &str)] = &[(JSON, "Counter"), (CSV, "Text")];
 const EVENTS: &[(&str, &str)] = &[("application/x-ndjson", "Text"), (JSON, "Events"), (CSV, "Text"), ("text/plain", "Text")];
+const FORM: &[(&str, &str)] = &[("application/x-www-form-urlencoded", "Any")];
+const GONE_ON: &[(u16, &str, &str)] = &[(303, "", "")];
 const LIST: &[&str] = &["sort", "direction", "listLimit", "author", "search", "filter", "expand", "cursor"];
 
 /// All endpoints.
@@ -160,6 +162,10 @@ pub const OPERATIONS: &[Operation] = &[
     told(Endpoint::Tokens, ADMIN, "Tokens, without their secrets", &[], ANY),
     taken(Endpoint::CreateToken, ADMIN, "Makes a token", &[], &[(JSON, "NewToken")], &[(201, JSON, "Any")]),
     told(Endpoint::RevokeToken, ADMIN, "Revokes a token", &[], NOTHING),
+    told(Endpoint::People, ADMIN, "People who sign in", &[], ANY),
+    taken(Endpoint::AddPerson, ADMIN, "Makes an account", &[], &[(JSON, "NewPerson")], &[(201, JSON, "Any")]),
+    taken(Endpoint::ChangePerson, ADMIN, "Changes an account", &[], &[(JSON, "PersonChange")], ANY),
+    told(Endpoint::RemovePerson, ADMIN, "Removes an account with its sessions and tokens", &[], NOTHING),
     told(Endpoint::Verify, ADMIN, "Reads everything and reports damage", &[], ANY),
     told(Endpoint::Rebuild, ADMIN, "Makes all counts anew", &[], ANY),
     told(Endpoint::Alive, MONITORING, "Whether the process answers", &[], ANY),
@@ -175,14 +181,16 @@ pub const OPERATIONS: &[Operation] = &[
     told(Endpoint::RetractHere, PAGES, "Retracts a delivery and shows the list", &[], &[(303, "", "")]),
     told(Endpoint::CounterPage, PAGES, "A counter of another hub", &[], PAGE),
     told(Endpoint::Welcome, PAGES, "The page behind the one-time link", &["key"], PAGE),
-    taken(
-        Endpoint::ClaimAdmin,
-        PAGES,
-        "Signs the first administrator in",
-        &[],
-        &[("application/x-www-form-urlencoded", "Any")],
-        &[(303, "", "")],
-    ),
+    taken(Endpoint::ClaimAdmin, PAGES, "Signs the first administrator in", &[], FORM, GONE_ON),
+    told(Endpoint::Login, PAGES, "The form to sign in", &["next"], PAGE),
+    taken(Endpoint::SignIn, PAGES, "Signs somebody in", &[], FORM, GONE_ON),
+    taken(Endpoint::SignOut, PAGES, "Signs this browser out", &[], FORM, GONE_ON),
+    told(Endpoint::Settings, PAGES, "Settings of whoever is signed in", &[], &[(200, HTML, "Text"), (303, "", "")]),
+    taken(Endpoint::SettingsToken, PAGES, "Makes a token and shows it once", &[], FORM, &[(201, HTML, "Text")]),
+    taken(Endpoint::SettingsRevoke, PAGES, "Revokes a token", &[], FORM, GONE_ON),
+    taken(Endpoint::SettingsPassword, PAGES, "Changes the password", &[], FORM, GONE_ON),
+    taken(Endpoint::SettingsAddPerson, PAGES, "Makes an account", &[], FORM, GONE_ON),
+    taken(Endpoint::SettingsPerson, PAGES, "Changes or removes an account", &[], FORM, GONE_ON),
     told(
         Endpoint::Asset,
         PAGES,

@@ -140,4 +140,19 @@ impl Oracle {
         let (a, b) = (self.downloaders_of(a, first, last), self.downloaders_of(b, first, last));
         (a.intersection(&b).count() as u64, a.difference(&b).count() as u64, b.difference(&a).count() as u64)
     }
+
+    /// Counted requests, and clock quarters and clock hours in which a downloader asked, added over days and downloaders.
+    pub fn by_other_rules(&self, repos: &BTreeSet<Repo>, first: u64, last: u64) -> (u64, u64, u64) {
+        let (mut requests, mut quarters, mut hours) = (0, BTreeSet::new(), BTreeSet::new());
+        for session in self.sessions.iter().filter(|session| repos.contains(&session.repo)) {
+            for (event, told) in &session.events {
+                if (first..=last.min(self.today)).contains(&event.day()) {
+                    requests += told.multiplicity;
+                    quarters.insert((&session.repo, &session.downloader, event.time_ms() / 900_000));
+                    hours.insert((&session.repo, &session.downloader, event.time_ms() / 3_600_000));
+                }
+            }
+        }
+        (requests, quarters.len() as u64, hours.len() as u64)
+    }
 }

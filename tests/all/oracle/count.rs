@@ -92,6 +92,10 @@ impl Identity {
         Downloader { is_user: self.is_user, who: self.who.clone(), agent }
     }
 
+    pub fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
     pub fn day(&self) -> u64 {
         self.time_ms / 86_400_000
     }

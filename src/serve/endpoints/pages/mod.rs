@@ -4,40 +4,68 @@ mod assets;
 mod catalog;
 mod counter;
 mod hub;
+mod login;
 mod overlap;
 mod publisher;
 mod repo;
 mod scoped;
+mod settings;
 mod sources;
 mod welcome;
 
 use askama::Template;
 use hyper::StatusCode;
 
+use crate::model::Role;
 use crate::query::View;
 use crate::render::links::Links;
 use crate::render::pages::{Choice, Frame, Notice, Reader, Section};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::body::Body;
 use crate::serve::call::Call;
+use crate::serve::intake::Held;
+use crate::serve::limits;
+use crate::serve::query_string::QueryString;
 
 pub use assets::{asset, icon};
 pub use catalog::catalog;
 pub use counter::counter;
 pub use hub::hub;
+pub use login::{login, sign_in, sign_out};
 pub use overlap::overlap;
 pub use publisher::{group, org};
 pub use repo::repo;
+pub use settings::{add_person, change_password, change_person, make_token, revoke_token, settings};
 pub use sources::{ask_retract, retract, sources};
 pub use welcome::{claim, welcome};
 
 /// Who reads, and below which path.
 fn reader(call: &Call) -> Reader {
-    let account = call.caller.role.as_ref().map(|role| match role.to_string().as_str() {
-        "admin" => "administrator".to_owned(),
-        other => other.replace(':', " of "),
-    });
+    let caller = &call.caller;
+    let words = |role: &Role| match role {
+        Role::Admin => "administrator".to_owned(),
+        other => other.to_string().replace(':', " of "),
+    };
+    let account = match &caller.person {
+        Some(person) => Some(person.to_string()),
+        None => caller.roles.first().map(words),
+    };
     Reader { links: Links::new(call.app.front.base_path()), account, admin: call.caller.is_admin() }
+}
+
+/// The fields of a form.
+async fn form(call: &mut Call) -> Result<QueryString, Answer> {
+    let (form, _share) = Held::read(call, limits::FORM_BYTES_MAX).await?.decoded()?;
+    Ok(QueryString::parse(&String::from_utf8_lossy(&form)))
+}
+
+/// The sentence of an error, for the page it is shown on.
+fn sentence_of(refused: &Answer) -> String {
+    let Body::Whole(body) = &refused.body else { return String::new() };
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let sentence = value.get("error").and_then(serde_json::Value::as_str).unwrap_or("This did not work");
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect::<String>() + ".")
 }
 
 /// A page from its template.

@@ -26,7 +26,7 @@ struct Asked {
 /// Two sides, or the form that asks for them.
 pub async fn overlap(call: Call) -> Outcome {
     let reader = reader(&call);
-    if call.caller.role.is_none() {
+    if call.caller.roles.is_empty() {
         let sentence = "Who downloads from two places at once is shown to publishers and administrators: sign in as one.";
         return notice(StatusCode::FORBIDDEN, "For publishers", sentence, reader);
     }
