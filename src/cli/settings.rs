@@ -75,8 +75,9 @@ pub fn resolve(typed: &[OsString]) -> Result<(Arguments, Settings), Unresolved> 
         Some(path) => read(path, &command).map_err(Unresolved::Settings)?,
         None => BTreeMap::new(),
     };
-    let command = with_defaults(command, &values);
+    // Before the values of the file are put in, which moves an argument behind the others.
     let known = known(&command);
+    let command = with_defaults(command, &values);
     let matches = command.try_get_matches_from(typed).map_err(Unresolved::CommandLine)?;
     let mut arguments = Arguments::from_arg_matches(&matches).map_err(Unresolved::CommandLine)?;
     let all: Vec<Setting> = known.iter().map(|arg| setting(arg, &matches, &values)).collect();

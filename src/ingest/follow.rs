@@ -271,7 +271,8 @@ impl Tailer {
                     false
                 }
                 Ok(Step::Idle) if silent || too_many => match followed.finish(&self.engine, &self.import) {
-                    Ok(()) => true,
+                    // What cannot be understood is told once, when it is found as a rotated file.
+                    Ok(()) | Err(EngineError::Refused(_)) => true,
                     Err(error) => {
                         failure = Err(error);
                         too_many
@@ -279,6 +280,7 @@ impl Tailer {
                 },
                 Ok(Step::Idle) => false,
                 Ok(Step::Truncated) => true,
+                Err(EngineError::Refused(_)) if followed.unknown_format => true,
                 Err(error) => {
                     failure = Err(error);
                     too_many

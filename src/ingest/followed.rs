@@ -86,6 +86,8 @@ pub(super) struct Followed {
     pub silent_rounds: u32,
     /// Its delivery was taken back: no more of it is read.
     pub retracted: Option<DeliveryId>,
+    /// Its first lines are in no format that is known, and more lines cannot change that.
+    pub unknown_format: bool,
 }
 
 impl Followed {
@@ -98,6 +100,7 @@ impl Followed {
             place: None,
             silent_rounds: 0,
             retracted: None,
+            unknown_format: false,
         }
     }
 
@@ -134,6 +137,7 @@ impl Followed {
     /// Takes the content for new, as after a truncation.
     pub fn begin_anew(&mut self) {
         (self.place, self.seen, self.retracted, self.silent_rounds) = (None, None, None, 0);
+        self.unknown_format = false;
     }
 
     /// The whole file as it is now.
@@ -193,6 +197,7 @@ impl Followed {
             Ok(None) => return Ok(false),
             Err(_) if head.whole_lines() < HEAD_LINES => return Ok(false),
             Err(_) => {
+                self.unknown_format = true;
                 return Err(EngineError::Refused(format!(
                     "the format of {} cannot be told from its first lines: name it with --tail-format",
                     options.name

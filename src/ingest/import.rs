@@ -200,9 +200,9 @@ impl Head {
         }
         let formats: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
         Err(EngineError::Refused(format!(
-            "the format of {} cannot be told from its first lines: name it with --format {}",
+            "the format of {} cannot be told from its first lines: name it with --format, one of {}",
             options.name,
-            formats.join(", --format ")
+            formats.join(", ")
         )))
     }
 }

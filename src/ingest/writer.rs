@@ -13,7 +13,7 @@ use super::recovery::Trouble;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
 use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
-use crate::rollup::Applied;
+use crate::rollup::{Applied, Live};
 use crate::store::{
     self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
     SourceEntry, StoreError, WriteTxn,
@@ -25,6 +25,9 @@ const GROUP_JOBS_MAX: usize = 1_024;
 
 /// Rows the overlay may hold before they are folded into the views.
 const LIVE_ROWS_MAX: usize = 250_000;
+
+/// The same of repos and their days: each takes some 2 KB, which is more than its rows do where it has few.
+const LIVE_REPO_DAYS_MAX: usize = 60_000;
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -165,7 +168,8 @@ impl Writer {
 
     /// Whether it is time to fold the overlay into the views.
     pub(super) fn is_overlay_full(&self) -> bool {
-        self.shared.published.read().is_ok_and(|published| published.live.rows() > LIVE_ROWS_MAX)
+        let full = |live: &Live| live.rows() > LIVE_ROWS_MAX || live.repo_days() > LIVE_REPO_DAYS_MAX;
+        self.shared.published.read().is_ok_and(|published| full(&published.live))
     }
 
     fn commit_group(&mut self, jobs: &[PushJob]) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {

@@ -185,8 +185,10 @@ impl Growth {
             growth = Some(match growth {
                 Some(mut growth) if day.0 - growth.last().0 <= GAP_DAYS_MAX => {
                     let (from, before) = (growth.last(), growth.totals.last().copied().unwrap_or(0));
-                    let days = u64::from(day.0 - from.0);
-                    growth.totals.extend((1..=days).map(|passed| before + (highest - before) * passed / days));
+                    let (days, came) = (u64::from(day.0 - from.0), highest - before);
+                    // In two parts: a total may be any number, and all of its growth times some days is too large.
+                    let until = |passed: u64| before + came / days * passed + came % days * passed / days;
+                    growth.totals.extend((1..=days).map(until));
                     growth
                 }
                 _ => Growth { first: *day, totals: vec![highest] },
@@ -446,6 +448,10 @@ mod tests {
         assert_eq!(dated(&[]), None);
         let growth = dated(&[(1, 5), (20, 100), (22, 110), (23, 108), (25, 121)]).unwrap();
         assert_eq!(growth, Growth { first: Day(20), totals: vec![100, 105, 110, 110, 115, 121] });
+        // Any number may be told.
+        let largest = dated(&[(1, 0), (8, u64::MAX)]).unwrap();
+        assert_eq!((largest.totals.len(), largest.totals.last()), (8, Some(&u64::MAX)));
+        assert!(largest.totals.is_sorted());
     }
 
     #[test]

@@ -190,6 +190,12 @@ impl Live {
         self.rows
     }
 
+    /// Repos held in memory, each as often as it has days.
+    #[must_use]
+    pub fn repo_days(&self) -> usize {
+        self.days.values().map(FastMap::len).sum()
+    }
+
     /// The places that facets name.
     #[must_use]
     pub fn places(&self) -> &[Place] {

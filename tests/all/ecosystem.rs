@@ -173,6 +173,8 @@ fn wrong_counters_are_refused_with_a_sentence_and_change_nothing() {
     for (name, body, part) in [
         ("UP", "{}", "lower-case"),
         ("a", "[]", "the JSON expected here"),
+        ("a", "5", "expected an object with totals"),
+        ("a", r#"{"totals":[5]}"#, "expected an object with date and total"),
         ("a", r#"{"totals":[{"date":"11.3.2026","total":5}]}"#, "2026-03-11"),
         ("a", r#"{"totals":[{"date":"2026-03-11","total":-5}]}"#, "expected"),
         ("a", r#"{"titel":"a"}"#, "unknown field"),
@@ -215,4 +217,15 @@ fn pages_show_milestones_and_other_hubs_and_escape_what_was_told() {
     let start = hub.get_as(None, "/");
     assert!(start.text().contains("/counters/their-hub") && start.text().contains("Nothing has been counted yet"));
     assert_eq!(hub.get_as(None, "/counters/none").status, 404);
+}
+
+#[test]
+fn the_largest_number_there_is_can_be_told() {
+    let hub = Hub::start();
+    let authorization = bearer(&hub.admin);
+    let told = format!(r#"{{"totals":[{{"date":"2026-06-01","total":0}},{{"date":"2026-06-08","total":{}}}]}}"#, u64::MAX);
+    let admin = [("Authorization", authorization.as_str())];
+    assert_eq!(hub.server.ask("PUT", "/api/v1/counters/a", &admin, told.as_bytes()).status, 200);
+    let counter = hub.get_as(None, "/api/v1/counters/a");
+    assert_eq!((counter.status, &counter.json()["milestones"][0]["status"]), (200, &json!("reached")));
 }

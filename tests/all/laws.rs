@@ -16,6 +16,7 @@ use hubtally::render::csv::{access_log, access_log_header};
 use hubtally::store::{Read, ReadTxn, Store, Table};
 
 use crate::breakdowns;
+use crate::cards;
 use crate::oracle::{Delivery, Fact, Git, Kind, Line, Oracle, Random, Repo, Settings, Shape, Source, World, date};
 use crate::shippers::shipped;
 
@@ -246,6 +247,7 @@ pub fn compare(engine: &Engine, oracle: &Oracle, seed: u64, when: &str) {
             assert_eq!(found, expected, "world {seed}, {when}: trending {days} {kind:?}");
         }
     }
+    cards::compare(&view, oracle, &mut random, &format!("world {seed}, {when}"));
 }
 
 fn verify(engine: &Engine, seed: u64) {

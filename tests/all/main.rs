@@ -10,6 +10,7 @@ mod analytics;
 mod blocks;
 mod breakdowns;
 mod browser;
+mod cards;
 mod command_line;
 mod crash;
 mod damage;

@@ -117,7 +117,10 @@ fn every_link_leads_somewhere_also_below_a_base_path() {
             }
             pages += 1;
             let html = reply.text();
-            for address in ["href", "src", "action"].iter().flat_map(|name| attributes(&html, name)) {
+            for address in attributes(&html, "action") {
+                assert!(address.starts_with(&format!("{base}/")), "{path} sends a form to {address}");
+            }
+            for address in ["href", "src"].iter().flat_map(|name| attributes(&html, name)) {
                 if address.starts_with('#') {
                     continue;
                 }

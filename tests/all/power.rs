@@ -11,7 +11,7 @@ use crate::laws::{compare, for_seeds, number};
 use crate::life::{Life, Step};
 use crate::oracle::{Oracle, Random};
 
-const POWER_SEEDS: u64 = 400;
+const POWER_SEEDS: u64 = 2_000;
 
 /// Changes of the disk until the power goes.
 fn until_the_next_loss(random: &mut Random) -> Option<u64> {

@@ -6,6 +6,9 @@ use hubtally::ingest::{Engine, FormerName, Place, RepoListing};
 use hubtally::model::{Caller, Likes, Millis, RepoName};
 use hubtally::query::View;
 
+use serde_json::json;
+
+use crate::hub::{Hub, bearer};
 use crate::laws::{compare, configure, deliver, for_worlds, key, open};
 use crate::oracle::{Fact, Line, Oracle, Random, Repo, World, repo};
 
@@ -202,4 +205,26 @@ fn likes_move_with_the_repo() {
     let view = View::of(&engine).unwrap();
     let number = view.repo(&bert, &Caller::public()).unwrap().unwrap();
     assert_eq!(view.totals(number).unwrap().likes, Likes(2));
+}
+
+#[test]
+fn wrong_former_names_are_told_and_nothing_of_the_list_is_kept() {
+    let hub = Hub::start();
+    let admin = bearer(&hub.admin);
+    let many: Vec<String> = (0..2_000).map(|number| format!("acme/old-{number}")).collect();
+    for (former, sentence) in [
+        (json!([5]), "an entry of renamed_from is an id, or an object with id and at"),
+        (json!(["a/b/c"]), "entry 1 of the list: an id in renamed_from is not a repo's"),
+        (json!([{"id": "acme/old", "at": "2026-06-01"}]), "a time is RFC 3339"),
+        (json!(many), "entry 1 of the list: renamed_from has more than 1000 names"),
+    ] {
+        let list = json!([
+            {"type": "model", "id": "acme/first", "private": false},
+            {"type": "model", "id": "acme/second", "private": false, "renamed_from": former},
+        ]);
+        let reply = hub.server.ask("PUT", "/api/v1/repos", &[("Authorization", &admin)], list.to_string().as_bytes());
+        assert_eq!(reply.status, 400, "{}", reply.text());
+        assert!(reply.text().contains(sentence), "{}", reply.text());
+        assert_eq!(hub.get_as(None, "/models/acme/first/stats").status, 404);
+    }
 }

@@ -53,9 +53,15 @@ fn each_setting_tells_its_value_and_where_it_comes_from() {
         ("tail", "edge-1=/logs/a.json,/logs/b.json", "file"),
         ("sign_in_header", "Remote-User", "file"),
         ("token", "(hidden)", "file"),
+        ("tail_format", "auto", "default"),
     ] {
         assert_eq!(setting(&output, name), (value.into(), origin.into()), "{name}");
     }
+    let names = |output: &Output| -> Vec<String> {
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        shown["settings"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&none), names(&output), "a file does not change the order of the settings");
     let shown = config(folder.path()).output().unwrap();
     let shown = text(&shown.stdout);
     assert!(shown.starts_with("SETTING") && shown.contains("hubtally.toml") && !shown.contains("ht_secret"), "{shown}");

@@ -342,6 +342,38 @@ fn a_log_that_is_not_there_is_waited_for_and_one_that_cannot_be_followed_is_told
 }
 
 #[test]
+fn a_log_in_no_known_format_is_told_and_forgotten_once_it_is_rotated_away() {
+    let mut world = World::new();
+    let garbage = "host took 3 ms for something\n".repeat(200);
+    fs::write(&world.log.path, &garbage).unwrap();
+    let server = world.start();
+    let cookie = server.admin_cookie();
+    let state = || {
+        let list = server.get_with("/api/v1/deliveries", &[("Cookie", &cookie)]).json();
+        list["following"][0]["state"].as_str().unwrap().to_owned()
+    };
+    let becomes = |wanted: &str| {
+        let deadline = Instant::now() + PATIENCE / 2;
+        while state() != wanted {
+            assert!(Instant::now() < deadline, "{} instead of {wanted}; stderr:\n{}", state(), server.stderr());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    becomes("failing");
+    world.log.rename();
+    world.log.reopen();
+    world.log.write(5);
+    world.settled(&server);
+    becomes("following");
+    let deadline = Instant::now() + PATIENCE;
+    while !server.stderr().contains("hub.json.1: the format of hub.json.1 cannot be told") {
+        assert!(Instant::now() < deadline, "{}", server.stderr());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(state(), "following");
+}
+
+#[test]
 fn an_import_of_the_followed_log_and_a_retraction_of_it_change_nothing_else() {
     let mut world = World::new();
     let server = world.start();

@@ -9,8 +9,12 @@ use crate::model::{RepoKey, RepoKind, RepoName};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
 
+/// Names that a repo can have had.
+const FORMER_NAMES_MAX: usize = 1_000;
+
 /// One repo as the hub lists it.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with type and id")]
 struct Listed {
     r#type: String,
     id: String,
@@ -23,7 +27,7 @@ struct Listed {
 
 /// A name a repo had before: `{"id","at"}`, or the id alone.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "an entry of renamed_from is an id, or an object with id and at")]
 enum Former {
     Id(String),
     Renamed { id: String, at: Option<Value> },
@@ -48,6 +52,9 @@ fn listing(index: usize, repo: Listed) -> Result<RepoListing, Answer> {
     let kind = RepoKind::from_word(&repo.r#type).ok_or_else(|| wrong("type is model, dataset or space"))?;
     let name = RepoName::parse(&repo.id).ok_or_else(|| wrong("id is namespace/name, or a single legacy name"))?;
     let created_at = json_body::optional_instant(repo.created_at.as_ref())?;
+    if repo.renamed_from.as_ref().is_some_and(|former| former.len() > FORMER_NAMES_MAX) {
+        return Err(wrong(&format!("renamed_from has more than {FORMER_NAMES_MAX} names")));
+    }
     let mut renamed_from = Vec::new();
     for former in repo.renamed_from.into_iter().flatten() {
         let (id, at) = match former {

@@ -23,7 +23,7 @@ const CAVEATS_MAX: usize = 20;
 
 /// A counter as it is told.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with totals and what they are")]
 struct Told {
     title: Option<String>,
     #[serde(default)]
@@ -40,6 +40,7 @@ struct Told {
 
 /// The total at the end of a day.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with date and total")]
 struct Dated {
     date: String,
     total: u64,
