@@ -153,6 +153,7 @@ impl Questions {
             let range = match window {
                 Window::Month => DayRange::ending(self.today, 30),
                 Window::All => DayRange { first: self.first_day, last: self.today },
+                Window::Range(range) => range,
             };
             let days = range.last.0 - range.first.0 + 1;
             let look = Look { window: span, interval: None, uniques: false, compare: false };

@@ -25,6 +25,7 @@ pub enum Window {
     Month,
     /// From the first known day of the scope.
     All,
+    Range(DayRange),
 }
 
 /// What a table is sorted by; all but names with the largest first, ties by name.
@@ -101,6 +102,8 @@ pub struct RepoTable {
     pub rows: Vec<TableRow>,
     /// Rows of all pages.
     pub total: u64,
+    /// Repos and their all-time downloads by type, over all pages; types without a repo are left out.
+    pub kinds: Vec<(RepoKind, u64, Downloads)>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<TableCursor>,
     /// The days of the window.
@@ -132,6 +135,14 @@ fn numbers(candidates: &[Candidate]) -> BTreeSet<RepoNumber> {
     candidates.iter().map(|candidate| candidate.number).collect()
 }
 
+fn by_kind(candidates: &[Candidate]) -> Vec<(RepoKind, u64, Downloads)> {
+    let of_kind = |kind| {
+        let of_kind = candidates.iter().filter(|candidate| candidate.key.kind == kind);
+        (kind, of_kind.clone().count() as u64, of_kind.map(|candidate| candidate.all).sum())
+    };
+    RepoKind::ALL.into_iter().map(of_kind).filter(|(_, repos, _)| *repos > 0).collect()
+}
+
 impl View<'_> {
     /// The repos of a scope as a table; `None` if the scope is missing or hidden.
     ///
@@ -144,6 +155,7 @@ impl View<'_> {
         let range = match ask.window {
             Window::Month => month,
             Window::All => self.known_range(&members)?,
+            Window::Range(range) => range.until(self.today),
         };
         let mut uniques = BTreeMap::new();
         if ask.sort == TableSort::UniqueDownloaders {
@@ -151,8 +163,14 @@ impl View<'_> {
         }
         for candidate in &mut candidates {
             candidate.value = match ask.sort {
-                TableSort::Window if ask.window == Window::Month => candidate.recent.0,
-                TableSort::Window | TableSort::Downloads => candidate.all.0,
+                TableSort::Window => match ask.window {
+                    Window::Month => candidate.recent.0,
+                    Window::All => candidate.all.0,
+                    Window::Range(range) => {
+                        self.days(candidate.number, range)?.values().map(|day| day.counts.downloads().0).sum()
+                    }
+                },
+                TableSort::Downloads => candidate.all.0,
                 TableSort::Recent => candidate.recent.0,
                 TableSort::Likes => self.likes(candidate.number)?.0,
                 TableSort::UniqueDownloaders => uniques.get(&candidate.number).map_or(0, |uniques| uniques.0),
@@ -161,6 +179,7 @@ impl View<'_> {
         }
         candidates.sort_by(|a, b| a.rank().cmp(&b.rank()));
         let total = candidates.len() as u64;
+        let kinds = by_kind(&candidates);
         candidates.retain(|candidate| ask.cursor.as_ref().is_none_or(|cursor| candidate.is_behind(cursor)));
         let more = candidates.len() > ask.limit;
         candidates.truncate(ask.limit);
@@ -186,7 +205,7 @@ impl View<'_> {
                 repo: candidate.key,
             });
         }
-        Ok(Some(RepoTable { rows, total, next, range, parts }))
+        Ok(Some(RepoTable { rows, total, kinds, next, range, parts }))
     }
 
     fn candidates(&self, members: &Members, search: &str, month: DayRange) -> Result<Vec<Candidate>, QueryError> {

@@ -102,5 +102,71 @@ function counter(element) {
   document.addEventListener("visibilitychange", ask);
 }
 
+/** A table of repos: searches while one types, sorts and turns pages in place; the address follows. */
+function table(section) {
+  const form = section.querySelector("form");
+  let asked = 0;
+  let timer = 0;
+
+  async function show(address, keep) {
+    const turn = ++asked;
+    const results = section.querySelector("[data-results]");
+    results.setAttribute("aria-busy", "true");
+    const part = new URL(address, location.href);
+    part.hash = "";
+    const shown = part.href;
+    part.searchParams.set("part", "repos");
+    try {
+      const answer = await fetch(part);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (turn !== asked) return;
+      const fresh = page.querySelector("[data-results]");
+      if (!answer.ok || !fresh) throw new Error(answer.statusText);
+      // Where the reader was in the table: the same head, after it was made anew.
+      const heads = [...results.querySelectorAll("thead a")];
+      const focused = heads.indexOf(document.activeElement);
+      results.replaceWith(fresh);
+      fresh.querySelectorAll("thead a")[focused]?.focus();
+      if (!keep) section.scrollIntoView({ block: "start" });
+      history.replaceState(null, "", shown);
+    } catch {
+      // What the script cannot show, the page itself can, or says why not.
+      if (turn === asked) location.href = shown;
+    }
+  }
+
+  function search() {
+    clearTimeout(timer);
+    const state = new URLSearchParams(location.search);
+    const sought = form.elements.q.value.trim();
+    state.delete("after");
+    if (sought) state.set("q", sought);
+    else state.delete("q");
+    show(`${location.pathname}?${state}`, true);
+  }
+
+  section.querySelector("[data-submit]").hidden = true;
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(search, 60);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    search();
+  });
+  section.addEventListener("click", (event) => {
+    const link = event.target.closest("thead a, .foot a[href$='#repos']");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    show(link.href, link.closest("thead") !== null);
+  });
+}
+
+const countries = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
+for (const element of document.querySelectorAll("[data-country]")) {
+  const code = element.dataset.country;
+  if (/^[A-Z]{2}$/i.test(code)) element.textContent = countries.of(code);
+}
+document.querySelectorAll("[data-table]").forEach(table);
 document.querySelectorAll("[data-chart]").forEach(chart);
 document.querySelectorAll("[data-counter]").forEach(counter);

@@ -8,6 +8,7 @@ use crate::render::links::Links;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Hub,
+    Repos,
     Overlap,
     Sources,
     /// Settings, sign-in and whatever else has no entry of its own.
@@ -67,7 +68,7 @@ impl Frame {
     /// The main navigation as this reader may use it.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let entry = |section, path, text| Entry { href: self.links.to(path), text, current: self.section == section };
-        let mut entries = vec![entry(Section::Hub, "/", "Hub")];
+        let mut entries = vec![entry(Section::Hub, "/", "Hub"), entry(Section::Repos, "/repos", "Repositories")];
         if self.account.is_some() {
             entries.push(entry(Section::Overlap, "/overlap", "Overlap"));
         }

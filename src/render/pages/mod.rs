@@ -1,6 +1,7 @@
 //! The pages: each a template (`NAME.html`, checked when compiled) and the values it is filled with (`NAME.rs`).
 //! Everything that is not markup of ours is escaped by askama, on this one way.
 
+mod catalog;
 mod choice;
 mod counter;
 mod filters;
@@ -9,11 +10,17 @@ mod hub;
 mod login;
 mod milestones;
 mod notice;
+mod overlap;
 mod overview;
+mod publisher;
 mod repo;
+mod repos;
 mod settings;
+mod shares;
+mod sources;
 mod welcome;
 
+pub use catalog::CatalogPage;
 pub use choice::{Choice, Measure};
 pub use counter::CounterPage;
 pub use frame::{Frame, Instant, Reader, Section};
@@ -21,7 +28,12 @@ pub use hub::{HubPage, OtherHub, TrendRow};
 pub use login::Login;
 pub use milestones::Milestones;
 pub use notice::Notice;
-pub use overview::{Foot, Overview, Place};
+pub use overlap::{Found, OverlapPage, Side};
+pub use overview::{Foot, Overview, Pick, Place};
+pub use publisher::PublisherPage;
 pub use repo::RepoPage;
+pub use repos::{Repos, TableChoice, TablePlace};
 pub use settings::{PersonRow, Settings, TokenRow};
+pub use shares::Shares;
+pub use sources::{RetractPage, SourcesPage};
 pub use welcome::Welcome;

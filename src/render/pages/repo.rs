@@ -5,6 +5,7 @@ use askama::Template;
 use super::filters;
 use super::frame::Frame;
 use super::overview::Overview;
+use super::shares::Shares;
 use crate::model::RepoKey;
 use crate::query::RepoTotals;
 
@@ -17,6 +18,8 @@ pub struct RepoPage {
     pub private: bool,
     pub totals: RepoTotals,
     pub overview: Overview,
+    /// What only the publisher's people see; `None` for others.
+    pub shares: Option<Vec<Shares>>,
 }
 
 impl RepoPage {

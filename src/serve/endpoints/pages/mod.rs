@@ -1,11 +1,16 @@
 //! The pages, and what all of them share: who reads, what is missing, and errors as people read them.
 
 mod assets;
+mod catalog;
 mod counter;
 mod hub;
 mod login;
+mod overlap;
+mod publisher;
 mod repo;
+mod scoped;
 mod settings;
+mod sources;
 mod welcome;
 
 use askama::Template;
@@ -23,11 +28,15 @@ use crate::serve::limits;
 use crate::serve::query_string::QueryString;
 
 pub use assets::{asset, icon};
+pub use catalog::catalog;
 pub use counter::counter;
 pub use hub::hub;
 pub use login::{login, sign_in, sign_out};
+pub use overlap::overlap;
+pub use publisher::{group, org};
 pub use repo::repo;
 pub use settings::{add_person, change_password, change_person, make_token, revoke_token, settings};
+pub use sources::{ask_retract, retract, sources};
 pub use welcome::{claim, welcome};
 
 /// Who reads, and below which path.
@@ -94,10 +103,13 @@ fn readable(outcome: Outcome, reader: Reader) -> Outcome {
 
 /// What the reader chose, or a page that says what of it cannot be understood.
 fn choice(call: &Call, reader: &Reader) -> Result<Choice, Answer> {
-    Choice::read(|name| call.query.last(name), call.engine().today()).map_err(|sentence| {
-        let refused = notice(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be shown", &sentence, reader.clone());
-        refused.unwrap_or_else(|broken| broken)
-    })
+    let read = Choice::read(|name| call.query.last(name), call.engine().today());
+    read.map_err(|sentence| refused(&sentence, reader.clone()).unwrap_or_else(|broken| broken))
+}
+
+/// The page for an address that cannot be understood.
+fn refused(sentence: &str, reader: Reader) -> Outcome {
+    notice(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be shown", sentence, reader)
 }
 
 /// Makes a page from a view on a thread of its own; `None` is the page of what is missing.

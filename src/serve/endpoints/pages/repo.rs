@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 
+use super::scoped::{api_of, path_of, shares};
 use super::{choice, missing, page, reader, view_page};
 use crate::query::Scope;
 use crate::render::links::State;
@@ -22,16 +23,18 @@ pub async fn repo(call: Call) -> Outcome {
         let Some(number) = view.repo(&asked, &caller)? else { return Ok(None) };
         // The repo's own spelling, not the one of the address.
         let repo = view.key(number)?;
-        let Some(figures) = view.overview(&Scope::Repo(repo.clone()), choice.look(), &caller)? else { return Ok(None) };
-        let path = format!("/{}/{}", repo.kind.plural(), repo.name);
-        let api = format!("/api/v1/repos/{}/{}", repo.kind, repo.name);
+        let scope = Scope::Repo(repo.clone());
+        let Some(figures) = view.overview(&scope, choice.look(), &caller)? else { return Ok(None) };
+        let (path, api) = (path_of(&scope), api_of(&scope));
         let place = Place { links: &reader.links.clone(), path: &path, api: &api, rest: &State::default() };
+        let (range, files) = (figures.now.range, figures.now.counts.files.0);
         Ok(Some(page(
             StatusCode::OK,
             &RepoPage {
                 private: view.is_private(number)?,
                 totals: view.totals(number)?,
                 overview: Overview::new(&figures, &choice, &place, as_of),
+                shares: shares(view, &scope, range, files, &caller, &place, as_of)?,
                 frame: Frame::new(repo.name.as_str(), Section::Other, reader),
                 repo,
             },

@@ -1,0 +1,16 @@
+//! Every repo of the hub in one table, to be searched.
+
+use askama::Template;
+
+use super::frame::Frame;
+use super::overview::Pick;
+use super::repos::Repos;
+
+/// All repos.
+#[derive(Template)]
+#[template(path = "catalog.html")]
+pub struct CatalogPage {
+    pub frame: Frame,
+    pub windows: Vec<Pick>,
+    pub repos: Repos,
+}

@@ -1,0 +1,44 @@
+//! Every repo of the hub that the reader may see, in one table.
+
+use hyper::StatusCode;
+
+use super::scoped::{TableAsked, table};
+use super::{page, reader, refused, view_page};
+use crate::query::{Scope, Span};
+use crate::render::links::State;
+use crate::render::pages::{CatalogPage, Choice, Frame, Pick, Section, TableChoice};
+use crate::serve::answer::Outcome;
+use crate::serve::call::Call;
+
+const PATH: &str = "/repos";
+
+/// The table of all repos.
+pub async fn catalog(call: Call) -> Outcome {
+    let reader = reader(&call);
+    let choice = match super::choice(&call, &reader) {
+        Ok(choice) => choice,
+        Err(refused) => return Ok(refused),
+    };
+    let rows = match TableChoice::read(|name| call.query.last(name)) {
+        Ok(rows) => rows,
+        Err(sentence) => return refused(&sentence, reader),
+    };
+    let part = call.query.last("part") == Some("repos");
+    let (caller, as_of) = (call.caller.clone(), call.engine().now());
+    view_page(call, reader, move |view, reader| {
+        let asked = TableAsked { scope: &Scope::Hub, path: PATH, caller: &caller, choice: &choice, table: &rows, as_of };
+        let Some((repos, _)) = table(view, &asked, &reader)? else { return Ok(None) };
+        if part {
+            return Ok(Some(page(StatusCode::OK, &repos)));
+        }
+        let pick = |span, text: &str| {
+            let state: State = Choice { window: span, ..choice }.state();
+            let state = rows.state().pairs().iter().fold(state, |state, (name, value)| state.and(name, value));
+            Pick { href: reader.links.to(format_args!("{PATH}{state}")), text: text.to_owned(), current: choice.window == span }
+        };
+        let windows = vec![pick(Span::All, "All time"), pick(Span::Month, "Last month")];
+        let frame = Frame::new("Repositories", Section::Repos, reader);
+        Ok(Some(page(StatusCode::OK, &CatalogPage { frame, windows, repos })))
+    })
+    .await
+}

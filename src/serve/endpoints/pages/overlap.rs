@@ -1,0 +1,136 @@
+//! The page of what the downloaders of two scopes have in common, for those who may see both sides.
+
+use hyper::StatusCode;
+
+use super::scoped::{may_see, path_of};
+use super::{notice, page, reader, view_page};
+use crate::model::{Caller, DayRange, GroupName, Millis, OrgName, RepoKey, RepoKind, RepoName};
+use crate::query::{QueryError, Scope, Span, View};
+use crate::render::links::State;
+use crate::render::pages::{Choice, Foot, Found, Frame, Instant, OverlapPage, Pick, Reader, Section, Side};
+use crate::serve::answer::Outcome;
+use crate::serve::call::Call;
+
+/// The days of "last month".
+const MONTH_DAYS: u16 = 30;
+
+/// What is asked, by whom and when.
+struct Asked {
+    a: String,
+    b: String,
+    choice: Choice,
+    caller: Caller,
+    as_of: Millis,
+}
+
+/// Two sides, or the form that asks for them.
+pub async fn overlap(call: Call) -> Outcome {
+    let reader = reader(&call);
+    if call.caller.roles.is_empty() {
+        let sentence = "Who downloads from two places at once is shown to publishers and administrators: sign in as one.";
+        return notice(StatusCode::FORBIDDEN, "For publishers", sentence, reader);
+    }
+    let choice = match super::choice(&call, &reader) {
+        Ok(choice) => choice,
+        Err(refused) => return Ok(refused),
+    };
+    let side = |name| call.query.last(name).unwrap_or_default().trim().trim_matches('/').to_owned();
+    let (a, b) = (side("a"), side("b"));
+    let asked = Asked { a, b, choice, caller: call.caller.clone(), as_of: call.engine().now() };
+    view_page(call, reader, move |view, reader| {
+        let made = overlap_page(view, &asked, reader)?;
+        let status = if made.sentence.is_empty() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        Ok(Some(page(status, &made)))
+    })
+    .await
+}
+
+fn overlap_page(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<OverlapPage, QueryError> {
+    let links = reader.links.clone();
+    let (a, b) = (scope(&asked.a), scope(&asked.b));
+    let may = |scope: &Option<Scope>| scope.as_ref().filter(|scope| may_see(scope, &asked.caller)).cloned();
+    let (mut found, mut sentence) = (None, String::new());
+    if !asked.a.is_empty() && !asked.b.is_empty() {
+        if let (Some(a), Some(b)) = (may(&a), may(&b)) {
+            found = compared(view, asked, &a, &b, &reader)?;
+        }
+        if found.is_none() {
+            // The same for what is missing, hidden, or not this reader's.
+            "One of the two is not there, or its downloaders are not for you to see.".clone_into(&mut sentence);
+        }
+    }
+    let pick = |span, text: &str| {
+        let state = Choice { window: span, ..asked.choice }.state().and("a", &asked.a).and("b", &asked.b);
+        let current = asked.choice.window == span;
+        Pick { href: links.to(format_args!("/overlap{state}")), text: text.to_owned(), current }
+    };
+    let side = |text: &str, scope: Option<Scope>| Side {
+        text: text.to_owned(),
+        href: scope.filter(|_| found.is_some()).map(|scope| links.to(path_of(&scope))),
+    };
+    Ok(OverlapPage {
+        windows: vec![pick(Span::All, "All time"), pick(Span::Month, "Last month")],
+        kept: asked.choice.state(),
+        today: view.today(),
+        sentence,
+        a: side(&asked.a, a),
+        b: side(&asked.b, b),
+        frame: Frame::new("Overlap", Section::Overlap, reader),
+        found,
+    })
+}
+
+fn compared(view: &View<'_>, asked: &Asked, a: &Scope, b: &Scope, reader: &Reader) -> Result<Option<Found>, QueryError> {
+    let today = view.today();
+    let range = match asked.choice.window {
+        Span::All => DayRange { first: Millis::EARLIEST.day(), last: today },
+        Span::Month => DayRange::ending(today, MONTH_DAYS),
+        Span::Range(range) => range,
+    };
+    let Some(overlap) = view.overlap(a, b, range, &asked.caller)? else { return Ok(None) };
+    let state = State::default().and("a", api_name(a)).and("b", api_name(b)).and("from", range.first).and("to", range.last);
+    let file = |ending: &str| Some(reader.links.to(format_args!("/api/v1/overlap{ending}{state}")));
+    Ok(Some(Found { overlap, range, foot: Foot { as_of: Instant(asked.as_of), csv: file(".csv"), json: file("") } }))
+}
+
+/// A scope as the API names it in a parameter.
+fn api_name(scope: &Scope) -> String {
+    super::scoped::api_of(scope).trim_start_matches("/api/v1/").to_owned()
+}
+
+/// The scope that people write: as the API names it, or as the address of its page does.
+fn scope(text: &str) -> Option<Scope> {
+    if text == "hub" {
+        return Some(Scope::Hub);
+    }
+    let (what, name) = text.split_once('/')?;
+    let repo = |kind: RepoKind, name: &str| Some(Scope::Repo(RepoKey { kind, name: RepoName::parse(name)? }));
+    match what {
+        "orgs" => OrgName::parse(name).map(Scope::Org),
+        "groups" => GroupName::parse(name).map(Scope::Group),
+        "types" => RepoKind::from_word(name).or_else(|| RepoKind::from_plural(name)).map(Scope::Kind),
+        "repos" => {
+            let (kind, name) = name.split_once('/')?;
+            repo(RepoKind::from_word(kind)?, name)
+        }
+        plural => repo(RepoKind::from_plural(plural)?, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_is_written_as_in_the_api_or_as_in_the_address_bar() {
+        let named = |text: &str| scope(text).map(|scope| api_name(&scope));
+        assert_eq!(named("models/a/b").as_deref(), Some("repos/model/a/b"));
+        assert_eq!(named("repos/dataset/a/b").as_deref(), Some("repos/dataset/a/b"));
+        for same in ["hub", "orgs/acme", "groups/family", "types/space", "repos/model/gpt2"] {
+            assert_eq!(named(same).as_deref(), Some(same));
+        }
+        for wrong in ["", "orgs", "orgs/a/b", "models/", "people/x", "types/x"] {
+            assert_eq!(named(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A scope as pages have it: where its page and its figures lie, and the blocks that need a role.
+
+use crate::model::{Caller, DayRange, Millis};
+use crate::query::{Dimension, Filter, QueryError, RepoTable, Scope, Span, View, Window};
+use crate::render::pages::{Choice, Place, Reader, Repos, Shares, TableChoice, TablePlace};
+
+const DIMENSIONS: [Dimension; 4] = [Dimension::Country, Dimension::Library, Dimension::Kind, Dimension::Weekday];
+
+/// Whether a caller may see more of a scope than its totals, series and uniques, which are public with their repos.
+pub fn may_see(scope: &Scope, caller: &Caller) -> bool {
+    match scope {
+        Scope::Org(org) => caller.sees_private(Some(org.as_str())),
+        Scope::Repo(repo) => caller.sees_private(repo.name.org()),
+        Scope::Hub | Scope::Kind(_) | Scope::Group(_) => caller.is_admin(),
+    }
+}
+
+/// The blocks of a scope over a range; `None` if they are not for this caller. `files` is the number of all its files.
+pub fn shares(
+    view: &View<'_>,
+    scope: &Scope,
+    range: DayRange,
+    files: u64,
+    caller: &Caller,
+    place: &Place<'_>,
+    as_of: Millis,
+) -> Result<Option<Vec<Shares>>, QueryError> {
+    if !may_see(scope, caller) {
+        return Ok(None);
+    }
+    let Some(sums) = view.facets(scope, range, &Filter::default(), caller)? else { return Ok(None) };
+    let block = |by| Ok(Shares::new(&view.breakdown_of(&sums, by, files)?, range, place, as_of));
+    DIMENSIONS.into_iter().map(block).collect::<Result<Vec<_>, QueryError>>().map(Some)
+}
+
+/// Where the API has the figures of a scope.
+pub fn api_of(scope: &Scope) -> String {
+    match scope {
+        Scope::Hub => "/api/v1/hub".to_owned(),
+        Scope::Kind(kind) => format!("/api/v1/types/{kind}"),
+        Scope::Org(org) => format!("/api/v1/orgs/{org}"),
+        Scope::Group(group) => format!("/api/v1/groups/{group}"),
+        Scope::Repo(repo) => format!("/api/v1/repos/{}/{}", repo.kind, repo.name),
+    }
+}
+
+/// Where a scope has its page.
+pub fn path_of(scope: &Scope) -> String {
+    match scope {
+        Scope::Hub | Scope::Kind(_) => "/".to_owned(),
+        Scope::Org(org) => format!("/orgs/{org}"),
+        Scope::Group(group) => format!("/groups/{group}"),
+        Scope::Repo(repo) => format!("/{}/{}", repo.kind.plural(), repo.name),
+    }
+}
+
+/// What is asked of a table of repos.
+pub struct TableAsked<'a> {
+    pub scope: &'a Scope,
+    /// The page it stands on.
+    pub path: &'a str,
+    pub caller: &'a Caller,
+    pub choice: &'a Choice,
+    pub table: &'a TableChoice,
+    pub as_of: Millis,
+}
+
+/// The table of a scope's repos, as shown and as asked; `None` if the scope is missing or hidden.
+pub fn table(view: &View<'_>, asked: &TableAsked<'_>, reader: &Reader) -> Result<Option<(Repos, RepoTable)>, QueryError> {
+    let window = match asked.choice.window {
+        Span::All => Window::All,
+        Span::Month => Window::Month,
+        Span::Range(range) => Window::Range(range),
+    };
+    let Some(table) = view.repo_table(asked.scope, &asked.table.question(window), asked.caller)? else { return Ok(None) };
+    let api = api_of(asked.scope);
+    let place = TablePlace {
+        links: &reader.links,
+        path: asked.path,
+        api: may_see(asked.scope, asked.caller).then_some(api.as_str()),
+        rest: &asked.choice.state(),
+        all_time: window == Window::All,
+        org: if let Scope::Org(org) = asked.scope { Some(org.as_str()) } else { None },
+        as_of: asked.as_of,
+    };
+    Ok(Some((Repos::new(&table, asked.table, &place), table)))
+}

@@ -1,0 +1,210 @@
+//! The pages as they go over the wire: what they show to whom, where their links lead, and how large they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::server::{Reply, Server};
+
+const NOW: &str = "2026-06-10T12:00:00Z";
+/// 2026-06-10T12:00:00Z.
+const NOON_MS: u64 = 1_781_092_800_000;
+const DAY_MS: u64 = 86_400_000;
+
+struct Hub {
+    server: Server,
+    cookie: String,
+}
+
+impl Hub {
+    fn start(arguments: &[&str]) -> Hub {
+        let server = Server::start(&[&["--now", NOW], arguments].concat());
+        let cookie = server.admin_cookie();
+        Hub { server, cookie }
+    }
+
+    fn list(&self, repos: &[Value]) {
+        let token = self.server.token(&self.cookie, "admin");
+        let headers = [("Authorization", format!("Bearer {token}"))];
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let reply = self.server.ask("PUT", "/api/v1/repos", &headers, json!(repos).to_string().as_bytes());
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+
+    fn push(&self, events: &[Value]) {
+        let token = self.server.token(&self.cookie, "ingest:default");
+        let headers = [("Authorization", format!("Bearer {token}")), ("Content-Type", "application/x-ndjson".to_owned())];
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let body: String = events.iter().map(|event| format!("{event}\n")).collect();
+        let reply = self.server.post("/api/v1/events", &headers, body.as_bytes());
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+
+    fn as_admin(&self, path: &str) -> Reply {
+        self.server.get_with(path, &[("Cookie", &self.cookie)])
+    }
+}
+
+fn event(repo: &str, person: u64, days_ago: u64) -> Value {
+    json!({ "ts": NOON_MS - days_ago * DAY_MS, "repo": repo, "path": "config.json", "status": 200,
+        "ip": format!("198.51.{}.{}", person / 250, person % 250), "country": "NL", "user_agent": "curl/8.5.0" })
+}
+
+/// The values of an attribute.
+fn attributes(html: &str, name: &str) -> Vec<String> {
+    let start = format!(" {name}=\"");
+    let parts = html.split(&start).skip(1);
+    parts.filter_map(|part| part.split_once('"')).map(|(value, _)| value.replace("&#38;", "&").replace("&amp;", "&")).collect()
+}
+
+#[test]
+fn the_page_of_what_is_hidden_is_the_page_of_what_is_missing() {
+    let hub = Hub::start(&[]);
+    hub.list(&[
+        json!({ "type": "model", "id": "acme/open", "private": false }),
+        json!({ "type": "model", "id": "acme/secret", "private": true }),
+        json!({ "type": "dataset", "id": "hushed/words", "private": true }),
+    ]);
+    let mut by_user = event("nobody/knows", 3, 0);
+    by_user["user"] = "u3".into();
+    hub.push(&[event("acme/open", 1, 0), event("acme/secret", 2, 0), by_user]);
+    for (hidden, missing) in [
+        ("/models/acme/secret", "/models/acme/missed"),
+        ("/models/acme/secret?window=30d", "/models/acme/missed?window=30d"),
+        ("/datasets/hushed/words", "/datasets/hushed/none"),
+        ("/orgs/hushed", "/orgs/nowhere"),
+        ("/orgs/hushed?part=repos", "/orgs/nowhere?part=repos"),
+        ("/models/nobody/knows", "/models/nobody/else"),
+    ] {
+        let (there, nowhere) = (hub.server.get(hidden), hub.server.get(missing));
+        assert_eq!((there.status, nowhere.status), (404, 404), "{hidden}");
+        assert_eq!(there.text(), nowhere.text(), "{hidden}");
+        let names = |reply: &Reply| reply.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&there), names(&nowhere), "{hidden}");
+        assert_eq!(hub.as_admin(hidden).status, 200, "{hidden}");
+    }
+    for path in
+        ["/", "/repos", "/repos?q=secret", "/orgs/acme", "/orgs/acme?q=secret", "/models/acme/open", "/sources", "/overlap"]
+    {
+        let page = hub.server.get(path);
+        // The search repeats what was typed.
+        let shown = page.text().replace("q=secret", "").replace("value=\"secret\"", "").replace("“secret”", "");
+        for word in ["secret", "hushed", "knows"] {
+            assert!(!shown.contains(word), "{path} tells of {word}");
+        }
+    }
+    assert!(
+        !hub.server.get("/orgs/acme").text().contains("Netherlands") && !hub.server.get("/orgs/acme").text().contains(">NL<")
+    );
+    assert!(hub.as_admin("/orgs/acme").text().contains(">NL<"), "countries are for the organization's people");
+}
+
+#[test]
+fn every_link_leads_somewhere_also_below_a_base_path() {
+    for base in ["", "/stats"] {
+        let arguments: Vec<&str> = if base.is_empty() { Vec::new() } else { vec!["--base-path", base] };
+        let hub = Hub::start(&arguments);
+        hub.list(&[json!({ "type": "model", "id": "acme/open", "private": false, "likes": 3 })]);
+        hub.push(&(0..40).map(|day| event("acme/open", day, day)).collect::<Vec<_>>());
+        let mut known = BTreeSet::from([format!("{base}/"), format!("{base}/overlap?a=orgs/acme&b=models/acme/open")]);
+        let mut left: Vec<String> = known.iter().cloned().collect();
+        let mut pages = 0;
+        while let Some(path) = left.pop() {
+            let reply = hub.as_admin(&path);
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+            if !reply.header("content-type").unwrap().starts_with("text/html") {
+                continue;
+            }
+            pages += 1;
+            let html = reply.text();
+            for address in attributes(&html, "action") {
+                assert!(address.starts_with(&format!("{base}/")), "{path} sends a form to {address}");
+            }
+            for address in ["href", "src"].iter().flat_map(|name| attributes(&html, name)) {
+                if address.starts_with('#') {
+                    continue;
+                }
+                assert!(address.starts_with(&format!("{base}/")), "{path} links to {address}");
+                let target = address.split('#').next().unwrap().to_owned();
+                // One of each kind of choice is enough: every state leads to every other.
+                let choices = target.split_once('?').map_or(0, |(_, query)| query.matches('=').count());
+                let api = target.contains("/api/") || target.contains("/organizations/");
+                if (choices < 2 || api) && !target.ends_with("/retract") && known.insert(target.clone()) {
+                    left.push(target);
+                }
+            }
+        }
+        assert!(pages > 20, "{pages} pages below {base:?}");
+    }
+}
+
+#[test]
+fn an_organization_of_a_thousand_repos_is_a_small_page() {
+    let hub = Hub::start(&["--visibility", "public"]);
+    let repos: Vec<String> = (0..1_000).map(|repo| format!("acme/a-model-with-a-name-{repo:04}")).collect();
+    let events: Vec<Value> = repos
+        .iter()
+        .enumerate()
+        .flat_map(|(at, repo)| (0..=at as u64 % 7).map(move |day| event(repo, at as u64, day * 5)))
+        .collect();
+    hub.push(&events);
+    let mut bytes = BTreeMap::new();
+    let page = hub.server.get_with("/orgs/acme", &[("Accept-Encoding", "gzip"), ("Cookie", &hub.cookie)]);
+    assert_eq!((page.status, page.header("content-encoding")), (200, Some("gzip")));
+    bytes.insert("page".to_owned(), page.body.len());
+    let html = hub.as_admin("/orgs/acme").text();
+    assert!(html.contains("25 of 1,000"));
+    let linked = attributes(&html, "src").into_iter().chain(attributes(&html, "href"));
+    for path in linked.filter(|path| path.starts_with("/assets/")) {
+        let file = hub.server.get_with(&path, &[("Accept-Encoding", "gzip")]);
+        assert!(file.header("cache-control").unwrap().contains("immutable"), "{path}");
+        bytes.insert(path, file.body.len());
+    }
+    assert_eq!(bytes.len(), 4, "page, style, script, icon: {bytes:?}");
+    assert!(bytes.values().sum::<usize>() < 60 * 1024, "{bytes:?}");
+    let most = hub.as_admin("/orgs/acme?rows=500");
+    let first = attributes(&most.text(), "href").into_iter().find(|href| href.contains("after=")).unwrap();
+    let rest = hub.as_admin(first.split('#').next().unwrap());
+    let rows = |reply: &Reply| reply.text().matches("<td class=\"trend\">").count();
+    assert_eq!((rows(&most), rows(&rest)), (500, 500), "two pages of 500 are all");
+}
+
+#[test]
+fn what_an_address_cannot_mean_is_said_on_a_page() {
+    let hub = Hub::start(&[]);
+    hub.list(&[json!({ "type": "model", "id": "acme/open", "private": false })]);
+    for (path, part) in [
+        ("/?window=year", "window=year"),
+        ("/orgs/acme?sort=%3Cscript%3E", "sort=&#60;script&#62;"),
+        ("/models/acme/open?from=yesterday", "from=yesterday"),
+        ("/orgs/acme?after=x", "after=x"),
+        ("/repos?rows=1000000", "rows=1000000"),
+    ] {
+        let reply = hub.server.get(path);
+        assert_eq!(reply.status, 422, "{path}");
+        assert!(reply.header("content-type").unwrap().starts_with("text/html"), "{path}");
+        assert!(reply.text().contains(part), "{path}: {}", reply.text());
+    }
+    let policy = hub.server.get("/orgs/acme").header("content-security-policy").unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+}
+
+#[test]
+fn a_delivery_is_retracted_by_its_page_and_by_nobody_elses() {
+    let hub = Hub::start(&[]);
+    hub.list(&[json!({ "type": "model", "id": "acme/open", "private": false })]);
+    hub.push(&[event("acme/open", 1, 0)]);
+    assert_eq!(hub.server.get("/sources").status, 403);
+    assert_eq!(hub.server.get("/sources/1/retract").status, 403);
+    let page = hub.as_admin("/sources").text();
+    let ask = attributes(&page, "href").into_iter().find(|href| href.ends_with("/retract")).unwrap();
+    assert!(hub.as_admin(&ask).text().contains("Retract this delivery?"));
+    assert_eq!(hub.server.post(&ask, &[], b"").status, 403);
+    let elsewhere = [("Cookie", hub.cookie.as_str()), ("Origin", "http://elsewhere.example")];
+    assert_eq!(hub.server.post(&ask, &elsewhere, b"").status, 403);
+    assert_eq!(hub.server.get("/models/acme/open/stats").json()["downloads"], 1);
+    let done = hub.server.post(&ask, &[("Cookie", &hub.cookie)], b"");
+    assert_eq!(done.status, 303, "{}", done.text());
+    assert_eq!(hub.server.get("/models/acme/open/stats").json()["downloads"], 0);
+    assert!(hub.as_admin("/sources").text().contains("retracted"));
+}
