@@ -17,21 +17,25 @@ use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place};
 use hubtally::model::{Caller, Day, DayRange, Format, SourceName};
 use hubtally::query::{Scope, View};
 
+#[path = "common/durable.rs"]
+mod durable;
 #[path = "common/latency.rs"]
 mod latency;
+#[path = "common/place.rs"]
+mod place;
 #[path = "common/settings.rs"]
 mod settings;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rows = settings::rows(10_000_000)?;
-    let folder = tempfile::tempdir_in(settings::base())?;
+    let folder = tempfile::tempdir_in(place::base())?;
     let log = folder.path().join("export.csv");
     let workload = Workload { rows, format: Format::HfExport, ..Workload::default() };
     let mut writer = BufWriter::with_capacity(1 << 20, File::create(&log)?);
     let written = workload.write_to(&mut writer)?;
     writer.flush()?;
     println!("log             {:>12} rows, {} bytes", written.rows, written.bytes);
-    println!("durable write   {:>12.2} ms (median of 64 x 4 KiB)", latency::durable_writes(folder.path())?.ms(500));
+    println!("durable write   {:>12.2} ms (median of 64 x 4 KiB)", durable::durable_writes(folder.path())?.ms(500));
 
     let place = Place::Folder(folder.path().join("data"));
     let now = workload.first_day.minus(0).0 + workload.days;

@@ -20,8 +20,12 @@ use hubtally::model::{Caller, Day, DayRange, Format, SourceName};
 use hubtally::query::{Scope, View};
 use latency::Latencies;
 
+#[path = "common/durable.rs"]
+mod durable;
 #[path = "common/latency.rs"]
 mod latency;
+#[path = "common/place.rs"]
+mod place;
 #[path = "common/settings.rs"]
 mod settings;
 
@@ -70,8 +74,8 @@ fn large_bodies(log: &[u8]) -> Vec<&[u8]> {
 
 /// Pushes all bodies from so many threads into a fresh store.
 fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day) -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir_in(settings::base())?;
-    let mut fsync = latency::durable_writes(folder.path())?;
+    let folder = tempfile::tempdir_in(place::base())?;
+    let mut fsync = durable::durable_writes(folder.path())?;
     let place = Place::Folder(folder.path().join("data"));
     let noon = hubtally::model::Millis(today.start().0 + 43_200_000);
     let engine = Engine::open(&OpenOptions { place, default_public: true, frozen_now: Some(noon) })?;
@@ -98,7 +102,7 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day) -> Result<(), B
                     }
                 }
                 let mut all = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                all.0.append(latencies);
+                all.0.extend([latencies]);
                 all.1 += events;
             });
         }

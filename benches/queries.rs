@@ -22,6 +22,8 @@ use random::Random;
 
 #[path = "common/latency.rs"]
 mod latency;
+#[path = "common/place.rs"]
+mod place;
 #[path = "common/random.rs"]
 mod random;
 #[path = "common/settings.rs"]
@@ -30,7 +32,7 @@ mod settings;
 fn main() -> Result<(), Box<dyn Error>> {
     let rows = settings::rows(1_000_000)?;
     let calls = settings::number("HUBTALLY_BENCH_CALLS", 20_000)?.max(100);
-    let folder = tempfile::tempdir_in(settings::base())?;
+    let folder = tempfile::tempdir_in(place::base())?;
     let workload = Workload { rows, ..Workload::default() };
     let log = folder.path().join("export.csv");
     let mut writer = BufWriter::new(File::create(&log)?);

@@ -1,9 +1,6 @@
-//! Latencies of many calls, and the latency of the disk to hold them against.
+//! Latencies of many calls.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The latencies of one kind of call.
 #[derive(Default)]
@@ -17,12 +14,6 @@ impl Latencies {
         self.times.push(time);
     }
 
-    /// Adds those of another thread.
-    #[allow(dead_code, reason = "queries have one thread")]
-    pub fn append(&mut self, mut other: Latencies) {
-        self.times.append(&mut other.times);
-    }
-
     /// The latency that so many in a thousand calls stay within, in ms.
     pub fn ms(&mut self, per_mille: usize) -> f64 {
         self.times.sort_unstable();
@@ -32,16 +23,9 @@ impl Latencies {
     }
 }
 
-/// Appends 4 KiB to a file and makes it durable, 64 times: the least a durable acknowledgement can take.
-#[allow(dead_code, reason = "queries write nothing")]
-pub fn durable_writes(folder: &Path) -> std::io::Result<Latencies> {
-    let mut file = File::create(folder.join("durable"))?;
-    let mut latencies = Latencies::default();
-    for _ in 0..64 {
-        let start = Instant::now();
-        file.write_all(&[7; 4096])?;
-        file.sync_data()?;
-        latencies.add(start.elapsed());
+/// Those of several threads.
+impl Extend<Latencies> for Latencies {
+    fn extend<I: IntoIterator<Item = Latencies>>(&mut self, others: I) {
+        self.times.extend(others.into_iter().flat_map(|other| other.times));
     }
-    Ok(latencies)
 }

@@ -1,6 +1,4 @@
-//! What the environment says of a bench: how many rows, how often, and where.
-
-use std::path::PathBuf;
+//! What the environment says of a bench: how many rows, and how often.
 
 /// A number from the environment; what is no number is refused, so that a typo never measures something else.
 pub fn number(name: &str, default: u64) -> Result<u64, String> {
@@ -13,10 +11,4 @@ pub fn number(name: &str, default: u64) -> Result<u64, String> {
 /// Rows of the log: `HUBTALLY_BENCH_ROWS`.
 pub fn rows(default: u64) -> Result<u64, String> {
     number("HUBTALLY_BENCH_ROWS", default)
-}
-
-/// Where stores are made: `HUBTALLY_BENCH_DIR`, else the folder for temporary files.
-#[allow(dead_code, reason = "stages have no disk")]
-pub fn base() -> PathBuf {
-    std::env::var_os("HUBTALLY_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into)
 }

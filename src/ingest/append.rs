@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::batch::{Batch, add_to_record, receipt_of};
+use super::batch::{Batch, receipt_of};
 use super::error::EngineError;
 use super::pieces::check_place;
 use super::writer::{Group, Planned, Writer};
 use crate::block::sort_and_add;
 use crate::model::{DeliveryId, Format, SourceId};
-use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, LinesRecord};
+use crate::store::{self, CheckpointRecord, DocumentRecord};
 
 /// Lines that came after those that are in.
 pub(super) struct Appended {
@@ -42,17 +42,7 @@ impl Writer {
             // A retraction has made the source forget a format of which no delivery told yet.
             return Err(EngineError::Moved { delivery: id.serial().to_string() });
         }
-        let mut record = known.unwrap_or_else(|| DeliveryRecord {
-            source: source.0,
-            name,
-            arrived_ms: self.shared.now().0,
-            state: DeliveryState::Partial,
-            lines: LinesRecord::default(),
-            content: ContentRecord::Document(DocumentRecord::default()),
-        });
-        add_to_record(&mut record.lines, &batch.lines);
-        record.state = DeliveryState::Partial;
-        record.content = ContentRecord::Document(document);
+        let record = self.grown(known, (source, name), &batch.lines, document);
 
         let mut group = Group::default();
         let numbers = self.number_repos(&txn, &mut counters, &batch.repos, &mut group.new_repos)?;

@@ -66,6 +66,28 @@ impl Writer {
         Ok(numbers)
     }
 
+    /// What the ledger says of a document, new or known, with more of its lines.
+    pub(super) fn grown(
+        &self,
+        known: Option<DeliveryRecord>,
+        (source, name): (SourceId, String),
+        lines: &Lines,
+        document: DocumentRecord,
+    ) -> DeliveryRecord {
+        let mut record = known.unwrap_or_else(|| DeliveryRecord {
+            source: source.0,
+            name,
+            arrived_ms: self.shared.now().0,
+            state: DeliveryState::Partial,
+            lines: LinesRecord::default(),
+            content: ContentRecord::Document(DocumentRecord::default()),
+        });
+        add_to_record(&mut record.lines, lines);
+        record.state = DeliveryState::Partial;
+        record.content = ContentRecord::Document(document);
+        record
+    }
+
     /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction.
     pub(super) fn commit_piece(
         &mut self,
@@ -84,17 +106,7 @@ impl Writer {
             store::put_manifest(&txn, day, &manifest)?;
             counters.segment += 1;
         }
-        let mut record = known.unwrap_or_else(|| DeliveryRecord {
-            source: source.0,
-            name,
-            arrived_ms: self.shared.now().0,
-            state: DeliveryState::Partial,
-            lines: LinesRecord::default(),
-            content: ContentRecord::Document(DocumentRecord::default()),
-        });
-        add_to_record(&mut record.lines, &piece.lines);
-        record.state = DeliveryState::Partial;
-        record.content = ContentRecord::Document(piece.document);
+        let record = self.grown(known, (source, name), &piece.lines, piece.document);
         store::put_delivery(&txn, id, &record)?;
         store::put_counters(&txn, &counters)?;
         Ok(txn.commit()?)
