@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hubtally::classify::ClientClass;
 use hubtally::model::{Audience, Caller, Country, Day, DayRange};
 use hubtally::query::{
-    Breakdown, Dimension, Filter, Interval, Rule, Scope, TableCursor, TableQuestion, TableRow, TableSort, View, Window,
+    Breakdown, Dimension, Filter, Interval, QueryError, Rule, Scope, TableCursor, TableQuestion, TableRow, TableSort, View,
+    Window,
 };
 
 use crate::oracle::{Chosen, Key, Oracle, Random, Repo};
@@ -51,6 +52,17 @@ pub fn compare(
     let found = (by_rule(Rule::Requests), by_rule(Rule::QuarterHour), by_rule(Rule::ClockHour));
     assert_eq!(found, oracle.by_other_rules(repos, from, to), "{when}: {scope:?} {from}..{to} by other rules");
     for (chosen, filter) in [(Chosen::default(), Filter::default()), any_choice(random)] {
+        let by_hub_rule = |rule: Rule| match view.series_by_rule(scope, range, Interval::Month, rule, &filter, &admin) {
+            Ok(rows) => Some(rows.unwrap().iter().map(|row| row.counts.downloads().0).sum::<u64>()),
+            Err(QueryError::NotComputable(lacking)) => {
+                assert!(lacking.rule == rule && !lacking.sources.is_empty(), "{when}: {lacking}");
+                None
+            }
+            Err(error) => panic!("{when}: {error}"),
+        };
+        let found = (by_hub_rule(Rule::HfModel), by_hub_rule(Rule::HfDataset));
+        let expected = oracle.by_hub_rules(repos, from, to, &chosen);
+        assert_eq!(found, expected, "{when}: {scope:?} {from}..{to} by hub rules, {chosen:?}");
         for (word, by) in Dimension::ALL {
             let found = view.breakdown(scope, range, by, &filter, &admin).unwrap().unwrap();
             let expected = match by {
