@@ -32,10 +32,13 @@ enum Pattern {
 
 impl Pattern {
     fn parse(text: &'static str) -> Pattern {
-        let kinds: [(&str, fn(&'static str) -> Pattern); 4] =
-            [("**/", Pattern::Name), ("*/", Pattern::NameBelow), ("/*.", Pattern::RootExtension), ("*.", Pattern::Extension)];
-        let kind = |(mark, kind): (&str, fn(&'static str) -> Pattern)| text.strip_prefix(mark).map(kind);
-        kinds.into_iter().find_map(kind).unwrap_or(Pattern::Path(text))
+        let behind = |mark: &str| text.strip_prefix(mark);
+        behind("**/")
+            .map(Pattern::Name)
+            .or_else(|| behind("*/").map(Pattern::NameBelow))
+            .or_else(|| behind("/*.").map(Pattern::RootExtension))
+            .or_else(|| behind("*.").map(Pattern::Extension))
+            .unwrap_or(Pattern::Path(text))
     }
 
     fn takes(self, path: &str) -> bool {
