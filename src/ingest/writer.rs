@@ -41,7 +41,7 @@ pub struct PushJob {
     pub source: SourceName,
     pub batch: Batch,
     /// A bit for each format its lines were in.
-    pub formats: u8,
+    pub formats: u32,
     pub body_hash: u128,
     pub idempotency_key: Option<String>,
     pub bytes: usize,

@@ -30,7 +30,7 @@ pub struct SumsRecord {
 pub struct SourceRecord {
     pub name: String,
     /// One bit per `Format`, in their order.
-    pub formats: u8,
+    pub formats: u32,
     pub redirects_ignored: Option<bool>,
     pub head_redirect_handoff: Option<bool>,
     pub knows_users: Option<bool>,
@@ -103,7 +103,7 @@ pub enum ContentRecord {
     Pushes {
         day: u16,
         /// One bit per `Format` that arrived, in their order.
-        formats: u8,
+        formats: u32,
     },
 }
 
