@@ -29,4 +29,5 @@ pub use envelope::{read_item, read_line};
 pub use json_body::{JsonBodyError, JsonItems};
 pub use line::{LINE_BYTES_MAX, LineParser, is_blank};
 pub use request::{Request, RequestMethod, Target};
+pub use table::is_formula;
 pub use timestamp::{parse_instant, parse_log_time};

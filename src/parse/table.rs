@@ -9,6 +9,8 @@ use crate::model::RejectReason;
 pub(super) struct Table {
     separator: u8,
     naming: Naming,
+    /// Whether hubtally wrote it, which puts a quote before what a spreadsheet would run.
+    guarded: bool,
     /// What each column means, from left to right.
     fields: Box<[Field]>,
 }
@@ -32,7 +34,9 @@ impl Table {
                 fields.push(if fields.contains(&field) { Field::Unknown } else { field });
                 rest = cell.rest;
             }
-            naming.is_readable(&fields).then(|| Table { separator, naming, fields: fields.into() })
+            // No other export of this naming tells ranges.
+            let guarded = naming == Naming::HuggingFace && fields.contains(&Field::Path) && fields.contains(&Field::Range);
+            naming.is_readable(&fields).then(|| Table { separator, naming, guarded, fields: fields.into() })
         })
     }
 
@@ -46,6 +50,9 @@ impl Table {
             self.split_plain(line, &mut fields)?;
         } else {
             self.split_quoted(line, &mut fields)?;
+        }
+        if self.guarded {
+            [Field::Path, Field::Agent, Field::Region].into_iter().for_each(|field| fields.undo_guard(field));
         }
         fields.request(self.naming)
     }
@@ -83,6 +90,12 @@ impl Table {
         }
         columns.next().map_or(Ok(()), |_| Err(RejectReason::Columns))
     }
+}
+
+/// Whether a spreadsheet takes a text for a formula, or loses its beginning.
+#[must_use]
+pub fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 /// Where a byte stands in a block, as one bit per byte; the byte comes repeated eight times.
