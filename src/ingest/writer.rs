@@ -96,6 +96,7 @@ impl Writer {
         let txn = self.shared.store.read()?;
         self.sources = store::read_sources(&txn)?;
         self.renames = Arc::new(store::renames(&txn)?);
+        self.lock()?.reported = store::reported_repos(&txn)?;
         self.names.clear();
         self.repeats.clear();
         self.pushes = store::list_deliveries(&txn)?

@@ -16,10 +16,10 @@ pub(super) struct Table {
 }
 
 /// One cell: its text without outer quotes, whether it has doubled quotes, and what follows its separator, if any.
-struct Cell<'a> {
-    text: &'a str,
+pub(super) struct Cell<'a> {
+    pub text: &'a str,
     escaped: bool,
-    rest: Option<&'a str>,
+    pub rest: Option<&'a str>,
 }
 
 impl Table {
@@ -116,7 +116,7 @@ fn positions(block: &[u8; 64], needle: u64) -> u64 {
 }
 
 /// Cuts off the first cell. A quote inside a cell that does not begin with one is just a character.
-fn next_cell(line: &str, separator: u8) -> Result<Cell<'_>, RejectReason> {
+pub(super) fn next_cell(line: &str, separator: u8) -> Result<Cell<'_>, RejectReason> {
     let bytes = line.as_bytes();
     if bytes.first() != Some(&b'"') {
         let Some(end) = memchr::memchr(separator, bytes) else {

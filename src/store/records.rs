@@ -105,6 +105,17 @@ pub enum ContentRecord {
         /// One bit per `Format` that arrived, in their order.
         formats: u32,
     },
+    /// A breakdown of another system's daily figures: it brings no events and has no `Format`.
+    Reported(DocumentRecord),
+}
+
+/// What one breakdown of another system says of a repo.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ReportedRecord {
+    /// All downloads, those of days that are not listed too.
+    pub total: u64,
+    /// Day and downloads, ascending.
+    pub days: Vec<(u16, u64)>,
 }
 
 /// How a document is recognised, and how far it is in.
