@@ -1,6 +1,6 @@
 //! What is said of each endpoint: its subject, a sentence, its parameters, and what goes in and comes out.
 
-use crate::serve::routes::{Endpoint, Figure};
+use crate::serve::routes::{Endpoint, Figure, Upkeep};
 
 /// One endpoint. Parameters and schemas are named as in `parts.json`.
 pub struct Operation {
@@ -166,8 +166,28 @@ pub const OPERATIONS: &[Operation] = &[
     taken(Endpoint::AddPerson, ADMIN, "Makes an account", &[], &[(JSON, "NewPerson")], &[(201, JSON, "Any")]),
     taken(Endpoint::ChangePerson, ADMIN, "Changes an account", &[], &[(JSON, "PersonChange")], ANY),
     told(Endpoint::RemovePerson, ADMIN, "Removes an account with its sessions and tokens", &[], NOTHING),
-    told(Endpoint::Verify, ADMIN, "Reads everything and reports damage", &[], ANY),
-    told(Endpoint::Rebuild, ADMIN, "Makes all counts anew", &[], ANY),
+    told(Endpoint::Upkeep(Upkeep::Verify), ADMIN, "Reads everything and reports damage", &[], ANY),
+    told(Endpoint::Upkeep(Upkeep::Rebuild), ADMIN, "Makes all counts anew", &[], ANY),
+    told(Endpoint::Upkeep(Upkeep::Recount), ADMIN, "Makes the counts of some days anew", &["from", "to"], ANY),
+    told(Endpoint::Upkeep(Upkeep::Compact), ADMIN, "Gives the store's unused space back", &[], ANY),
+    told(Endpoint::Upkeep(Upkeep::Forgotten), ADMIN, "The forget list, as hashes", &[], ANY),
+    taken(
+        Endpoint::Upkeep(Upkeep::Forget),
+        ADMIN,
+        "Removes the events of people and drops later ones",
+        &[],
+        &[(JSON, "People")],
+        ANY,
+    ),
+    taken(Endpoint::Upkeep(Upkeep::Unforget), ADMIN, "Takes people off the forget list", &[], &[(JSON, "People")], ANY),
+    taken(
+        Endpoint::Upkeep(Upkeep::Backup),
+        ADMIN,
+        "Writes a backup; only through the socket in the data folder",
+        &[],
+        &[(JSON, "BackupPlace")],
+        ANY,
+    ),
     told(Endpoint::Alive, MONITORING, "Whether the process answers", &[], ANY),
     told(Endpoint::Ready, MONITORING, "Whether it can take events and answer", &[], ANY),
     told(Endpoint::Hub, PAGES, "The hub", &[], PAGE),
