@@ -331,6 +331,7 @@ fn write_records(txn: &WriteTxn) {
     store::put_person(txn, &person().0, &person().1).unwrap();
     store::add_restatement(txn, &restatement()).unwrap();
     store::put_group(txn, &GroupName::parse("bert-family").unwrap(), Some(&group())).unwrap();
+    store::put_forgotten(txn, Who(7), NOW).unwrap();
 }
 
 fn group() -> Vec<RepoKey> {
@@ -357,6 +358,7 @@ fn assert_records_are_read(txn: &ReadTxn) {
     }
     assert_eq!(store::find_person(txn, &PersonName::parse("ADA").unwrap()).unwrap(), Some(person().1));
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
+    assert_eq!(store::list_forgotten(txn).unwrap(), [(Who(7), NOW)]);
     assert_eq!(store::find_counter(txn, "other-hub").unwrap(), Some(counter()));
     assert_eq!(store::list_groups(txn).unwrap(), [(GroupName::parse("bert-family").unwrap(), group())]);
     assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), Millis(NOW.0 - 1)), RepoNumber(1));
