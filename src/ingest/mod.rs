@@ -29,6 +29,7 @@ mod publish;
 mod push;
 mod recount;
 mod recovery;
+mod reported;
 mod retract;
 mod rotated;
 mod segments;

@@ -75,6 +75,8 @@ tables! {
     Groups => "groups", true;
     /// who u64 -> ForgottenRecord: identities whose events are dropped.
     Forgotten => "forgotten", true;
+    /// repo u32, delivery u32 -> ReportedRecord: what a breakdown of another system says of the repo.
+    Reported => "reported", true;
     /// name of the record -> record about the views.
     ViewMeta => "view_meta", false;
     /// day u16 -> DayViewRecord.

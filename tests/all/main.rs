@@ -37,6 +37,7 @@ mod privacy;
 mod reading;
 mod regressions;
 mod renames;
+mod reported;
 mod seeds;
 mod server;
 mod serving;
