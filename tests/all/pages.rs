@@ -141,13 +141,7 @@ fn every_link_leads_somewhere_also_below_a_base_path() {
 #[test]
 fn an_organization_of_a_thousand_repos_is_a_small_page() {
     let hub = Hub::start(&["--visibility", "public"]);
-    let repos: Vec<String> = (0..1_000).map(|repo| format!("acme/a-model-with-a-name-{repo:04}")).collect();
-    let events: Vec<Value> = repos
-        .iter()
-        .enumerate()
-        .flat_map(|(at, repo)| (0..=at as u64 % 7).map(move |day| event(repo, at as u64, day * 5)))
-        .collect();
-    hub.push(&events);
+    hub.push(&crate::server::thousand_repos(NOON_MS));
     let mut bytes = BTreeMap::new();
     let page = hub.server.get_with("/orgs/acme", &[("Accept-Encoding", "gzip"), ("Cookie", &hub.cookie)]);
     assert_eq!((page.status, page.header("content-encoding")), (200, Some("gzip")));

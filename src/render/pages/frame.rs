@@ -11,7 +11,9 @@ pub enum Section {
     Repos,
     Overlap,
     Sources,
-    /// Settings, sign-in and whatever else has no entry of its own.
+    /// Settings and sign-in.
+    Account,
+    /// Whatever has no entry of its own.
     Other,
 }
 
@@ -65,10 +67,16 @@ impl Frame {
         self.links.to(format_args!("/assets/{name}"))
     }
 
+    /// The entry of the reader's own account.
+    pub(super) fn account_entry(&self) -> Entry {
+        let (path, text) = if self.account.is_some() { ("/settings", "Settings") } else { ("/login", "Sign in") };
+        Entry { href: self.links.to(path), text, current: self.section == Section::Account }
+    }
+
     /// The main navigation as this reader may use it.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let entry = |section, path, text| Entry { href: self.links.to(path), text, current: self.section == section };
-        let mut entries = vec![entry(Section::Hub, "/", "Hub"), entry(Section::Repos, "/repos", "Repositories")];
+        let mut entries = vec![entry(Section::Hub, "/", "Hub"), entry(Section::Repos, "/repos", "Repos")];
         if self.account.is_some() {
             entries.push(entry(Section::Overlap, "/overlap", "Overlap"));
         }

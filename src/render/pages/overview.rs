@@ -197,6 +197,7 @@ fn drawn(figures: &query::Overview, measure: Measure) -> Figures {
     Figures {
         interval: figures.interval,
         days: rows.iter().map(|row| row.day).collect(),
+        part: None,
         drawn: measures.iter().position(|known| *known == measure).unwrap_or(0),
         columns: measures.into_iter().map(column).collect(),
         before: before.unwrap_or_default(),

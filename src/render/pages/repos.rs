@@ -14,6 +14,8 @@ use crate::render::links::{Links, State};
 const ROWS: usize = 25;
 /// How many rows a page can have.
 const ROWS_CHOICES: [usize; 3] = [ROWS, 100, 500];
+/// Rows of the table as a file.
+const FILE_ROWS: usize = 1_000;
 /// A search longer than any name finds nothing.
 const SEARCH_BYTES_MAX: usize = 200;
 
@@ -163,8 +165,8 @@ impl Repos {
             current: rows == choice.rows,
         };
         let file = |ending: &str| {
-            let window =
-                State::default().and("from", table.range.first).and("to", table.range.last).and("search", &choice.search);
+            let window = if place.all_time { State::default().and("window", "all") } else { range(table) };
+            let window = window.and("search", &choice.search).and("limit", FILE_ROWS);
             place.api.map(|api| place.links.to(format_args!("{api}/repos{ending}{window}")))
         };
         Repos {
@@ -190,6 +192,10 @@ impl Repos {
             foot: Foot { as_of: Instant(place.as_of), csv: file(".csv"), json: file("") },
         }
     }
+}
+
+fn range(table: &RepoTable) -> State {
+    State::default().and("from", table.range.first).and("to", table.range.last)
 }
 
 impl Row {

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::filters;
 use super::frame::{Frame, Instant};
+use super::hours::Hours;
 use super::overview::Foot;
 use crate::model::DayRange;
 use crate::query::{Delivery, Reason, Restated};
@@ -22,8 +23,11 @@ pub struct SourcesPage {
     pub older: Option<String>,
     /// The latest arrival.
     pub latest: Option<Instant>,
+    pub hours: Hours,
     pub silent: Vec<DayRange>,
+    pub silent_foot: Foot,
     pub restated: Vec<Restated>,
+    pub restated_foot: Foot,
     pub foot: Foot,
 }
 

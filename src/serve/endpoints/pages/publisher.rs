@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{TableAsked, api_of, path_of, shares, table};
+use super::scoped::{TableAsked, api_of, cohorts, overlap_of, path_of, shares, table};
 use super::{choice, missing, page, reader, refused, view_page};
 use crate::model::{Caller, GroupName, Millis, OrgName};
 use crate::query::{QueryError, Scope, View};
@@ -87,6 +87,8 @@ fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<Publis
         overview: Overview::new(&figures, choice, &place, *as_of),
         repos,
         shares: shares(view, scope, range, files, caller, &place, *as_of)?,
+        cohorts: cohorts(view, scope, &figures, caller, &place, *as_of)?,
+        overlap: overlap_of(scope, caller, &reader),
         export,
         frame: Frame::new(name, Section::Other, reader),
     }))

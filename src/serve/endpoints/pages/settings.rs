@@ -188,7 +188,7 @@ async fn end(call: Call, came: Result<Came, Answer>) -> Outcome {
 }
 
 async fn show(call: Call, status: StatusCode, done: Option<String>, error: Option<String>, token: Option<String>) -> Outcome {
-    let frame = Frame::new("Settings", Section::Other, reader(&call));
+    let frame = Frame::new("Settings", Section::Account, reader(&call));
     let caller = call.caller.clone();
     let work = move |engine: &Engine| -> Result<_, EngineError> {
         let everybody = engine.people()?;
