@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 
 use super::members::KnownMembers;
+use super::rules::NotComputable;
 use crate::ingest::{Declared, Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk, RepoDay};
@@ -17,6 +18,8 @@ pub enum QueryError {
     /// A stored value is damaged, missing or stale.
     Damaged(String),
     Engine(EngineError),
+    /// The events lack what the rule needs.
+    NotComputable(NotComputable),
 }
 
 impl fmt::Display for QueryError {
@@ -24,6 +27,7 @@ impl fmt::Display for QueryError {
         match self {
             QueryError::Damaged(why) => f.write_str(why),
             QueryError::Engine(error) => error.fmt(f),
+            QueryError::NotComputable(lacking) => lacking.fmt(f),
         }
     }
 }

@@ -143,6 +143,7 @@ impl From<QueryError> for Answer {
                 Answer::error(StatusCode::SERVICE_UNAVAILABLE, sentence)
             }
             QueryError::Engine(error) => error.into(),
+            QueryError::NotComputable(lacking) => super::validation::not_computable(&lacking),
         }
     }
 }
