@@ -45,7 +45,7 @@ pub struct Rounded(pub u64);
 impl fmt::Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const WORDS: [(u64, &str); 2] = [(1_000_000_000_000, "trillion"), (1_000_000_000, "billion")];
-        match WORDS.into_iter().find(|(unit, _)| self.0 >= *unit && self.0 % unit == 0) {
+        match WORDS.into_iter().find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit)) {
             Some((unit, word)) => write!(f, "{} {word}", Grouped(self.0 / unit)),
             None => Grouped(self.0).fmt(f),
         }

@@ -48,7 +48,8 @@ impl Cohorts {
             column("Returning", |cohort| cohort.returning.0),
         ];
         let days = cohorts.iter().map(|cohort| cohort.range.first).collect();
-        let figures = Figures { interval, days, columns, drawn: 0, part: Some(2), before: Vec::new(), open_end: false };
+        let open_end = range.last == as_of.day();
+        let figures = Figures { interval, days, columns, drawn: 0, part: Some(2), before: Vec::new(), open_end };
         let word = INTERVALS.iter().find(|(_, known)| *known == interval).map_or("day", |(word, _)| word);
         let state = State::default().and("from", range.first).and("to", range.last).and("interval", word);
         let file = |ending: &str| Some(place.links.to(format_args!("{}/cohorts{ending}{state}", place.api)));

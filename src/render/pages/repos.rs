@@ -205,7 +205,9 @@ impl Row {
         let points: Vec<u64> = row.sparkline.iter().map(|downloads| downloads.0).collect();
         // A last day that is not over would make every line fall at its end.
         let unfinished = table.parts.last().is_some_and(|part| part.first == part.last && part.last == place.as_of.day());
-        let drawn = points.len() - usize::from(unfinished && points.len() > 2);
+        // Unless nothing else is there to be drawn.
+        let before = points.split_last().is_some_and(|(_, before)| before.len() > 1 && before.iter().any(|point| *point > 0));
+        let drawn = points.len() - usize::from(unfinished && before);
         Row {
             href: place.links.repo(&row.repo),
             name: short.map_or(name, |(_, name)| name).to_owned(),
