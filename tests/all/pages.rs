@@ -202,6 +202,10 @@ fn a_delivery_is_retracted_by_its_page_and_by_nobody_elses() {
     hub.list(&[json!({ "type": "model", "id": "acme/open", "private": false })]);
     hub.push(&[event("acme/open", 1, 0)]);
     assert_eq!(hub.server.get("/sources").status, 403);
+    assert_eq!(hub.server.get("/sources?part=hours").status, 403);
+    let hours = hub.as_admin("/sources?part=hours").text();
+    assert!(hours.starts_with("<section") && hours.contains("<td class=\"l4\">1</td>"), "{hours}");
+    assert_eq!(hub.as_admin("/sources?days=28").text().matches("<th scope=\"row\">2026-").count(), 28);
     assert_eq!(hub.server.get("/sources/1/retract").status, 403);
     let page = hub.as_admin("/sources").text();
     let ask = attributes(&page, "href").into_iter().find(|href| href.ends_with("/retract")).unwrap();

@@ -23,7 +23,8 @@ pub struct SourcesPage {
     pub older: Option<String>,
     /// The latest arrival.
     pub latest: Option<Instant>,
-    pub hours: Hours,
+    /// Made only when it is asked for, since it reads the events themselves.
+    pub hours: Option<Hours>,
     pub silent: Vec<DayRange>,
     pub silent_foot: Foot,
     pub restated: Vec<Restated>,
@@ -34,6 +35,14 @@ pub struct SourcesPage {
 impl SourcesPage {
     fn lines(&self, reasons: &[Reason]) -> Grouped {
         Grouped(reasons.iter().map(|reason| reason.lines).sum())
+    }
+
+    fn hours_part(&self) -> String {
+        self.frame.links.to("/sources?part=hours")
+    }
+
+    fn hours_page(&self) -> String {
+        self.frame.links.to("/sources?days=7#hours")
     }
 
     fn retract(&self, delivery: &Delivery) -> String {

@@ -60,6 +60,7 @@ impl Hub {
                 browser.command("Network.setCookie", json!({ "name": name, "value": value, "url": self.server.url() }));
             }
             browser.open(&format!("{}{path}", self.server.url()));
+            browser.wait_for("!document.querySelector('[data-later]')");
             if let Some(axe) = &rules.axe {
                 browser.js(&format!("{axe}\n;void 0"));
             }

@@ -28,15 +28,19 @@ pub async fn sources(call: Call) -> Outcome {
         Some(Ok(skipped)) => skipped,
         Some(Err(_)) => return refused("skip is the number of deliveries to leave out", reader),
     };
+    let part = call.query.last("part") == Some("hours");
     let days = match call.query.last("days") {
-        None => HOURS_DAYS[0],
+        None => part.then_some(HOURS_DAYS[0]),
         Some(text) => match HOURS_DAYS.into_iter().find(|days| days.to_string() == text) {
-            Some(days) => days,
+            Some(days) => Some(days),
             None => return refused(&format!("days={text} cannot be shown; it can be one of {HOURS_DAYS:?}"), reader),
         },
     };
     let (caller, as_of) = (call.caller.clone(), Instant(call.engine().now()));
     view_page(call, reader, move |view, reader| {
+        if let Some(days) = days.filter(|_| part) {
+            return Ok(Some(page(StatusCode::OK, &hours(view, &caller, &reader, days, as_of)?)));
+        }
         let made = sources_page(view, &caller, reader, (skipped, days), as_of)?;
         Ok(Some(page(StatusCode::OK, &made)))
     })
@@ -47,7 +51,7 @@ fn sources_page(
     view: &View<'_>,
     caller: &Caller,
     reader: Reader,
-    (skipped, days): (usize, u16),
+    (skipped, days): (usize, Option<u16>),
     as_of: Instant,
 ) -> Result<SourcesPage, QueryError> {
     let all = view.deliveries()?;
@@ -62,7 +66,7 @@ fn sources_page(
         total: total as u64,
         older: (older < total).then(|| reader.links.to(format_args!("/sources{}", State::default().and("skip", older)))),
         latest,
-        hours: hours(view, caller, &reader, days, as_of)?,
+        hours: days.map(|days| hours(view, caller, &reader, days, as_of)).transpose()?,
         silent: view.silent_days(caller)?,
         silent_foot: files("series"),
         restated_foot: files("restatements"),
