@@ -1,6 +1,6 @@
 //! One consistent state, with the look-ups that all questions share.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
@@ -61,6 +61,8 @@ pub struct View<'e> {
     /// Members of the scopes that were asked for so far.
     pub(super) known_members: RefCell<Vec<KnownMembers>>,
     pub(super) declared: Arc<Declared>,
+    /// Repos of which another system's figures were told under names that were, or are, read as others; once looked up.
+    pub(super) reported_by_former_names: OnceCell<BTreeSet<RepoNumber>>,
 }
 
 impl<'e> View<'e> {
@@ -78,6 +80,7 @@ impl<'e> View<'e> {
             default_public: engine.default_public(),
             known_members: RefCell::default(),
             declared,
+            reported_by_former_names: OnceCell::new(),
         })
     }
 
