@@ -282,6 +282,21 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
 ];
 
 impl Endpoint {
+    /// Whether the answer can be had as CSV too, by `.csv` behind the path or by `Accept`.
+    #[must_use]
+    pub fn has_csv(self) -> bool {
+        matches!(
+            self,
+            Endpoint::Figure(_)
+                | Endpoint::Overlap
+                | Endpoint::Trending
+                | Endpoint::Ecosystem
+                | Endpoint::OtherCounters
+                | Endpoint::OtherCounter
+                | Endpoint::Deliveries
+        )
+    }
+
     /// Whether the answer is a figure that stays the same until something is published or the day changes.
     #[must_use]
     pub fn has_tag(self) -> bool {
