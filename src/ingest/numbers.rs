@@ -1,7 +1,7 @@
 //! The dictionary of downloaders as it grows: one run per publication, and runs of one size merged.
 
 use super::publish::damaged;
-use crate::model::DownloaderHash;
+use crate::model::DownloaderKey;
 use crate::rollup::{DayFold, DictionaryChunk, DownloaderNumber, Numbering, RUN_CHUNK_ENTRIES, encode_run_chunk};
 use crate::store::{self, RunRecord, StoreError, ViewStateRecord, WriteTxn};
 
@@ -13,7 +13,7 @@ const RUN_FAN_IN: usize = 8;
 
 /// Numbers the downloaders of folded days; new ones become a run of their own.
 pub fn number(txn: &WriteTxn, views: &mut ViewStateRecord, folds: &[DayFold]) -> Result<Numbering, StoreError> {
-    let mut wanted: Vec<DownloaderHash> = Vec::new();
+    let mut wanted: Vec<DownloaderKey> = Vec::new();
     let mut dedup_at = DEDUP_AT;
     for fold in folds {
         wanted.extend_from_slice(&fold.downloaders);
@@ -26,7 +26,7 @@ pub fn number(txn: &WriteTxn, views: &mut ViewStateRecord, folds: &[DayFold]) ->
     let mut numbering = Numbering::wanting(wanted);
     for run in &views.runs {
         for (at, (first, last, _)) in run.chunks.iter().enumerate() {
-            if numbering.wants_within(DownloaderHash(*first), DownloaderHash(*last)) {
+            if numbering.wants_within(DownloaderKey(*first), DownloaderKey(*last)) {
                 let bytes = store::read_run_chunk(txn, run, at)?;
                 numbering.join(DictionaryChunk::new(&bytes).map_err(|error| damaged("dictionary", run.id, error))?);
             }
@@ -68,7 +68,7 @@ pub fn tidy(txn: &WriteTxn, views: &mut ViewStateRecord) -> Result<(), StoreErro
     Ok(())
 }
 
-fn put_run(txn: &WriteTxn, id: u32, entries: &[(DownloaderHash, DownloaderNumber)]) -> Result<RunRecord, StoreError> {
+fn put_run(txn: &WriteTxn, id: u32, entries: &[(DownloaderKey, DownloaderNumber)]) -> Result<RunRecord, StoreError> {
     let chunks = entries.chunks(RUN_CHUNK_ENTRIES).filter_map(|entries| {
         let (first, last) = (entries.first()?.0, entries.last()?.0);
         Some((first.0, last.0, encode_run_chunk(entries)))

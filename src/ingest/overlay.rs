@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::block::{Merge, Wanted};
-use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
+use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
 use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, Numbering, TAIL_MS, find_edges};
 use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
 
@@ -107,12 +107,12 @@ pub fn find_numbers<'a>(
     views: &ViewStateRecord,
     live: &Live,
     rows: impl Iterator<Item = &'a Row>,
-) -> Result<Vec<(DownloaderHash, Option<DownloaderNumber>)>, StoreError> {
+) -> Result<Vec<(DownloaderKey, Option<DownloaderNumber>)>, StoreError> {
     let unknown = rows.map(Row::downloader).filter(|hash| !live.knows(*hash)).collect();
     let mut numbering = Numbering::wanting(unknown);
     for run in &views.runs {
         for (at, (first, last, _)) in run.chunks.iter().enumerate() {
-            if !numbering.wants_within(DownloaderHash(*first), DownloaderHash(*last)) {
+            if !numbering.wants_within(DownloaderKey(*first), DownloaderKey(*last)) {
                 continue;
             }
             let bytes = store::read_run_chunk(txn, run, at)?;

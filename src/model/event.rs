@@ -49,9 +49,39 @@ fn hash_of_text(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes()).max(1)
 }
 
-/// A downloader as sets know it: a user's who, or an anonymous who with its identity agent, in 64 bits.
+/// A downloader: a user's who, or an anonymous who with its identity agent. Above its tag of 33 bits, the user flag over
+/// the agent, lies the who, so that all downloaders that are one person follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DownloaderHash(pub u64);
+pub struct DownloaderKey(pub u128);
+
+impl DownloaderKey {
+    const WHO_SHIFT: u32 = 64;
+    const AGENT_BITS: u128 = u32::MAX as u128;
+
+    /// Puts a who and a tag together.
+    #[must_use]
+    pub fn of(who: u64, tag: u64) -> DownloaderKey {
+        DownloaderKey(u128::from(who) << DownloaderKey::WHO_SHIFT | u128::from(tag))
+    }
+
+    /// The who.
+    #[must_use]
+    pub fn who(self) -> u64 {
+        (self.0 >> DownloaderKey::WHO_SHIFT) as u64
+    }
+
+    /// The user flag above the agent.
+    #[must_use]
+    pub fn tag(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// The same for all agents of a who.
+    #[must_use]
+    pub fn person(self) -> DownloaderKey {
+        DownloaderKey(self.0 & !DownloaderKey::AGENT_BITS)
+    }
+}
 
 /// HTTP method, as far as counting tells them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,10 +288,9 @@ impl Row {
         self.cmp_identity(other).then(self.delivery.cmp(&other.delivery))
     }
 
-    /// The downloader in 64 bits. Part of the stored format of views: changing it means rebuilding them.
+    /// Who the row is of.
     #[must_use]
-    pub fn downloader(&self) -> DownloaderHash {
-        let seed = if self.user { 1 << 32 } else { u64::from(self.agent.0) };
-        DownloaderHash(xxhash_rust::xxh3::xxh3_64_with_seed(&self.who.0.to_le_bytes(), seed))
+    pub fn downloader(&self) -> DownloaderKey {
+        DownloaderKey::of(self.who.0, u64::from(self.user) << 32 | u64::from(self.downloader_agent().0))
     }
 }

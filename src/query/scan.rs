@@ -15,7 +15,7 @@ use super::scope::intervals;
 use super::{QueryError, View};
 use crate::block::{Joined, Merge, Wanted};
 use crate::model::{
-    AgentHash, Caller, Day, DayCounts, DayRange, DownloaderHash, Millis, PathHash, RepoNumber, Row, Uniques, Word, Words,
+    AgentHash, Caller, Day, DayCounts, DayRange, DownloaderKey, Millis, PathHash, RepoNumber, Row, Uniques, Word, Words,
 };
 use crate::rollup::{Counting, DownloaderDay, FacetBook};
 use crate::sessionize::{Visit, starts_session};
@@ -101,7 +101,7 @@ impl View<'_> {
 
     pub(super) fn reach_of(&self, members: &Members, range: DayRange, filter: &Filter) -> Result<Reach, QueryError> {
         let counting = self.counting()?;
-        let (mut ceiling, mut floor) = (FastSet::<DownloaderHash>::default(), FastSet::<DownloaderHash>::default());
+        let (mut ceiling, mut floor) = (FastSet::<DownloaderKey>::default(), FastSet::<DownloaderKey>::default());
         for day in self.days_with_events(range.until(self.today))? {
             let mut book = FacetBook::default();
             let mut takes: FastMap<(crate::model::Country, Word), bool> = FastMap::default();

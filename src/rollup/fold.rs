@@ -5,7 +5,7 @@ use super::facet::{Facet, FacetBook};
 use super::facet_chunk::FacetCount;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::Joined;
-use crate::model::{DAY_MS, Day, DayCounts, DownloaderHash, Downloads, RepoNumber, Row, Words};
+use crate::model::{DAY_MS, Day, DayCounts, DownloaderKey, Downloads, RepoNumber, Row, Words};
 use crate::sessionize::{KindFiles, starts_session};
 
 /// One repo on one day.
@@ -36,7 +36,7 @@ pub struct DayFold {
     /// Repos with counted events, ascending.
     pub repos: Vec<RepoFold>,
     /// Distinct downloaders of each repo, ascending within the repo.
-    pub downloaders: Vec<DownloaderHash>,
+    pub downloaders: Vec<DownloaderKey>,
     /// Sessions by what they take from their first event, ascending within the repo.
     pub facets: Vec<FacetCount>,
     /// The places and clients of the facets.
@@ -86,7 +86,7 @@ impl DayFold {
     }
 
     /// The repos with their downloaders.
-    pub fn repos_with_downloaders(&self) -> impl Iterator<Item = (&RepoFold, &[DownloaderHash])> {
+    pub fn repos_with_downloaders(&self) -> impl Iterator<Item = (&RepoFold, &[DownloaderKey])> {
         let mut start = 0;
         self.repos.iter().map(move |fold| {
             let slice = self.downloaders.get(start..fold.downloaders_end).unwrap_or(&[]);

@@ -3,7 +3,7 @@
 //! Stored as fixed-width records (repo u32, downloader u64, ms of day u32, little endian) sorted by repo and downloader.
 
 use crate::block::{BlockError, ByteReader};
-use crate::model::{Day, DownloaderHash, Millis, RepoNumber, SESSION_GAP_MS};
+use crate::model::{Day, DownloaderKey, Millis, RepoNumber, SESSION_GAP_MS};
 
 /// A session can reach so far over midnight.
 pub const TAIL_MS: i64 = SESSION_GAP_MS;
@@ -12,7 +12,7 @@ pub const TAIL_MS: i64 = SESSION_GAP_MS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     pub repo: RepoNumber,
-    pub downloader: DownloaderHash,
+    pub downloader: DownloaderKey,
     pub time: Millis,
     pub user: bool,
 }
@@ -34,7 +34,7 @@ pub fn encode_edges(edges: &[Edge]) -> Vec<u8> {
 fn decode_edge(day: Day, record: &[u8]) -> Result<Edge, BlockError> {
     let mut reader = ByteReader::new(record, "day tail");
     let repo = RepoNumber(u32::from_le_bytes(reader.array()?));
-    let downloader = DownloaderHash(u64::from_le_bytes(reader.array()?));
+    let downloader = DownloaderKey(u64::from_le_bytes(reader.array()?));
     let ms = u32::from_le_bytes(reader.array()?);
     Ok(Edge { repo, downloader, time: Millis(day.start().0 + i64::from(ms)), user: false })
 }

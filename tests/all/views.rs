@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hubtally::model::{Country, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, SourceId, Uniques, Words};
+use hubtally::model::{Country, Day, DayCounts, DownloaderKey, Downloads, Files, Millis, RepoNumber, SourceId, Uniques, Words};
 use hubtally::rollup::{
     ChunkWriter, Client, Counting, DayChunk, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Facet, FacetBook,
     FacetChunk, FacetChunkWriter, FacetCount, FacetEntry, Numbering, Place, RUN_CHUNK_ENTRIES, RepoDay, RepoHead, RepoSet,
@@ -184,7 +184,7 @@ fn damaged_chunks_years_heads_and_tails_are_errors_or_values_but_never_panics() 
             let _ = find_edges(DAY, &bytes, RepoNumber(3));
             let _ = RepoSet::from_bytes(&bytes);
             let _ = DownloaderSet::default().unite_stored(&bytes);
-            let _ = DictionaryChunk::new(&bytes).map(|chunk| chunk.find(DownloaderHash(1)));
+            let _ = DictionaryChunk::new(&bytes).map(|chunk| chunk.find(DownloaderKey(1)));
         }
     });
 }
@@ -257,15 +257,15 @@ fn years_and_heads_come_back_and_take_days_in_any_order() {
 fn the_dictionary_numbers_everybody_once_over_many_runs() {
     for_seeds("dictionary", 60, |random| {
         let people = random.pick(&[3, 200, 5_000]);
-        let mut known: BTreeMap<DownloaderHash, DownloaderNumber> = BTreeMap::new();
+        let mut known: BTreeMap<DownloaderKey, DownloaderNumber> = BTreeMap::new();
         let mut runs: Vec<Vec<u8>> = Vec::new();
         let mut next = 0;
         for _ in 0..1 + random.index(20) {
             let crowd = random.index(people as usize + 1);
-            let hash = |random: &mut Random| DownloaderHash((random.below(people) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let asked: Vec<DownloaderHash> = (0..crowd).map(|_| hash(random)).collect();
+            let hash = |random: &mut Random| DownloaderKey((random.below(people) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let asked: Vec<DownloaderKey> = (0..crowd).map(|_| hash(random)).collect();
             let mut numbering = Numbering::wanting(asked.clone());
-            let distinct: BTreeSet<DownloaderHash> = asked.iter().copied().collect();
+            let distinct: BTreeSet<DownloaderKey> = asked.iter().copied().collect();
             assert_eq!(numbering.bounds(), distinct.first().copied().zip(distinct.last().copied()));
             for run in &runs {
                 let chunk = DictionaryChunk::new(run).unwrap();
@@ -286,7 +286,7 @@ fn the_dictionary_numbers_everybody_once_over_many_runs() {
             for hash in &distinct {
                 assert_eq!(numbering.number(*hash), known.get(hash).copied());
             }
-            assert_eq!(numbering.number(DownloaderHash(0)), None);
+            assert_eq!(numbering.number(DownloaderKey(0)), None);
             let size = random.pick(&[1, 7, RUN_CHUNK_ENTRIES]);
             runs.extend(new.chunks(size).map(encode_run_chunk));
         }
@@ -295,7 +295,7 @@ fn the_dictionary_numbers_everybody_once_over_many_runs() {
         for (hash, number) in &known {
             let of_runs: Vec<_> = runs.iter().filter_map(|run| DictionaryChunk::new(run).unwrap().find(*hash)).collect();
             assert_eq!(of_runs, [*number]);
-            let stranger = DownloaderHash(hash.0 ^ 1);
+            let stranger = DownloaderKey(hash.0 ^ 1);
             let absent = runs.iter().all(|run| DictionaryChunk::new(run).unwrap().find(stranger).is_none());
             assert!(absent || known.contains_key(&stranger));
         }
@@ -305,7 +305,7 @@ fn the_dictionary_numbers_everybody_once_over_many_runs() {
 #[test]
 fn a_dictionary_chunk_stays_below_the_size_that_costs_double() {
     let full: Vec<_> = (0..u32::try_from(RUN_CHUNK_ENTRIES).unwrap())
-        .map(|at| (DownloaderHash(u64::from(at) << 30), DownloaderNumber(at)))
+        .map(|at| (DownloaderKey(u64::from(at) << 30), DownloaderNumber(at)))
         .collect();
     let bytes = encode_run_chunk(&full);
     assert!(bytes.len() <= 65_420, "{}", bytes.len());
@@ -323,7 +323,7 @@ fn edges(random: &mut Random, most: usize) -> Vec<Edge> {
     for _ in 0..random.index(most + 1) {
         edges.insert(Edge {
             repo: RepoNumber(random.pick(&[0, 1, 2, 3, 255, 256, u32::MAX])),
-            downloader: DownloaderHash(random.below(u64::MAX) >> random.below(64)),
+            downloader: DownloaderKey(random.below(u64::MAX) >> random.below(64)),
             time: Millis(DAY.start().0 + i64::try_from(84_600_000 + random.below(1_800_000)).unwrap()),
             user: false,
         });
@@ -342,7 +342,7 @@ fn tails_come_back_and_every_repo_finds_its_own() {
             assert_eq!(find_edges(DAY, &bytes, repo).unwrap(), own);
         }
         let midnight =
-            |ms: i64| Edge { repo: RepoNumber(1), downloader: DownloaderHash(1), time: Millis(DAY.start().0 + ms), user: false };
+            |ms: i64| Edge { repo: RepoNumber(1), downloader: DownloaderKey(1), time: Millis(DAY.start().0 + ms), user: false };
         for ms in [84_600_000, 86_399_999] {
             assert_eq!(decode_edges(DAY, &encode_edges(&[midnight(ms)])).unwrap(), [midnight(ms)]);
         }

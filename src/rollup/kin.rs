@@ -1,0 +1,44 @@
+//! Which downloader numbers are one person: who comes with another agent gets another number, and the floor of unique
+//! downloaders counts persons.
+//!
+//! A chunk holds pairs in order of number: `pairs | ( number minus the one before | number minus the
+//! smallest of the person ) each as varints`. Most downloaders are in none.
+
+use super::numbering::Kin;
+use super::set::DownloaderNumber;
+use crate::block::{BlockError, ByteReader, put_varint};
+
+/// Pairs of one chunk at most: five bytes each stay below 64 KiB.
+pub const KIN_CHUNK_PAIRS: usize = 12_000;
+
+/// Encodes ascending pairs.
+#[must_use]
+pub fn encode_kin(pairs: &[Kin]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(pairs.len() * 4 + 10);
+    put_varint(&mut out, pairs.len() as u64);
+    let mut previous = 0;
+    for (number, person) in pairs {
+        put_varint(&mut out, u64::from(number.0 - previous));
+        put_varint(&mut out, u64::from(number.0 - person.0));
+        previous = number.0;
+    }
+    out
+}
+
+/// Decodes a chunk.
+///
+/// # Errors
+/// When it is damaged.
+pub fn decode_kin(bytes: &[u8]) -> Result<Vec<Kin>, BlockError> {
+    let mut reader = ByteReader::new(bytes, "kin chunk");
+    let pairs = reader.length(2)?;
+    let mut previous = 0_u32;
+    let mut kin = Vec::with_capacity(pairs);
+    for _ in 0..pairs {
+        let number = previous.checked_add(reader.number()?).ok_or_else(|| reader.malformed())?;
+        let person = number.checked_sub(reader.number()?).ok_or_else(|| reader.malformed())?;
+        kin.push((DownloaderNumber(number), DownloaderNumber(person)));
+        previous = number;
+    }
+    Ok(kin)
+}
