@@ -1,7 +1,7 @@
 //! The engine: the store, its one writer thread, and what is published.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
@@ -56,6 +56,8 @@ pub struct Published {
     pub(super) doubtful: bool,
     pub live: Live,
     pub sets: RepoSets,
+    /// Repos of which another system's figures were told, under the names they were told of.
+    pub reported: BTreeSet<RepoNumber>,
     /// The names by which repos are read.
     pub renames: Arc<Renames>,
     pub views: ViewStateRecord,
@@ -103,6 +105,8 @@ pub(crate) struct Shared {
     pub(super) queue_bytes: AtomicUsize,
     /// Bytes of a chunk and rows of a commit of an import.
     pub(super) piece: (AtomicUsize, AtomicUsize),
+    /// People whose events are dropped. Only the writer changes it.
+    pub(super) forgotten: RwLock<Arc<BTreeSet<Who>>>,
     /// The last failure of the writer, until it works again.
     pub(super) trouble: Mutex<Option<String>>,
     /// How the followed logs stand, in the order in which they were named.
@@ -126,6 +130,11 @@ impl Shared {
     /// What is published, to be changed.
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
         self.published.write().map_err(|_| doubtful())
+    }
+
+    /// The people whose events are dropped.
+    pub(super) fn forgotten(&self) -> Arc<BTreeSet<Who>> {
+        Arc::clone(&self.forgotten.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn counting(&self) -> Arc<Counting> {
@@ -182,7 +191,7 @@ pub struct FormerName {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryInfo {
     pub delivery: String,
-    /// `document` or `pushes`.
+    /// `document`, `pushes`, or `reported` for daily figures of another system.
     pub kind: String,
     pub source: String,
     pub name: String,
@@ -221,6 +230,7 @@ impl Engine {
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
             piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),
+            forgotten: RwLock::default(),
             trouble: Mutex::default(),
             following: Mutex::default(),
         });
@@ -438,6 +448,7 @@ pub(super) fn delivery_info(
     let kind = match record.content {
         ContentRecord::Document(_) => "document",
         ContentRecord::Pushes { .. } => "pushes",
+        ContentRecord::Reported(_) => "reported",
     };
     let state = match record.state {
         DeliveryState::Partial => "partial",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::answers::Scope;
 use super::facets::Filter;
+use super::rules::Rule;
 use super::scan::Reach;
 use super::{QueryError, View};
 use crate::block::Joined;
@@ -56,6 +57,8 @@ pub struct SourceReading {
 /// How the numbers of a scope came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
+    pub rule: Rule,
+    /// By the rule; files are known to the default rule alone.
     pub counts: DayCounts,
     pub reach: Reach,
     pub sources: Vec<SourceReading>,
@@ -89,11 +92,17 @@ impl View<'_> {
         Ok(Some(sources))
     }
 
-    /// How the numbers of a scope over a range came about; `None` if the scope is missing or hidden.
+    /// How the numbers of a scope over a range come about by a rule; `None` if the scope is missing or hidden.
     ///
     /// # Errors
-    /// When the store fails or a block is damaged.
-    pub fn explain(&self, scope: &Scope, range: DayRange, caller: &Caller) -> Result<Option<Explanation>, QueryError> {
+    /// When the store fails or a block is damaged, or a source lacks what the rule needs.
+    pub fn explain(
+        &self,
+        scope: &Scope,
+        range: DayRange,
+        rule: Rule,
+        caller: &Caller,
+    ) -> Result<Option<Explanation>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
         let counting = self.counting()?;
         let mut sources: BTreeMap<SourceId, SourceReading> = BTreeMap::new();
@@ -107,11 +116,15 @@ impl View<'_> {
             sources.entry(event.row.source).or_insert_with(name).add(event, &settings);
         })?;
         let mut counts = DayCounts::default();
-        self.daily(&members, range)?.values().for_each(|of_day| counts += *of_day);
+        if rule == Rule::Session {
+            self.daily(&members, range)?.values().for_each(|of_day| counts += *of_day);
+        } else {
+            counts = self.totals_by_rule(scope, range, rule, &Filter::default(), caller)?.unwrap_or_default();
+        }
         let reach = self.reach_of(&members, range, &Filter::default())?;
         let mut sources: Vec<SourceReading> = sources.into_values().collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Some(Explanation { counts, reach, sources }))
+        Ok(Some(Explanation { rule, counts, reach, sources }))
     }
 }
 

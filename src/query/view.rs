@@ -1,11 +1,12 @@
 //! One consistent state, with the look-ups that all questions share.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 
 use super::members::KnownMembers;
+use super::rules::NotComputable;
 use crate::ingest::{Declared, Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk, RepoDay};
@@ -17,6 +18,8 @@ pub enum QueryError {
     /// A stored value is damaged, missing or stale.
     Damaged(String),
     Engine(EngineError),
+    /// The events lack what the rule needs.
+    NotComputable(NotComputable),
 }
 
 impl fmt::Display for QueryError {
@@ -24,6 +27,7 @@ impl fmt::Display for QueryError {
         match self {
             QueryError::Damaged(why) => f.write_str(why),
             QueryError::Engine(error) => error.fmt(f),
+            QueryError::NotComputable(lacking) => lacking.fmt(f),
         }
     }
 }
@@ -57,6 +61,8 @@ pub struct View<'e> {
     /// Members of the scopes that were asked for so far.
     pub(super) known_members: RefCell<Vec<KnownMembers>>,
     pub(super) declared: Arc<Declared>,
+    /// Repos of which another system's figures were told under names that were, or are, read as others; once looked up.
+    pub(super) reported_by_former_names: OnceCell<BTreeSet<RepoNumber>>,
 }
 
 impl<'e> View<'e> {
@@ -74,6 +80,7 @@ impl<'e> View<'e> {
             default_public: engine.default_public(),
             known_members: RefCell::default(),
             declared,
+            reported_by_former_names: OnceCell::new(),
         })
     }
 

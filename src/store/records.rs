@@ -11,6 +11,15 @@ pub struct FormatRecord {
     pub created_ms: i64,
 }
 
+/// `meta/backup`: what makes a copy of a store a backup. No store has it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BackupRecord {
+    /// The instant of the snapshot.
+    pub taken_ms: i64,
+    /// The store's secret, if it was asked for.
+    pub secret: Option<[u8; 32]>,
+}
+
 /// `meta/counters`: the next free numbers of what is numbered by arrival.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct CountersRecord {
@@ -30,7 +39,7 @@ pub struct SumsRecord {
 pub struct SourceRecord {
     pub name: String,
     /// One bit per `Format`, in their order.
-    pub formats: u8,
+    pub formats: u32,
     pub redirects_ignored: Option<bool>,
     pub head_redirect_handoff: Option<bool>,
     pub knows_users: Option<bool>,
@@ -103,8 +112,19 @@ pub enum ContentRecord {
     Pushes {
         day: u16,
         /// One bit per `Format` that arrived, in their order.
-        formats: u8,
+        formats: u32,
     },
+    /// A breakdown of another system's daily figures: it brings no events and has no `Format`.
+    Reported(DocumentRecord),
+}
+
+/// What one breakdown of another system says of a repo.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ReportedRecord {
+    /// All downloads, those of days that are not listed too.
+    pub total: u64,
+    /// Day and downloads, ascending.
+    pub days: Vec<(u16, u64)>,
 }
 
 /// How a document is recognised, and how far it is in.
@@ -196,6 +216,12 @@ pub struct RestatementRecord {
 pub struct LikeRecord {
     pub ts_ms: i64,
     pub liked: bool,
+}
+
+/// An identity whose events are dropped whenever they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ForgottenRecord {
+    pub at_ms: i64,
 }
 
 /// A saved group of repos.

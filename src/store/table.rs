@@ -14,6 +14,7 @@ use redb::{ReadOnlyTable, ReadableTable, ReadableTableMetadata, TableDefinition}
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::StoreError;
+use super::open::Retired;
 use super::sums::{SUMS_KEY, Sums, TableSum, is_sums};
 
 macro_rules! tables {
@@ -72,6 +73,10 @@ tables! {
     Counters => "counters", true;
     /// name of a group -> GroupRecord.
     Groups => "groups", true;
+    /// who u64 -> ForgottenRecord: identities whose events are dropped.
+    Forgotten => "forgotten", true;
+    /// repo u32, delivery u32 -> ReportedRecord: what a breakdown of another system says of the repo.
+    Reported => "reported", true;
     /// name of the record -> record about the views.
     ViewMeta => "view_meta", false;
     /// day u16 -> DayViewRecord.
@@ -218,11 +223,18 @@ type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
 pub struct ReadTxn {
     txn: redb::ReadTransaction,
     tables: Vec<OnceCell<OpenForReading>>,
+    /// Last, so that a database that was replaced meanwhile outlives the transaction.
+    _readers: Option<Arc<Retired>>,
 }
 
 impl ReadTxn {
     pub(super) fn new(txn: redb::ReadTransaction) -> ReadTxn {
-        ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
+        ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect(), _readers: None }
+    }
+
+    /// One on a database that another may replace.
+    pub(super) fn of_store(txn: redb::ReadTransaction, readers: Arc<Retired>) -> ReadTxn {
+        ReadTxn { _readers: Some(readers), ..ReadTxn::new(txn) }
     }
 
     fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {

@@ -160,7 +160,82 @@ fn what_is_known_and_how_it_was_counted_is_told_in_words_and_figures() {
     let explained = hub.get("/api/v1/orgs/acme/explain");
     assert_eq!((&explained["downloads"], &explained["floor"], &explained["ceiling"]), (&json!(4), &json!(2), &json!(3)));
     assert_eq!(explained["sources"][0]["bodies"], 4);
-    assert!(explained["how"][0].as_str().unwrap().starts_with("4 answers carried a file"), "{explained}");
+    assert!(explained["how"][0].as_str().unwrap().starts_with("rule 'session-30m': requests of one downloader"), "{explained}");
+    assert!(explained["how"][1].as_str().unwrap().starts_with("4 answers carried a file"), "{explained}");
+    for (rule, downloads) in [("requests", 4), ("hf-model", 2), ("hf-dataset", 0)] {
+        let explained = hub.get(&format!("/api/v1/orgs/acme/explain?rule={rule}"));
+        assert_eq!((&explained["rule"], &explained["downloads"]), (&json!(rule), &json!(downloads)), "{explained}");
+        assert!(explained["how"][0].as_str().unwrap().starts_with(&format!("rule '{rule}': ")), "{explained}");
+        assert!(explained.get("files").is_none(), "{explained}");
+    }
+}
+
+#[test]
+fn a_model_is_counted_by_the_files_of_its_library_and_a_dataset_by_address_and_five_minutes() {
+    let hub = Hub::start();
+    let listed = json!([
+        { "type": "model", "id": "acme/paint", "private": false, "library": "diffusers" },
+        { "type": "dataset", "id": "acme/corpus", "private": false },
+    ]);
+    assert_eq!(hub.send("PUT", "/api/v1/repos", None, &listed).status, 200);
+    let event = |kind: &str, repo: &str, seconds: u64, method: &str, path: &str, agent: &str| {
+        json!({
+            "ts": NOON_MS - 3_600_000 + seconds * 1000, "repo_type": kind, "repo": repo, "ip": "198.51.100.9", "method": method,
+            "path": path, "status": 200, "user_agent": agent,
+        })
+    };
+    let events = [
+        event("model", "acme/paint", 0, "HEAD", "model_index.json", "a/1"),
+        event("model", "acme/paint", 1, "GET", "model_index.json", "a/1"),
+        event("model", "acme/paint", 2, "GET", "config.json", "a/1"),
+        event("model", "acme/paint", 3, "GET", "unet/model.safetensors", "a/1"),
+        event("model", "acme/paint", 4, "GET", "sd.safetensors", "a/1"),
+        event("dataset", "acme/corpus", 0, "GET", "a.parquet", "a/1"),
+        event("dataset", "acme/corpus", 299, "GET", "b.parquet", "b/1"),
+        event("dataset", "acme/corpus", 300, "HEAD", "c.parquet", "a/1"),
+        event("dataset", "acme/corpus", 599, "GET", "c.parquet", "a/1"),
+    ];
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &json!(events)).json()["accepted"], 9);
+    let by =
+        |scope: &str, rule: &str| hub.get(&format!("/api/v1/{scope}/totals?from=2026-06-10&rule={rule}"))["downloads"].clone();
+    assert_eq!(by("repos/model/acme/paint", "hf-model"), 3);
+    assert_eq!(by("repos/model/acme/paint", "hf-dataset"), 0);
+    assert_eq!(by("repos/dataset/acme/corpus", "hf-dataset"), 2);
+    assert_eq!(by("repos/dataset/acme/corpus", "hf-model"), 0);
+    let of_looks =
+        hub.get("/api/v1/repos/dataset/acme/corpus/totals?from=2026-06-10&rule=hf-dataset&class=library&country=unknown");
+    assert_eq!(of_looks["downloads"], 2);
+    let csv = hub.get_as(Some(&hub.admin), "/api/v1/repos/model/acme/paint/series.csv?from=2026-06-10&rule=hf-model").text();
+    assert_eq!(csv, "date,downloads,authenticated,anonymous\n2026-06-10,3,0,3\n");
+    let other_library = json!([{ "type": "model", "id": "acme/paint", "private": false, "library": "transformers" }]);
+    assert_eq!(hub.send("PUT", "/api/v1/repos", None, &other_library).status, 200);
+    assert_eq!(by("repos/model/acme/paint", "hf-model"), 1, "another library, other files, no second import");
+}
+
+#[test]
+fn a_rule_whose_columns_a_source_lacks_says_so_instead_of_a_number() {
+    let hub = Hub::start();
+    let pathless = json!([{ "ts": NOON_MS, "repo": "acme/open", "ip": "203.0.113.77", "status": 200 }]);
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &pathless).json()["accepted"], 1);
+    let nameless = json!([{ "ts": NOON_MS, "repo_type": "dataset", "repo": "acme/open", "path": "a", "status": 200 }]);
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &nameless).json()["accepted"], 1);
+    for (figure, rule) in [
+        ("totals", "hf-model"),
+        ("series", "hf-model"),
+        ("explain", "hf-model"),
+        ("series.csv", "hf-dataset"),
+        ("totals", "hf-dataset"),
+    ] {
+        let reply = hub.get_as(Some(&hub.admin), &format!("/api/v1/hub/{figure}?rule={rule}"));
+        assert_eq!((reply.status, reply.header("x-error-code")), (422, Some("NotComputable")), "{figure} {rule}");
+        let failure = &reply.json()["detail"][0];
+        assert_eq!((&failure["type"], &failure["loc"]), (&json!("not_computable"), &json!(["query", "rule"])));
+        assert_eq!((&failure["input"], &failure["ctx"]), (&json!(rule), &json!({ "sources": ["default"] })));
+        let sentence = failure["msg"].as_str().unwrap();
+        assert!(sentence.starts_with(&format!("'{rule}' is not computable from this source: it needs")), "{sentence}");
+    }
+    let before = hub.get("/api/v1/hub/totals?rule=hf-model&to=2026-06-09");
+    assert_eq!(before["downloads"], 0, "days on which every request has a path: {before}");
 }
 
 #[test]
@@ -183,22 +258,22 @@ fn a_late_delivery_that_joins_downloads_is_in_the_log_of_restatements() {
 }
 
 #[test]
-fn groups_stand_where_organizations_do_and_belong_to_who_publishes_their_repos() {
+fn groups_stand_where_organizations_do_and_belong_to_whom_their_name_says() {
     let hub = Hub::start();
     let publisher = hub.token("publisher:acme");
     let both = json!({ "repos": [{ "type": "model", "id": "acme/open" }, { "type": "model", "id": "acme/secret" }] });
     let foreign = json!({ "repos": [{ "type": "model", "id": "acme/open" }, { "type": "model", "id": "other/hush" }] });
     let put =
         |token: &str, name: &str, body: &Value| hub.send("PUT", &format!("/api/v1/groups/{name}"), Some(token), body).status;
-    assert_eq!(put(&publisher, "family", &both), 200);
-    assert_eq!(put(&publisher, "mixed", &foreign), 403);
+    assert_eq!(put(&publisher, "acme:family", &both), 200);
+    assert_eq!(put(&publisher, "acme:mixed", &foreign), 400);
     assert_eq!(put(&hub.admin, "mixed", &foreign), 200);
-    assert_eq!(put(&publisher, "mixed", &both), 403, "a group of others is not theirs to change");
-    assert_eq!(put(&publisher, "empty", &json!({ "repos": [] })), 400);
-    assert_eq!(put(&hub.token("reader:acme"), "family", &both), 403);
+    assert_eq!(put(&publisher, "acme:empty", &json!({ "repos": [] })), 400);
+    assert_eq!(put(&hub.token("reader:acme"), "acme:family", &both), 403);
+    assert_eq!(put(&publisher, "acme:a:b", &both), 422);
 
-    assert_eq!(hub.get("/api/v1/groups/family/totals")["downloads"], 5);
-    assert_eq!(hub.server.get("/api/v1/groups/family/totals").json()["downloads"], 4, "of what the public sees");
+    assert_eq!(hub.get("/api/v1/groups/acme:family/totals")["downloads"], 5);
+    assert_eq!(hub.server.get("/api/v1/groups/acme:family/totals").json()["downloads"], 4, "of what the public sees");
     assert_eq!(hub.get_as(Some(&publisher), "/api/v1/groups/mixed").json()["repos"].as_array().unwrap().len(), 1);
     let overlap = hub.get("/api/v1/overlap?a=groups/mixed&b=repos/model/acme/secret");
     assert_eq!(
@@ -207,9 +282,48 @@ fn groups_stand_where_organizations_do_and_belong_to_who_publishes_their_repos()
     );
 
     let other = hub.token("publisher:other");
-    assert_eq!(hub.send("DELETE", "/api/v1/groups/family", Some(&other), &json!({})).status, 404);
-    assert_eq!(hub.send("DELETE", "/api/v1/groups/family", Some(&publisher), &json!({})).status, 204);
-    assert_eq!(hub.get_as(Some(&hub.admin), "/api/v1/groups/family/totals").status, 404);
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/acme:family", Some(&other), &json!({})).status, 403);
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/acme:family", Some(&publisher), &json!({})).status, 204);
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/acme:family", Some(&publisher), &json!({})).status, 404);
+    assert_eq!(hub.get_as(Some(&hub.admin), "/api/v1/groups/acme:family/totals").status, 404);
+}
+
+#[test]
+fn saving_a_group_tells_nothing_of_groups_and_repos_that_are_hidden() {
+    let hub = Hub::start();
+    let of = |repos: &[&str]| {
+        let repos: Vec<Value> = repos.iter().map(|id| json!({ "type": "model", "id": id })).collect();
+        json!({ "repos": repos })
+    };
+    let put = |token: &str, name: &str, body: &Value| {
+        let reply = hub.send("PUT", &format!("/api/v1/groups/{name}"), Some(token), body);
+        (reply.status, reply.text())
+    };
+    let (publisher, other) = (hub.token("publisher:acme"), hub.token("publisher:other"));
+    // Groups that acme does not see: of the hub, and of another organization.
+    assert_eq!(put(&hub.admin, "taken", &of(&["other/hush"])).0, 200);
+    assert_eq!(put(&other, "other:taken", &of(&["other/hush"])).0, 200);
+    for (taken, free) in [("taken", "fresh"), ("other:taken", "other:fresh")] {
+        let answers = [taken, free].map(|name| put(&publisher, name, &of(&["acme/open"])));
+        assert_eq!(answers[0].0, 403);
+        assert_eq!(answers[0], answers[1], "{taken} and {free}");
+        let removed = [taken, free].map(|name| {
+            let reply = hub.send("DELETE", &format!("/api/v1/groups/{name}"), Some(&publisher), &json!({}));
+            (reply.status, reply.text())
+        });
+        assert_eq!(removed[0], removed[1], "{taken} and {free}");
+    }
+    // Names of two organizations never meet.
+    assert_eq!(put(&publisher, "acme:taken", &of(&["acme/open"])).0, 200);
+    // A repo that is hidden and one that nobody has are refused, or kept, in the same words.
+    let [hidden, missing] = ["other/hush", "other/none"].map(|id| put(&publisher, "acme:x", &of(&["acme/open", id])));
+    assert_eq!((hidden.0, hidden.1.replace("hush", "none")), missing);
+    // A group with hidden repos cannot be changed by who sees some of it: the answer is that of any other name.
+    assert_eq!(put(&hub.admin, "mixed", &of(&["acme/open", "other/hush"])).0, 200);
+    assert_eq!(put(&publisher, "mixed", &of(&["acme/open"])), put(&publisher, "fresh", &of(&["acme/open"])));
+    assert_eq!(hub.get_as(Some(&publisher), "/api/v1/groups/mixed").json()["repos"], of(&["acme/open"])["repos"]);
+    let listed = hub.get_as(Some(&publisher), "/api/v1/groups").text();
+    assert!(!listed.contains("hush") && !listed.contains("\"taken\"") && listed.contains("acme:taken"), "{listed}");
 }
 
 #[test]
@@ -242,4 +356,50 @@ fn only_readers_of_a_hidden_repo_find_it_in_any_figure() {
     assert_eq!(overlap("orgs/acme", "repos/model/acme/open"), 200);
     assert_eq!(overlap("orgs/acme", "repos/model/acme/secret"), 404);
     assert_eq!(overlap("orgs/acme", "everything"), 422);
+}
+
+#[test]
+fn a_robot_that_comes_as_a_browser_is_a_crawler_and_counts_all_the_same() {
+    let hub = Hub::start();
+    let event = |ip: u64, agent: &str| json!({ "ts": NOON_MS, "repo": "acme/open", "path": "a", "status": 200, "ip": format!("198.51.100.{ip}"), "user_agent": agent });
+    let events = [
+        event(1, "Mozilla/5.0 (compatible; SomeBot/1.0; +http://example.com/bot)"),
+        event(2, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+    ];
+    let before = hub.get("/api/v1/repos/model/acme/open/totals")["downloads"].as_u64().unwrap();
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &json!(events)).json()["accepted"], 2);
+    assert_eq!(hub.get("/api/v1/repos/model/acme/open/totals")["downloads"], before + 2);
+    let classes = hub.get("/api/v1/repos/model/acme/open/breakdown?by=class")["rows"].clone();
+    let of = |class: &str| classes.as_array().unwrap().iter().find(|row| row["key"] == class).unwrap()["downloads"].clone();
+    assert_eq!((of("crawler"), of("browser")), (json!(1), json!(1)), "{classes}");
+    let libraries = hub.get("/api/v1/repos/model/acme/open/breakdown?by=library&class=crawler")["rows"].clone();
+    assert_eq!(libraries, json!([{ "key": "SomeBot", "downloads": 1 }]));
+}
+
+#[test]
+fn paths_and_regions_that_a_spreadsheet_would_run_come_back_from_our_export_as_they_were() {
+    let hub = Hub::start();
+    let texts = ["=1+1.bin", "'=1+1.bin", "''-x", "'a", "@a", "+a,b", "-\"q\"", "'\"=\"", "plain"];
+    let event = |index: usize, text: &str| {
+        json!({
+            "ts": NOON_MS + index as u64, "repo": "acme/open", "path": text, "status": 200, "user": "ada", "region": text,
+            "country": "DE",
+        })
+    };
+    let events: Vec<Value> = texts.iter().enumerate().map(|(index, text)| event(index, text)).collect();
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &json!(events)).json()["accepted"], texts.len() as u64);
+    let export = "/organizations/acme/settings/publisher-analytics/access-logs?columns=all&from=2026-06-10";
+    let csv = hub.get_as(Some(&hub.admin), export).text();
+    assert!(csv.contains(",'=1+1.bin,") && csv.contains(",''=1+1.bin,"), "{csv}");
+    let other = Server::start(&["--now", "2026-06-10T12:00:00Z"]);
+    let admin = bearer(&other.token(&other.admin_cookie(), "admin"));
+    let headers = [("Authorization", admin.as_str())];
+    let reply = other.post("/api/v1/import", &headers, csv.as_bytes());
+    assert_eq!((reply.status, reply.json()["rejected"].clone()), (200, json!({})), "{}", reply.text());
+    for by in ["file", "region"] {
+        let path = format!("/api/v1/repos/model/acme/open/breakdown?by={by}&from=2026-06-10");
+        let keys = |rows: &Value| rows.as_array().unwrap().iter().map(|row| row["key"].to_string()).collect::<Vec<_>>();
+        let (here, there) = (hub.get(&path)["rows"].clone(), other.get_with(&path, &headers).json()["rows"].clone());
+        assert_eq!(keys(&there), keys(&here), "by {by}");
+    }
 }

@@ -2,12 +2,14 @@
 
 use askama::Template;
 
+use super::cohorts::Cohorts;
 use super::filters;
 use super::frame::Frame;
 use super::overview::Overview;
 use super::repos::Repos;
 use super::shares::Shares;
 use crate::model::{Downloads, RepoKind};
+use crate::query::ReportedSum;
 
 /// An organization or a group.
 #[derive(Template)]
@@ -19,10 +21,15 @@ pub struct PublisherPage {
     pub name: String,
     /// Repos and their all-time downloads by type.
     pub kinds: Vec<(RepoKind, u64, Downloads)>,
+    /// What another system says.
+    pub reported: Option<ReportedSum>,
     pub overview: Overview,
     pub repos: Repos,
     /// What only the publisher's people see; `None` for others.
     pub shares: Option<Vec<Shares>>,
+    pub cohorts: Option<Cohorts>,
+    /// The page that compares its downloaders with others.
+    pub overlap: Option<String>,
     /// The publisher's export, if this reader may have it.
     pub export: Option<String>,
 }

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use super::analytics::{INTERVALS, admit_reader, answer, ask, compare, default_first, not_found};
 use crate::ingest::Engine;
 use crate::model::{DayRange, Millis};
-use crate::query::{Dimension, Interval, Scope, TableCursor, TableQuestion, TableSort, View, Window, preceding};
+use crate::query::{Dimension, Interval, Rule, Scope, TableCursor, TableQuestion, TableSort, View, Window, preceding};
 use crate::render::analytics::{Cohorts, Parts, Repos};
 use crate::render::comparisons::{OverlapOf, Restatements};
 use crate::render::coverage::{Coverage, Explained};
@@ -66,6 +66,9 @@ pub async fn repos(call: Call) -> Outcome {
     ];
     let sort = validation.word("sort", TableSort::Window, &sorts);
     let window = validation.word("window", Window::Month, &[("30d", Window::Month), ("all", Window::All)]);
+    let chosen = ["from", "to"].iter().any(|name| call.query.last(name).is_some());
+    let range = validation.range(call.engine().today(), default_first);
+    let window = if chosen { Window::Range(range) } else { window };
     let limit = usize::from(validation.number("limit", ROWS_DEFAULT, 1..=ROWS_MAX));
     let cursor = validation.parsed("cursor", "Input should be the `next` of the page before", TableCursor::parse);
     let search = validation.parsed("search", "Input should have at most 200 characters", |text| {
@@ -147,9 +150,10 @@ pub async fn explain(call: Call) -> Outcome {
     admit_reader(&call.caller)?;
     let mut validation = Validation::new(&call.query);
     let range = validation.range(call.engine().today(), default_first);
+    let rule = validation.word("rule", Rule::Session, &Rule::ALL);
     validation.finish()?;
     ask(call, move |view, scope, caller| {
-        let explanation = view.explain(scope, range, caller)?;
+        let explanation = view.explain(scope, range, rule, caller)?;
         Ok(explanation.map(|explanation| Explained::new(scope, &explanation, range)))
     })
     .await
