@@ -49,37 +49,44 @@ fn hash_of_text(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes()).max(1)
 }
 
-/// A downloader: a user's who, or an anonymous who with its identity agent. Above its tag of 33 bits, the user flag over
-/// the agent, lies the who, so that all downloaders that are one person follow each other.
+/// A downloader: a user's who, or an anonymous who with its identity agent. All downloaders of one who follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DownloaderKey(pub u128);
+pub struct DownloaderKey {
+    pub who: Who,
+    tag: u64,
+}
 
 impl DownloaderKey {
-    const WHO_SHIFT: u32 = 64;
-    const AGENT_BITS: u128 = u32::MAX as u128;
+    const USER: u64 = 1 << 32;
 
-    /// Puts a who and a tag together.
+    /// A downloader of a who; the agent of a user is 0.
     #[must_use]
-    pub fn of(who: u64, tag: u64) -> DownloaderKey {
-        DownloaderKey(u128::from(who) << DownloaderKey::WHO_SHIFT | u128::from(tag))
-    }
-
-    /// The who.
-    #[must_use]
-    pub fn who(self) -> u64 {
-        (self.0 >> DownloaderKey::WHO_SHIFT) as u64
+    pub fn of(who: Who, user: bool, agent: AgentHash) -> DownloaderKey {
+        DownloaderKey { who, tag: if user { DownloaderKey::USER } else { 0 } | u64::from(agent.0) }
     }
 
     /// The user flag above the agent.
     #[must_use]
     pub fn tag(self) -> u64 {
-        self.0 as u64
+        self.tag
+    }
+
+    /// A downloader of a who by its tag, of which 33 bits are taken.
+    #[must_use]
+    pub fn tagged(who: Who, tag: u64) -> DownloaderKey {
+        DownloaderKey { who, tag: tag & (DownloaderKey::USER | u64::from(u32::MAX)) }
+    }
+
+    /// Whether this is a user.
+    #[must_use]
+    pub fn is_user(self) -> bool {
+        self.tag & DownloaderKey::USER != 0
     }
 
     /// The same for all agents of a who.
     #[must_use]
     pub fn person(self) -> DownloaderKey {
-        DownloaderKey(self.0 & !DownloaderKey::AGENT_BITS)
+        DownloaderKey { tag: self.tag & DownloaderKey::USER, ..self }
     }
 }
 
@@ -291,6 +298,6 @@ impl Row {
     /// Who the row is of.
     #[must_use]
     pub fn downloader(&self) -> DownloaderKey {
-        DownloaderKey::of(self.who.0, u64::from(self.user) << 32 | u64::from(self.downloader_agent().0))
+        DownloaderKey::of(self.who, self.user, self.downloader_agent())
     }
 }

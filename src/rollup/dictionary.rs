@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use super::set::DownloaderNumber;
 use crate::block::{BitReader, BitWriter, BlockError, ByteReader, put_varint, width_of};
-use crate::model::DownloaderKey;
+use crate::model::{DownloaderKey, Who};
 
 /// A downloader with its number.
 pub type Entry = (DownloaderKey, DownloaderNumber);
@@ -30,7 +30,7 @@ const CHUNK_BYTES: usize = 64_400;
 const PART: &str = "dictionary chunk";
 
 /// The chunks of a run of sorted entries, each with its first and last downloader's who.
-pub fn encode_run(entries: &[Entry]) -> impl Iterator<Item = (u64, u64, Vec<u8>)> {
+pub fn encode_run(entries: &[Entry]) -> impl Iterator<Item = (Who, Who, Vec<u8>)> {
     let tags: BTreeSet<u64> = entries.iter().map(|(key, _)| key.tag()).collect();
     let numbers = entries.iter().map(|(_, number)| u64::from(number.0));
     let number_width = width_of(numbers.clone().max().unwrap_or(0) - numbers.min().unwrap_or(0));
@@ -41,14 +41,14 @@ pub fn encode_run(entries: &[Entry]) -> impl Iterator<Item = (u64, u64, Vec<u8>)
     let length = (bytes * 8 / entry_bits.max(1) as usize).max(GROUP_ENTRIES);
     entries.chunks(length).filter_map(|entries| {
         let (first, last) = (entries.first()?.0, entries.last()?.0);
-        Some((first.who(), last.who(), encode_chunk(entries)))
+        Some((first.who, last.who, encode_chunk(entries)))
     })
 }
 
 /// The width of a Rice code for the gaps between the hashes of some entries.
 fn gap_width(entries: &[Entry]) -> u32 {
     let Some((first, last)) = entries.first().zip(entries.last()) else { return 0 };
-    let mean = (last.0.who() - first.0.who()) / entries.len() as u64;
+    let mean = (last.0.who.0 - first.0.who.0) / entries.len() as u64;
     width_of(mean).saturating_sub(1)
 }
 
@@ -71,12 +71,12 @@ pub fn encode_chunk(entries: &[Entry]) -> Vec<u8> {
     let mut previous = 0;
     for (at, (key, number)) in entries.iter().enumerate() {
         if at.is_multiple_of(GROUP_ENTRIES) {
-            groups.extend(key.who().to_le_bytes());
+            groups.extend(key.who.0.to_le_bytes());
             groups.extend(u32::try_from(bits.len()).unwrap_or(u32::MAX).to_le_bytes());
         } else {
-            bits.put_rice(key.who() - previous, gap_width);
+            bits.put_rice(key.who.0 - previous, gap_width);
         }
-        previous = key.who();
+        previous = key.who.0;
         bits.put(tags.binary_search(&key.tag()).map_or(0, |tag| tag as u64), tag_width);
         bits.put(u64::from(number.0 - base), number_width);
     }
@@ -148,7 +148,7 @@ impl<'a> DictionaryChunk<'a> {
     /// When the chunk is damaged.
     pub fn find(&self, key: DownloaderKey) -> Result<Option<DownloaderNumber>, BlockError> {
         let mut entries = self.entries();
-        entries.skip_to(key.who());
+        entries.skip_to(key.who);
         while let Some((found, number)) = entries.next().transpose()? {
             if found >= key {
                 return Ok((found == key).then_some(number));
@@ -175,11 +175,12 @@ pub struct Entries<'a> {
 
 impl Entries<'_> {
     /// Passes over entries before the first one of `who`, by groups: some of those before it may still come.
-    pub fn skip_to(&mut self, who: u64) {
+    pub fn skip_to(&mut self, who: Who) {
         let next_group = self.at.div_ceil(GROUP_ENTRIES);
         let later = self.chunk.groups.get(next_group..).unwrap_or_default();
         // The group before the first that begins with this who, or behind it, can hold it too.
-        let before = later.partition_point(|[a, b, c, d, e, f, g, h, ..]| u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) < who);
+        let before =
+            later.partition_point(|[a, b, c, d, e, f, g, h, ..]| u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) < who.0);
         if before > 0 {
             self.at = (next_group + before - 1) * GROUP_ENTRIES;
         }
@@ -199,7 +200,7 @@ impl Entries<'_> {
         let above_base = if chunk.number_width == 0 { self.at as u64 } else { self.bits.get(chunk.number_width)? };
         let number = u32::try_from(u64::from(chunk.base) + above_base).map_err(|_| BlockError::Malformed(PART))?;
         self.at += 1;
-        Ok((DownloaderKey::of(self.who, *tag), DownloaderNumber(number)))
+        Ok((DownloaderKey::tagged(Who(self.who), *tag), DownloaderNumber(number)))
     }
 }
 

@@ -64,7 +64,7 @@ impl DayFold {
             if let Ok(index) = self.repos.binary_search_by_key(&opener.repo, |fold| fold.repo) {
                 let start = index.checked_sub(1).and_then(|before| self.repos.get(before)).map_or(0, |before| before.facets_end);
                 let Some(fold) = self.repos.get_mut(index) else { continue };
-                let sum = if opener.user { &mut fold.counts.authenticated } else { &mut fold.counts.anonymous };
+                let sum = if opener.downloader.is_user() { &mut fold.counts.authenticated } else { &mut fold.counts.anonymous };
                 *sum = Downloads(sum.0.saturating_sub(1));
                 let facets = self.facets.get_mut(start..fold.facets_end).unwrap_or_default();
                 let at = facet.and_then(|facet| facets.binary_search_by_key(&facet, |(known, _)| *known).ok());
@@ -186,7 +186,7 @@ impl<'a> DayFolder<'a> {
         self.repo_sessions.extend_from_slice(&self.sessions);
         self.repo_evidence |= self.visits.evidence;
         self.fold.downloaders.push(downloader);
-        let edge = |time| Edge { repo: row.repo, downloader, time, user: row.user };
+        let edge = |time| Edge { repo: row.repo, downloader, time };
         if let Some(first) = day.first.filter(|first| i64::from(first.ms_of_day()) < TAIL_MS) {
             self.fold.openers.push(Opener { edge: edge(first), facet: self.sessions.first().copied() });
         }

@@ -5,7 +5,7 @@
 //! smallest of the person ) each as varints`. Most downloaders are in none.
 
 use super::numbering::Kin;
-use super::set::DownloaderNumber;
+use super::set::{DownloaderNumber, DownloaderSet};
 use crate::block::{BlockError, ByteReader, put_varint};
 
 /// Pairs of one chunk at most: five bytes each stay below 64 KiB.
@@ -41,4 +41,39 @@ pub fn decode_kin(bytes: &[u8]) -> Result<Vec<Kin>, BlockError> {
         previous = number;
     }
     Ok(kin)
+}
+
+/// Which downloaders are one person, for all numbers of one published state.
+#[derive(Clone, Debug, Default)]
+pub struct Persons {
+    /// Ascending.
+    kin: Vec<Kin>,
+    /// The numbers that are a person with a smaller one.
+    later: DownloaderSet,
+}
+
+impl Persons {
+    /// Of ascending pairs.
+    #[must_use]
+    pub fn new(kin: Vec<Kin>) -> Persons {
+        let mut later = DownloaderSet::default();
+        later.add(kin.iter().map(|(number, _)| *number));
+        Persons { kin, later }
+    }
+
+    /// How many persons are in a set of downloaders.
+    #[must_use]
+    pub fn in_set(&self, set: &DownloaderSet) -> u64 {
+        let mut later = 0;
+        let mut elsewhere: Vec<DownloaderNumber> = Vec::new();
+        for number in set.members_shared_with(&self.later) {
+            later += 1;
+            let at = self.kin.binary_search_by_key(&number, |(number, _)| *number).ok();
+            // A person whose first number is in the set is counted by it; others are counted once here.
+            elsewhere.extend(at.and_then(|at| self.kin.get(at)).map(|(_, first)| *first).filter(|first| !set.contains(*first)));
+        }
+        elsewhere.sort_unstable();
+        elsewhere.dedup();
+        (set.len() + elsewhere.len() as u64).saturating_sub(later)
+    }
 }

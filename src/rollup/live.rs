@@ -12,6 +12,7 @@ use super::chunk::RepoDay;
 use super::counting::{Counting, DownloaderDay};
 use super::facet::{Client, Facet, FacetBook, Place};
 use super::facet_chunk::FacetCount;
+use super::numbering::{Found, Kin};
 use super::set::DownloaderNumber;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::{for_events, join_sorted};
@@ -173,6 +174,9 @@ pub struct Live {
     texts: Texts,
     numbers: FastMap<DownloaderKey, DownloaderNumber>,
     next_provisional: u32,
+    /// The first provisional numbers of persons whom the dictionary does not know.
+    persons: FastMap<DownloaderKey, DownloaderNumber>,
+    kin: Vec<Kin>,
     rows: usize,
 }
 
@@ -235,15 +239,28 @@ impl Live {
         self.numbers.contains_key(&downloader)
     }
 
-    /// Remembers a downloader's number in the dictionary, or gives a provisional one.
-    pub fn learn(&mut self, downloader: DownloaderKey, number: Option<DownloaderNumber>) {
-        let next = &mut self.next_provisional;
-        self.numbers.entry(downloader).or_insert_with(|| {
-            number.unwrap_or_else(|| {
-                *next = next.saturating_add(1);
-                DownloaderNumber(*next - 1)
-            })
-        });
+    /// Remembers what the dictionary knows of a downloader, and gives a provisional number if that is nothing.
+    pub fn learn(&mut self, Found { key, number, kin }: Found) {
+        if self.knows(key) {
+            return;
+        }
+        if let Some(number) = number {
+            self.numbers.insert(key, number);
+            return;
+        }
+        let number = DownloaderNumber(self.next_provisional);
+        self.next_provisional = self.next_provisional.saturating_add(1);
+        self.numbers.insert(key, number);
+        let first = kin.unwrap_or_else(|| *self.persons.entry(key.person()).or_insert(number));
+        if first != number {
+            self.kin.push((number, first));
+        }
+    }
+
+    /// Which of the provisional numbers are a person with a smaller number, ascending.
+    #[must_use]
+    pub fn kin(&self) -> &[Kin] {
+        &self.kin
     }
 
     /// The number of a downloader that was learnt.
