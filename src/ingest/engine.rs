@@ -16,6 +16,7 @@ use super::error::EngineError;
 use super::follow::{Following, Tails};
 use super::import::COMMIT_ROWS;
 use super::publish::Publishing;
+use super::room::Room;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
 use crate::model::{
@@ -61,6 +62,10 @@ pub struct Published {
     pub views: ViewStateRecord,
     /// The last day that has a view: it may lie in the future.
     pub last_day: Day,
+    /// What questions keep while the stored views stay the same.
+    pub of_views: Room,
+    /// What questions keep until anything changes.
+    pub of_sequence: Room,
 }
 
 impl Published {
@@ -123,9 +128,11 @@ impl Shared {
         self.sequence.fetch_add(1, Ordering::Release);
     }
 
-    /// What is published, to be changed.
+    /// What is published, to be changed: nothing that was kept of it until now holds any longer.
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
-        self.published.write().map_err(|_| doubtful())
+        let mut published = self.published.write().map_err(|_| doubtful())?;
+        published.of_sequence = Room::default();
+        Ok(published)
     }
 
     pub(super) fn counting(&self) -> Arc<Counting> {

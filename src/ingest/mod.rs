@@ -26,6 +26,7 @@ mod publish;
 mod push;
 mod recovery;
 mod retract;
+mod room;
 mod rotated;
 mod segments;
 mod sources;
@@ -42,6 +43,7 @@ pub use groups::GROUP_REPOS_MAX;
 pub use import::{ImportOptions, Progress};
 pub use people::{PASSWORD_BYTES_MAX, PersonChange, PersonInfo};
 pub use push::{Push, PushContent};
+pub use room::Room;
 pub use sources::SourceInfo;
 pub use verify::VerifyReport;
 

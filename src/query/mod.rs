@@ -12,6 +12,7 @@ mod facets;
 mod forecast;
 mod groups;
 mod history;
+mod kept;
 mod ledger;
 mod members;
 mod milestones;
@@ -22,7 +23,9 @@ mod rules;
 mod scan;
 mod scope;
 mod sets;
+mod sums;
 mod trending;
+mod united;
 mod view;
 mod visible;
 
