@@ -4,7 +4,7 @@
 //! is one download and belongs to the UTC day of its first event; files belong to the UTC day of their event.
 
 use crate::classify::FileKind;
-use crate::model::{Country, Downloads, FETCH_GAP_MS, Files, Millis, PathHash, SESSION_GAP_MS, SourceId, Word};
+use crate::model::{Country, Downloads, FETCH_GAP_MS, Files, Millis, PathHash, Row, SESSION_GAP_MS, SourceId, Word};
 
 /// What a session takes from its first event. Texts are numbers of the list that travels with the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,14 @@ pub struct Origin {
     pub country: Country,
     pub region: Word,
     pub agent_note: Word,
+}
+
+impl Origin {
+    /// What a session takes from an event.
+    #[must_use]
+    pub fn of(row: &Row) -> Origin {
+        Origin { source: row.source, country: row.country, region: row.region, agent_note: row.agent_note }
+    }
 }
 
 /// One counted event, as far as sessions care.

@@ -10,6 +10,7 @@ mod client_class;
 mod download;
 mod file_kind;
 mod git;
+mod query_file;
 mod target;
 
 pub use agent::{AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library};
@@ -18,3 +19,4 @@ pub use client_class::ClientClass;
 pub use download::{Download, NotADownload, download};
 pub use file_kind::FileKind;
 pub use git::GitPost;
+pub use query_file::QueryFiles;

@@ -196,15 +196,15 @@ impl Writer {
         finish(self, &txn, applied)?;
         let last_day = store::last_day_view(&txn)?;
 
-        let mut published = self.lock()?;
-        txn.commit()?;
-        published.live = Live::over(DownloaderNumber(views.next_number));
-        published.views = views;
-        published.sets = sets;
-        published.renames = Arc::clone(&self.renames);
-        published.last_day = last_day;
-        published.of_views = Room::default();
-        drop(published);
+        let renames = Arc::clone(&self.renames);
+        self.shared.commit(txn, |published| {
+            published.live = Live::over(DownloaderNumber(views.next_number));
+            published.views = views;
+            published.sets = sets;
+            published.renames = renames;
+            published.last_day = last_day;
+            published.of_views = Room::default();
+        })?;
         self.shared.advance();
         Ok(applied)
     }

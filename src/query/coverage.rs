@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::answers::Scope;
+use super::answers::{Interval, Scope};
 use super::facets::Filter;
 use super::members::Members;
+use super::rules::Rule;
 use super::scan::Reach;
 use super::{QueryError, View};
 use crate::block::Joined;
@@ -58,6 +59,8 @@ pub struct SourceReading {
 /// How the numbers of a scope came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
+    pub rule: Rule,
+    /// By the rule; files are known to the default rule alone.
     pub counts: DayCounts,
     pub reach: Reach,
     pub sources: Vec<SourceReading>,
@@ -100,19 +103,32 @@ impl View<'_> {
         Ok(sources)
     }
 
-    /// How the numbers of a scope over a range came about; `None` if the scope is missing or hidden.
+    /// How the numbers of a scope over a range come about by a rule; `None` if the scope is missing or hidden.
     ///
     /// # Errors
-    /// When the store fails or a block is damaged.
-    pub fn explain(&self, scope: &Scope, range: DayRange, caller: &Caller) -> Result<Option<Explanation>, QueryError> {
+    /// When the store fails or a block is damaged, or a source lacks what the rule needs.
+    pub fn explain(
+        &self,
+        scope: &Scope,
+        range: DayRange,
+        rule: Rule,
+        caller: &Caller,
+    ) -> Result<Option<Explanation>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
         let range = range.until(self.today);
         let bytes = |all: &Explanation| all.sources.iter().map(|of| size_of::<SourceReading>() + of.name.len()).sum();
-        let question = format_args!("explanation of {scope}, {range:?}");
-        self.answered(question, caller, bytes, || self.tell_how(&members, range)).map(Some)
+        let question = format_args!("explanation of {scope}, {range:?}, {rule:?}");
+        self.answered(question, caller, bytes, || self.tell_how(scope, &members, range, rule, caller)).map(Some)
     }
 
-    fn tell_how(&self, members: &Arc<Members>, range: DayRange) -> Result<Explanation, QueryError> {
+    fn tell_how(
+        &self,
+        scope: &Scope,
+        members: &Arc<Members>,
+        range: DayRange,
+        rule: Rule,
+        caller: &Caller,
+    ) -> Result<Explanation, QueryError> {
         let counting = self.counting()?;
         let mut sources: BTreeMap<SourceId, SourceReading> = BTreeMap::new();
         self.hours(members, range, |event| {
@@ -125,11 +141,16 @@ impl View<'_> {
             sources.entry(event.row.source).or_insert_with(name).add(event, &settings);
         })?;
         let mut counts = DayCounts::default();
-        self.daily(members, range)?.values().for_each(|of_day| counts += *of_day);
+        if rule == Rule::Session {
+            self.daily(members, range)?.values().for_each(|of_day| counts += *of_day);
+        } else {
+            let rows = self.series_by_rule(scope, range, Interval::Month, rule, &Filter::default(), caller)?;
+            rows.iter().flatten().for_each(|row| counts += row.counts);
+        }
         let reach = self.reach_of(members, range, &Filter::default())?;
         let mut sources: Vec<SourceReading> = sources.into_values().collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Explanation { counts, reach, sources })
+        Ok(Explanation { rule, counts, reach, sources })
     }
 }
 

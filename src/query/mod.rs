@@ -5,6 +5,7 @@
 
 mod access_log;
 mod answers;
+mod asker;
 mod breakdown;
 mod cards;
 mod coverage;
@@ -12,6 +13,7 @@ mod facets;
 mod forecast;
 mod groups;
 mod history;
+mod hub_rules;
 mod kept;
 mod ledger;
 mod members;
@@ -31,6 +33,7 @@ mod visible;
 
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use asker::{Asker, Waiting};
 pub use breakdown::{Breakdown, BreakdownRow, Dimension};
 pub use cards::{Card, CardOrder, CardPlace, CardQuery};
 pub use coverage::{Explanation, Named, SourceCoverage, SourceReading};
@@ -41,7 +44,7 @@ pub use milestones::{DEFAULT_TARGETS, Milestone};
 pub use overview::{Look, Overview, Span, Stretch, preceding};
 pub use repo_table::{RepoTable, TableCursor, TableQuestion, TableRow, TableSort, Window};
 pub use restatements::Restatement;
-pub use rules::Rule;
+pub use rules::{NotComputable, Rule};
 pub use scan::Reach;
 pub use sets::{Cohort, Overlap};
 pub use view::{QueryError, View};

@@ -24,6 +24,9 @@ use crate::store::{self, DayQuestion};
 type FastMap<K, V> = HashMap<K, V, FixedState>;
 type FastSet<T> = HashSet<T, FixedState>;
 
+/// Events between two looks whether anybody still waits for the answer.
+const EVENTS_PER_LOOK: u32 = 4_096;
+
 /// How many people stand behind the downloaders of a scope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -72,8 +75,13 @@ impl View<'_> {
         let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
         let mut own: Vec<Joined> = Vec::new();
         let mut of_day = DownloaderDay::default();
+        let mut read = 0_u32;
         loop {
             let event = events.next_event(|_| false)?;
+            read += 1;
+            if read.is_multiple_of(EVENTS_PER_LOOK) && self.asker.has_gone() {
+                return Err(QueryError::NobodyWaits);
+            }
             let goes_on = event.as_ref().zip(own.last()).is_some_and(|(event, last)| same_downloader(&event.row, &last.row));
             if !goes_on && let Some(first) = own.first() {
                 of_day.clear();

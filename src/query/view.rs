@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 
+use super::asker::Asker;
 use super::members::KnownMembers;
+use super::rules::NotComputable;
 use crate::ingest::{Declared, Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk};
@@ -17,6 +19,10 @@ pub enum QueryError {
     /// A stored value is damaged, missing or stale.
     Damaged(String),
     Engine(EngineError),
+    /// Whoever asked has gone.
+    NobodyWaits,
+    /// The events lack what the rule needs.
+    NotComputable(NotComputable),
 }
 
 impl fmt::Display for QueryError {
@@ -24,6 +30,8 @@ impl fmt::Display for QueryError {
         match self {
             QueryError::Damaged(why) => f.write_str(why),
             QueryError::Engine(error) => error.fmt(f),
+            QueryError::NobodyWaits => f.write_str("nobody waits for this answer any more"),
+            QueryError::NotComputable(lacking) => lacking.fmt(f),
         }
     }
 }
@@ -57,6 +65,7 @@ pub struct View<'e> {
     /// Members of the scopes that were asked for so far.
     pub(super) known_members: RefCell<Vec<KnownMembers>>,
     pub(super) declared: Arc<Declared>,
+    pub(super) asker: Asker,
 }
 
 impl<'e> View<'e> {
@@ -74,6 +83,7 @@ impl<'e> View<'e> {
             default_public: engine.default_public(),
             known_members: RefCell::default(),
             declared,
+            asker: Asker::here(),
         })
     }
 

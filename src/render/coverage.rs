@@ -6,7 +6,7 @@ use super::analytics::Sheet;
 use super::csv::CsvWriter;
 use super::json::Period;
 use crate::model::{DayRange, Downloads, Files, HeadRedirect, Millis, Redirects, Uniques};
-use crate::query::{Explanation, Named, Scope, SourceCoverage, SourceReading};
+use crate::query::{Explanation, Named, Rule, Scope, SourceCoverage, SourceReading};
 
 #[derive(Serialize)]
 struct Share {
@@ -117,7 +117,9 @@ pub struct Explained {
     downloads: Downloads,
     authenticated: Downloads,
     anonymous: Downloads,
-    files: Files,
+    /// Known to the default rule alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Files>,
     unique_downloaders: Uniques,
     floor: Uniques,
     ceiling: Uniques,
@@ -130,7 +132,7 @@ impl Explained {
     /// How the numbers of a scope in a range came about.
     #[must_use]
     pub fn new(scope: &Scope, explanation: &Explanation, range: DayRange) -> Explained {
-        let Explanation { counts, reach, sources } = explanation;
+        let Explanation { rule, counts, reach, sources } = explanation;
         let reading = |source: &SourceReading| Reading {
             source: source.name.clone(),
             redirects: if source.settings.redirects == Redirects::Handoff { "handoff" } else { "ignore" },
@@ -144,11 +146,11 @@ impl Explained {
         };
         Explained {
             scope: scope.to_string(),
-            rule: "session-30m",
+            rule: rule.word(),
             downloads: counts.downloads(),
             authenticated: counts.authenticated,
             anonymous: counts.anonymous,
-            files: counts.files,
+            files: (*rule == Rule::Session).then_some(counts.files),
             unique_downloaders: reach.ceiling,
             floor: reach.floor,
             ceiling: reach.ceiling,
@@ -161,28 +163,34 @@ impl Explained {
 
 /// The story in sentences.
 fn how(explanation: &Explanation) -> Vec<String> {
-    let Explanation { counts, reach, sources } = explanation;
+    let Explanation { rule, counts, reach, sources } = explanation;
     let sum = |part: fn(&SourceReading) -> u64| sources.iter().map(part).sum::<u64>();
     let (bodies, hand_offs) = (sum(|source| source.bodies), sum(|source| source.hand_offs));
     let (probes, heads) = (sum(|source| source.probes), sum(|source| source.head_redirects));
-    let mut how = vec![
-        format!(
+    let mut how = vec![rule_in_words(*rule, counts.downloads())];
+    if rule.counts_looks() {
+        how.push(format!(
+            "{bodies} answers carried a file or a part of it, {hand_offs} sent the client on to where the file is, and {probes} \
+             looks moved no data (HEAD, 304, the first byte): this rule takes all of them alike"
+        ));
+    } else {
+        how.push(format!(
             "{bodies} answers carried a file or a part of it and {hand_offs} sent the client on to where the file is: these count"
-        ),
-        format!("{probes} looks moved no data (HEAD, 304, the first byte): they are stored and do not count"),
-        format!(
-            "requests of one downloader on one repository with less than 30 minutes between one and the next are one download: \
-             {} in all, on the UTC day of their first request",
-            counts.downloads().0
-        ),
-        format!("files are different paths per download and day, or requests where the log has no paths: {}", counts.files.0),
-        format!(
-            "downloaders are users, or addresses with their kind of client: {}; by user and address alone they are {}, and the \
-             number of people lies near these two",
-            reach.ceiling.0, reach.floor.0
-        ),
-    ];
-    if heads > 0 {
+        ));
+        how.push(format!("{probes} looks moved no data (HEAD, 304, the first byte): they are stored and do not count"));
+    }
+    if *rule == Rule::Session {
+        how.push(format!(
+            "files are different paths per download and day, or requests where the log has no paths: {}",
+            counts.files.0
+        ));
+    }
+    how.push(format!(
+        "downloaders are users, or addresses with their kind of client: {}; by user and address alone they are {}, and the \
+         number of people lies near these two",
+        reach.ceiling.0, reach.floor.0
+    ));
+    if heads > 0 && !rule.counts_looks() {
         how.push(format!(
             "{heads} of the looks are redirects of a HEAD, each a check or the start of a download from elsewhere: the true \
              number of downloads lies between counting none of them and counting all (setting head_redirect)"
@@ -190,9 +198,34 @@ fn how(explanation: &Explanation) -> Vec<String> {
     }
     let git = sum(|source| source.git_posts);
     if git > 0 {
-        how.push(format!("{git} POSTs came from git or LFS clients: those that moved data count"));
+        let counted = if rule.counts_looks() { "this rule takes none of them" } else { "those that moved data count" };
+        how.push(format!("{git} POSTs came from git or LFS clients: {counted}"));
     }
     how
+}
+
+/// What a rule does, and what it comes to.
+fn rule_in_words(rule: Rule, downloads: Downloads) -> String {
+    let words = match rule {
+        Rule::Session => {
+            "requests of one downloader on one repository with less than 30 minutes between one and the next are one download, \
+             on the UTC day of their first request"
+        }
+        Rule::Requests => "every request that counts is a download",
+        Rule::QuarterHour => {
+            "whatever one downloader requests of one repository in a quarter of an hour of the clock is one download"
+        }
+        Rule::ClockHour => "whatever one downloader requests of one repository in an hour of the clock is one download",
+        Rule::HfModel => {
+            "every GET or HEAD of a model's query file is a download, whoever asks and however often: which file that is depends \
+             on the model's library, as the catalog tells it; datasets and spaces have none"
+        }
+        Rule::HfDataset => {
+            "whatever one user or address requests of a dataset within five minutes from the first request, GET or HEAD, is one \
+             download; models and spaces have none"
+        }
+    };
+    format!("rule '{}': {words}: {} in all", rule.word(), downloads.0)
 }
 
 impl Sheet for Explained {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::facet::{Facet, FacetBook};
 use crate::block::Joined;
 use crate::classify::{Class, GitPost, class, counts_as_file_without_path};
-use crate::model::{Method, Millis, PathHash, Renames, Row, SourceId, SourceSettings, Words};
+use crate::model::{Method, Millis, PathHash, Renames, SourceId, SourceSettings, Words};
 use crate::sessionize::{DayVisits, Origin, Visit, VisitedPath, continues_fetch, count_day};
 
 /// The names and settings of all sources, by number, and the names by which the catalog has repos read.
@@ -85,7 +85,14 @@ impl DownloaderDay {
         self.evidence |= matches!(class, Class::Body) && !row.user && settings.knows_users;
         let pathless_files = if counts_as_file_without_path(row.status) { event.count } else { 0 };
         let kind = book.kind(row.path_name, words);
-        self.visits.push(Visit { time: row.time, path: row.path, kind, pathless_files, count: event.count, origin: origin(row) });
+        self.visits.push(Visit {
+            time: row.time,
+            path: row.path,
+            kind,
+            pathless_files,
+            count: event.count,
+            origin: Origin::of(row),
+        });
     }
 
     /// Adds a POST of a git client. One that may be a mere look counts if another one happened at the same instant or
@@ -95,8 +102,14 @@ impl DownloaderDay {
         let Some(post @ (GitPost::Step | GitPost::Fetch)) = GitPost::of(row) else { return };
         let evidence = !row.user && settings.knows_users;
         let before = self.last_post.filter(|last| continues_fetch(last.time, row.time));
-        let visit =
-            Visit { time: row.time, path: PathHash(0), kind: None, pathless_files: 0, count: event.count, origin: origin(row) };
+        let visit = Visit {
+            time: row.time,
+            path: PathHash(0),
+            kind: None,
+            pathless_files: 0,
+            count: event.count,
+            origin: Origin::of(row),
+        };
         let waits = post == GitPost::Step && event.count < 2 && before.is_none();
         self.last_post = Some(LastPost { time: row.time, evidence, waiting: waits.then_some(visit) });
         if waits {
@@ -136,8 +149,4 @@ impl DownloaderDay {
             sessions.extend(book.first_of(instant.iter().map(|visit| visit.origin), user, counting, words));
         })
     }
-}
-
-fn origin(row: &Row) -> Origin {
-    Origin { source: row.source, country: row.country, region: row.region, agent_note: row.agent_note }
 }

@@ -7,11 +7,11 @@ use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::{Answer, X_ERROR_CODE, X_ERROR_MESSAGE};
 use super::query_string::QueryString;
 use crate::classify::ClientClass;
 use crate::model::{Audience, Country, Day, DayRange, Millis, RepoKind};
-use crate::query::Filter;
+use crate::query::{Filter, NotComputable};
 
 /// The longest number that is looked at, as in Python.
 const DIGITS_MAX: usize = 4300;
@@ -31,6 +31,22 @@ struct Failure {
 #[derive(Serialize)]
 struct Failures {
     detail: Vec<Failure>,
+}
+
+/// The answer to a rule whose columns a source lacks: the parameter is well-formed and cannot be processed, in the shape of
+/// every other parameter that cannot.
+#[must_use]
+pub fn not_computable(lacking: &NotComputable) -> Answer {
+    let failure = Failure {
+        r#type: "not_computable",
+        loc: ["query".to_owned(), "rule".to_owned()],
+        msg: lacking.to_string(),
+        input: lacking.rule.word().to_owned(),
+        ctx: Some(json!({ "sources": lacking.sources })),
+    };
+    Answer::json_with(StatusCode::UNPROCESSABLE_ENTITY, &Failures { detail: vec![failure] })
+        .with(X_ERROR_CODE, "NotComputable")
+        .with(X_ERROR_MESSAGE, &lacking.to_string())
 }
 
 /// Reads parameters in declaration order and gathers what is wrong with them.

@@ -53,7 +53,7 @@ pub use records::{
 pub use renames::{put_renames, renames};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use sums::{check_table, check_truth};
-pub use table::{Read, ReadTxn, Table, WriteTxn};
+pub use table::{Read, ReadTxn, Snapshot, Table, WriteTxn};
 pub use views::{
     DayViewParts, RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, get_head, get_year, last_day_view,
     put_day_view, put_repo_sets, put_run, put_view_state, read_chunk, read_facets, read_run_chunk, read_set, read_tail,

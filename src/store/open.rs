@@ -16,7 +16,7 @@ use super::disk::{AnyFile, Disk, Folder, SharedDisk};
 use super::permission;
 use super::records::{CountersRecord, FormatRecord};
 use super::sums::{check_at_start, knows_all_tables};
-use super::table::{COMMIT_KEY, Read, ReadTxn, Table, WriteTxn};
+use super::table::{COMMIT_KEY, Read, ReadTxn, Snapshot, Table, WriteTxn};
 use crate::model::Millis;
 
 /// Version of the truth's format. Older ones are upgraded at start, newer ones refused.
@@ -108,9 +108,17 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn read(&self) -> Result<ReadTxn, StoreError> {
+        Ok(self.snapshot()?.read())
+    }
+
+    /// A snapshot of what is committed, for several readers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or_else(closed)?;
-        Ok(ReadTxn::new(redb::ReadableDatabase::begin_read(database)?))
+        Ok(Snapshot::new(redb::ReadableDatabase::begin_read(database)?))
     }
 
     /// The write transaction. Every commit is durable and leaves what a quick reopening after a kill needs.

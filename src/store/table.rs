@@ -214,17 +214,28 @@ fn scan_table(
 
 type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
+/// What was committed at one instant, for several readers. Short-lived: while it is held the file grows.
+pub struct Snapshot(Arc<redb::ReadTransaction>);
+
+impl Snapshot {
+    pub(super) fn new(txn: redb::ReadTransaction) -> Snapshot {
+        Snapshot(Arc::new(txn))
+    }
+
+    /// A read transaction of it.
+    #[must_use]
+    pub fn read(&self) -> ReadTxn {
+        ReadTxn { txn: Arc::clone(&self.0), tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
+    }
+}
+
 /// A read transaction. Short-lived: a reader that is held makes the file grow.
 pub struct ReadTxn {
-    txn: redb::ReadTransaction,
+    txn: Arc<redb::ReadTransaction>,
     tables: Vec<OnceCell<OpenForReading>>,
 }
 
 impl ReadTxn {
-    pub(super) fn new(txn: redb::ReadTransaction) -> ReadTxn {
-        ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
-    }
-
     fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {
         let cell = self.tables.get(table as usize).ok_or_else(|| StoreError::damaged(table.name(), &[], "no such table"))?;
         if let Some(open) = cell.get() {

@@ -160,7 +160,82 @@ fn what_is_known_and_how_it_was_counted_is_told_in_words_and_figures() {
     let explained = hub.get("/api/v1/orgs/acme/explain");
     assert_eq!((&explained["downloads"], &explained["floor"], &explained["ceiling"]), (&json!(4), &json!(2), &json!(3)));
     assert_eq!(explained["sources"][0]["bodies"], 4);
-    assert!(explained["how"][0].as_str().unwrap().starts_with("4 answers carried a file"), "{explained}");
+    assert!(explained["how"][0].as_str().unwrap().starts_with("rule 'session-30m': requests of one downloader"), "{explained}");
+    assert!(explained["how"][1].as_str().unwrap().starts_with("4 answers carried a file"), "{explained}");
+    for (rule, downloads) in [("requests", 4), ("hf-model", 2), ("hf-dataset", 0)] {
+        let explained = hub.get(&format!("/api/v1/orgs/acme/explain?rule={rule}"));
+        assert_eq!((&explained["rule"], &explained["downloads"]), (&json!(rule), &json!(downloads)), "{explained}");
+        assert!(explained["how"][0].as_str().unwrap().starts_with(&format!("rule '{rule}': ")), "{explained}");
+        assert!(explained.get("files").is_none(), "{explained}");
+    }
+}
+
+#[test]
+fn a_model_is_counted_by_the_files_of_its_library_and_a_dataset_by_address_and_five_minutes() {
+    let hub = Hub::start();
+    let listed = json!([
+        { "type": "model", "id": "acme/paint", "private": false, "library": "diffusers" },
+        { "type": "dataset", "id": "acme/corpus", "private": false },
+    ]);
+    assert_eq!(hub.send("PUT", "/api/v1/repos", None, &listed).status, 200);
+    let event = |kind: &str, repo: &str, seconds: u64, method: &str, path: &str, agent: &str| {
+        json!({
+            "ts": NOON_MS - 3_600_000 + seconds * 1000, "repo_type": kind, "repo": repo, "ip": "198.51.100.9", "method": method,
+            "path": path, "status": 200, "user_agent": agent,
+        })
+    };
+    let events = [
+        event("model", "acme/paint", 0, "HEAD", "model_index.json", "a/1"),
+        event("model", "acme/paint", 1, "GET", "model_index.json", "a/1"),
+        event("model", "acme/paint", 2, "GET", "config.json", "a/1"),
+        event("model", "acme/paint", 3, "GET", "unet/model.safetensors", "a/1"),
+        event("model", "acme/paint", 4, "GET", "sd.safetensors", "a/1"),
+        event("dataset", "acme/corpus", 0, "GET", "a.parquet", "a/1"),
+        event("dataset", "acme/corpus", 299, "GET", "b.parquet", "b/1"),
+        event("dataset", "acme/corpus", 300, "HEAD", "c.parquet", "a/1"),
+        event("dataset", "acme/corpus", 599, "GET", "c.parquet", "a/1"),
+    ];
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &json!(events)).json()["accepted"], 9);
+    let by =
+        |scope: &str, rule: &str| hub.get(&format!("/api/v1/{scope}/totals?from=2026-06-10&rule={rule}"))["downloads"].clone();
+    assert_eq!(by("repos/model/acme/paint", "hf-model"), 3);
+    assert_eq!(by("repos/model/acme/paint", "hf-dataset"), 0);
+    assert_eq!(by("repos/dataset/acme/corpus", "hf-dataset"), 2);
+    assert_eq!(by("repos/dataset/acme/corpus", "hf-model"), 0);
+    let of_looks =
+        hub.get("/api/v1/repos/dataset/acme/corpus/totals?from=2026-06-10&rule=hf-dataset&class=library&country=unknown");
+    assert_eq!(of_looks["downloads"], 2);
+    let csv = hub.get_as(Some(&hub.admin), "/api/v1/repos/model/acme/paint/series.csv?from=2026-06-10&rule=hf-model").text();
+    assert_eq!(csv, "date,downloads,authenticated,anonymous\n2026-06-10,3,0,3\n");
+    let other_library = json!([{ "type": "model", "id": "acme/paint", "private": false, "library": "transformers" }]);
+    assert_eq!(hub.send("PUT", "/api/v1/repos", None, &other_library).status, 200);
+    assert_eq!(by("repos/model/acme/paint", "hf-model"), 1, "another library, other files, no second import");
+}
+
+#[test]
+fn a_rule_whose_columns_a_source_lacks_says_so_instead_of_a_number() {
+    let hub = Hub::start();
+    let pathless = json!([{ "ts": NOON_MS, "repo": "acme/open", "ip": "203.0.113.77", "status": 200 }]);
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &pathless).json()["accepted"], 1);
+    let nameless = json!([{ "ts": NOON_MS, "repo_type": "dataset", "repo": "acme/open", "path": "a", "status": 200 }]);
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &nameless).json()["accepted"], 1);
+    for (figure, rule) in [
+        ("totals", "hf-model"),
+        ("series", "hf-model"),
+        ("explain", "hf-model"),
+        ("series.csv", "hf-dataset"),
+        ("totals", "hf-dataset"),
+    ] {
+        let reply = hub.get_as(Some(&hub.admin), &format!("/api/v1/hub/{figure}?rule={rule}"));
+        assert_eq!((reply.status, reply.header("x-error-code")), (422, Some("NotComputable")), "{figure} {rule}");
+        let failure = &reply.json()["detail"][0];
+        assert_eq!((&failure["type"], &failure["loc"]), (&json!("not_computable"), &json!(["query", "rule"])));
+        assert_eq!((&failure["input"], &failure["ctx"]), (&json!(rule), &json!({ "sources": ["default"] })));
+        let sentence = failure["msg"].as_str().unwrap();
+        assert!(sentence.starts_with(&format!("'{rule}' is not computable from this source: it needs")), "{sentence}");
+    }
+    let before = hub.get("/api/v1/hub/totals?rule=hf-model&to=2026-06-09");
+    assert_eq!(before["downloads"], 0, "days on which every request has a path: {before}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use super::analytics::{INTERVALS, admit_reader, answer, ask, compare, default_first, not_found};
 use crate::ingest::Engine;
 use crate::model::{DayRange, Millis};
-use crate::query::{Dimension, Interval, Scope, TableCursor, TableQuestion, TableSort, View, Window, preceding};
+use crate::query::{Dimension, Interval, Rule, Scope, TableCursor, TableQuestion, TableSort, View, Window, preceding};
 use crate::render::analytics::{Cohorts, Parts, Repos};
 use crate::render::comparisons::{OverlapOf, Restatements};
 use crate::render::coverage::{Coverage, Explained};
@@ -147,9 +147,10 @@ pub async fn explain(call: Call) -> Outcome {
     admit_reader(&call.caller)?;
     let mut validation = Validation::new(&call.query);
     let range = validation.range(call.engine().today(), default_first);
+    let rule = validation.word("rule", Rule::Session, &Rule::ALL);
     validation.finish()?;
     ask(call, move |view, scope, caller| {
-        let explanation = view.explain(scope, range, caller)?;
+        let explanation = view.explain(scope, range, rule, caller)?;
         Ok(explanation.map(|explanation| Explained::new(scope, &explanation, range)))
     })
     .await

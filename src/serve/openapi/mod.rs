@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Outcome};
 use super::call::Call;
 use super::routes::{Access, ROUTES, Route};
+use crate::query::Rule;
 use operations::{OPERATIONS, Operation};
 
 /// Parameters and schemas by name, written by hand.
@@ -28,7 +29,10 @@ pub fn answer(call: &Call) -> Outcome {
 
 /// OpenAPI 3.1.
 fn document() -> Value {
-    let parts: Value = serde_json::from_str(PARTS).unwrap_or_default();
+    let mut parts: Value = serde_json::from_str(PARTS).unwrap_or_default();
+    if let Some(schema) = parts.pointer_mut("/parameters/rule/schema") {
+        schema["enum"] = Rule::ALL.iter().map(|(word, _)| *word).collect();
+    }
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES.iter() {
         let Some(operation) = OPERATIONS.iter().find(|operation| operation.endpoint == route.endpoint) else { continue };

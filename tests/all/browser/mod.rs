@@ -2,6 +2,7 @@
 
 mod pages;
 mod picture;
+mod states;
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -10,6 +11,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use crate::server::Server;
 
 /// What takes longer than this fails its test.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -181,6 +184,14 @@ impl Browser {
         base64(shot["data"].as_str().unwrap())
     }
 
+    /// A picture of the whole page, however long it is.
+    pub fn whole_picture(&mut self) -> Vec<u8> {
+        let size = self.command("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let ask = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        base64(self.command("Page.captureScreenshot", ask)["data"].as_str().unwrap())
+    }
+
     /// Takes what the console, the policy or an exception said since the last time.
     pub fn complaints(&mut self) -> Vec<String> {
         let loud = ["Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"];
@@ -208,6 +219,19 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Nothing was said on the console, but that a page itself was answered with an error, and nothing was asked of anybody else.
+pub fn assert_quiet(browser: &mut Browser, server: &Server, page: &str) {
+    let itself = json!(format!("{}{page}", server.url())).to_string();
+    let said = browser.complaints();
+    let loud: Vec<&String> =
+        said.iter().filter(|line| !(line.contains("Failed to load resource") && line.contains(&itself))).collect();
+    assert!(loud.is_empty(), "{page}: {loud:?}");
+    for url in browser.requests() {
+        // The browser's own controls bring their pictures as data.
+        assert!(url.starts_with(&server.url()) || url == "about:blank" || url.starts_with("data:"), "{page} asks for {url}");
     }
 }
 

@@ -1,10 +1,8 @@
 //! The pages in a real browser: signed in, searched, sorted, by keyboard, on a phone, in the dark, and read aloud.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
-use super::Browser;
+use super::{Browser, assert_quiet};
 use crate::server::Server;
 
 /// 2026-06-10T12:00:00Z.
@@ -49,15 +47,6 @@ fn push(server: &Server, authorization: &str, events: &str) {
     let headers = [("Authorization", authorization), ("Content-Type", "application/x-ndjson")];
     let reply = server.post("/api/v1/events", &headers, events.as_bytes());
     assert_eq!(reply.status, 200, "{}", reply.text());
-}
-
-/// Nothing was said on the console, and nothing was asked of anybody else.
-fn assert_quiet(browser: &mut Browser, server: &Server, page: &str) {
-    assert_eq!(browser.complaints(), Vec::<String>::new(), "{page}");
-    for url in browser.requests() {
-        // The browser's own controls bring their pictures as data.
-        assert!(url.starts_with(&server.url()) || url == "about:blank" || url.starts_with("data:"), "{page} asks for {url}");
-    }
 }
 
 #[test]
@@ -150,51 +139,4 @@ fn the_counter_moves_while_one_looks_and_counts_only_what_happened() {
     browser.wait_for(&format!("{counter} === {}", before + 1));
     drop(server);
     browser.wait_for("document.querySelector('[data-live]').dataset.live === 'off'");
-}
-
-#[test]
-fn no_page_overflows_a_phone_or_breaks_the_rules_of_accessibility() {
-    let Some(mut browser) = Browser::start("the pages in a browser") else { return };
-    let (server, _, cookie) = hub();
-    let (name, value) = cookie.split_once('=').unwrap();
-    browser.command("Network.setCookie", json!({ "name": name, "value": value, "url": server.url() }));
-    let axe = std::fs::read_to_string(axe_file());
-    if axe.is_err() {
-        println!("did not run: axe-core on the pages; tests/run fetches it into target/axe where npm is");
-    }
-    let paths = [
-        "/",
-        "/repos",
-        "/orgs/acme?window=30d",
-        "/models/acme/model-07?from=2026-05-01&to=2026-05-31&measure=files",
-        "/sources",
-        "/sources/1/retract",
-        "/overlap?a=orgs/acme&b=orgs/other",
-        "/welcome?key=x",
-        "/orgs/nobody",
-        "/orgs/acme?window=year",
-    ];
-    for (width, scheme) in [(390, "light"), (1280, "dark")] {
-        browser.screen(width, 844, scheme);
-        for path in paths {
-            browser.open(&format!("{}{path}", server.url()));
-            let wide = browser.js("document.documentElement.scrollWidth");
-            assert_eq!(wide, width, "{path} is as wide as the screen");
-            let small = "[...document.querySelectorAll('.plot text')].filter(label => label.getBoundingClientRect().height && \
-                         parseFloat(getComputedStyle(label).fontSize) < 11).length";
-            assert_eq!(browser.js(small), 0, "labels of {path} stay readable");
-            if let Ok(axe) = &axe {
-                browser.js(&format!("{axe}\n;void 0"));
-                let run = "axe.run().then(found => JSON.stringify(found.violations.map(rule => [rule.id, rule.nodes.map(node => node.html + node.failureSummary)])))";
-                assert_eq!(browser.text(run), "[]", "{path} at {width} in {scheme}");
-            }
-            let missing = browser.complaints();
-            let expected = |line: &String| line.contains("404") || line.contains("422");
-            assert!(missing.iter().all(expected), "{path}: {missing:?}");
-        }
-    }
-}
-
-fn axe_file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/axe/package/axe.min.js")
 }

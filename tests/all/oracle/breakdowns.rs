@@ -155,4 +155,38 @@ impl Oracle {
         }
         (requests, quarters.len() as u64, hours.len() as u64)
     }
+
+    /// As Hugging Face counts: requests of the models' query files, and five minutes of a dataset's visitors. `None` where
+    /// a request does not tell what the rule needs. The worlds tell no libraries.
+    pub fn by_hub_rules(&self, repos: &BTreeSet<Repo>, first: u64, last: u64, chosen: &Chosen) -> (Option<u64>, Option<u64>) {
+        let (mut models, mut datasets) = (Some(0), Some(0));
+        let mut visits: BTreeMap<_, Vec<u64>> = BTreeMap::new();
+        let here = |request: &&Session| {
+            let days = first..=last.min(self.today);
+            repos.contains(&request.repo) && days.contains(&request.day) && chosen.takes(request)
+        };
+        for request in self.requests.iter().filter(here) {
+            let (event, told) = &request.events[0];
+            match request.repo.0.as_str() {
+                "model" => {
+                    models = models
+                        .zip(event.path())
+                        .map(|(sum, path)| sum + if path == "config.json" { told.multiplicity } else { 0 });
+                }
+                "dataset" => {
+                    datasets = datasets.filter(|_| event.visitor().1.is_some());
+                    visits.entry((&request.repo, request.day, event.visitor())).or_default().push(event.time_ms());
+                }
+                _ => {}
+            }
+        }
+        for mut times in visits.into_values() {
+            times.sort_unstable();
+            while let Some(&opened) = times.first() {
+                times.retain(|time| *time >= opened + 300_000);
+                datasets = datasets.map(|sum| sum + 1);
+            }
+        }
+        (models, datasets)
+    }
 }

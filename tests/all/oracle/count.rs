@@ -115,6 +115,21 @@ impl Identity {
         }
     }
 
+    /// Whether a file was asked for, or looked at, and the answer was neither an error nor a login wall's.
+    fn is_request(&self, settings: Settings) -> bool {
+        let walled = settings.redirects_ignore && matches!(self.status, 302 | 303 | 307);
+        matches!(self.method.as_str(), "GET" | "HEAD") && matches!(self.status, 200 | 206 | 302 | 303 | 304 | 307) && !walled
+    }
+
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// The user or address, whatever the agent.
+    pub fn visitor(&self) -> (bool, Option<&str>) {
+        (self.is_user, self.who.as_deref())
+    }
+
     /// Whether bytes of the file came with the answer.
     fn is_body(&self) -> bool {
         self.method == "GET" && matches!(self.status, 200 | 206) && self.range != RangeClass::FirstByte
@@ -158,6 +173,8 @@ pub struct Oracle {
     pub named: BTreeSet<Repo>,
     /// All sessions, days to come included.
     pub sessions: Vec<Session>,
+    /// All GETs and HEADs that did not fail, but those that a login wall answered.
+    pub requests: Vec<Session>,
 }
 
 /// An event and what is told of it.
@@ -240,6 +257,12 @@ impl Session {
         self.downloader.is_user
     }
 
+    /// One request by itself.
+    fn of_one(repo: &Repo, downloader: &Downloader, event: Counted) -> Session {
+        let origin = Origin::of(&event);
+        Session { repo: repo.clone(), downloader: downloader.clone(), day: event.0.day(), origin, events: vec![event] }
+    }
+
     /// Where one of its events came from.
     pub fn origin_of(&self, event: &Counted) -> Origin {
         Origin::of(event)
@@ -262,6 +285,7 @@ impl Oracle {
             public: BTreeSet::new(),
             named: BTreeSet::new(),
             sessions: Vec::new(),
+            requests: Vec::new(),
         };
         let mut groups: BTreeMap<(Repo, Downloader), Vec<Counted>> = BTreeMap::new();
         for (event, told) in events {
@@ -271,6 +295,9 @@ impl Oracle {
             let mut counted = Vec::new();
             for (event, told) in &all {
                 let settings = world.sources[&event.source].settings;
+                if event.is_request(settings) {
+                    oracle.requests.push(Session::of_one(&repo, &downloader, (event.clone(), told.clone())));
+                }
                 let is_body = event.is_body() || event.is_fetch(told.multiplicity, &all);
                 if is_body || event.is_hand_off(settings) {
                     oracle.named.insert(repo.clone());
