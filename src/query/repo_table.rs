@@ -289,7 +289,8 @@ impl View<'_> {
                     if entry.set_is_apart() {
                         store::read_set(&self.txn, day, &record, entry.repo, set)?;
                     } else {
-                        set.add(entry.numbers().map_err(|error| damaged(day, error))?);
+                        let numbers = entry.numbers().map_err(|error| damaged(day, error))?;
+                        set.unite(&DownloaderSet::of_ascending(numbers));
                     }
                     Ok(())
                 })?;

@@ -2,10 +2,12 @@
 //! everybody who asks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 
-use hubtally::ingest::{Engine, Place, RepoListing};
-use hubtally::model::{Caller, DayRange, GroupName, OrgName, RepoKind, Role};
-use hubtally::query::{Filter, Outlook, Scope, TableQuestion, TableSort, View, Window};
+use hubtally::generate::Workload;
+use hubtally::ingest::{Engine, ImportOptions, Place, RepoListing};
+use hubtally::model::{Caller, DayRange, GroupName, OrgName, RepoKind, Role, SourceName};
+use hubtally::query::{Asker, Filter, Outlook, QueryError, Scope, TableQuestion, TableSort, View, Window};
 
 use crate::laws::{compare, configure, day, deliver, for_seeds, key, noon, number, open};
 use crate::oracle::{Oracle, Random, Repo, World};
@@ -164,4 +166,33 @@ fn kept_figures_are_those_of_the_moment_after_every_change_and_for_everybody() {
             compare(&engine, &oracle, seed, "after all of it");
         }
     });
+}
+
+#[test]
+fn reading_events_ends_when_nobody_waits_for_the_answer_and_nothing_of_it_is_kept() {
+    let workload = Workload { rows: 20_000, days: 1, ..Workload::default() };
+    let mut log = Vec::new();
+    workload.write_to(&mut log).unwrap();
+    let engine = open(Place::Memory, u64::from(workload.first_day.0));
+    let options = ImportOptions {
+        source: SourceName::default_source(),
+        name: "export.csv".to_owned(),
+        format: None,
+        redirects: None,
+        head_redirect: None,
+        knows_users: None,
+        as_new: false,
+    };
+    engine.import(Box::new(Cursor::new(log)), &options, &|_| {}).unwrap();
+    let range = DayRange { first: workload.first_day, last: workload.first_day };
+    let admin = Caller::admin();
+    let files = || View::of(&engine).unwrap().files_by_path(&Scope::Hub, range, &admin);
+    let (asker, waiting) = Asker::waiting();
+    drop(waiting);
+    let outcome = asker.ask(files);
+    assert!(matches!(outcome, Err(QueryError::NobodyWaits)), "{outcome:?}");
+    let (asker, _waiting) = Asker::waiting();
+    let found = asker.ask(files).unwrap().unwrap();
+    let totals = View::of(&engine).unwrap().scope_totals(&Scope::Hub, range, &admin).unwrap().unwrap();
+    assert!(found.total > 0 && found.total == totals.files.0, "{} files, {} counted", found.total, totals.files.0);
 }
