@@ -3,6 +3,8 @@
 //! Raw agents carry random session ids and change with the file that is loaded: hashed as they are, a thousand people
 //! become thirty thousand. What is kept is built from known names and versions, in safe characters and bounded length.
 
+use super::client_class::is_crawler_name;
+
 /// The longest identity agent, in bytes.
 pub const IDENTITY_BYTES_MAX: usize = 64;
 
@@ -113,7 +115,8 @@ pub fn identity_agent(agent: &str) -> AgentText<IDENTITY_BYTES_MAX> {
     text
 }
 
-/// What is kept of an agent for breakdowns: `library/version; hf_hub/version; python/version`, as far as it names them.
+/// What is kept of an agent for breakdowns: `library/version; hf_hub/version; python/version`, as far as it names them. Of a
+/// robot that comes as a browser the family and the robot's name: the identity is the family's alone, whatever it says.
 ///
 /// [`note_library`] reads it.
 #[must_use]
@@ -126,6 +129,12 @@ pub fn agent_note(agent: &str) -> AgentText<NOTE_BYTES_MAX> {
         if name == "python" {
             return text;
         }
+        if version.is_empty()
+            && is_family(name)
+            && let Some(bot) = declared_bot(agent)
+        {
+            text.push_token(bot, "");
+        }
     }
     if let Some(hf_hub) = tokens.hf_hub {
         text.push_token("hf_hub", hf_hub);
@@ -136,12 +145,15 @@ pub fn agent_note(agent: &str) -> AgentText<NOTE_BYTES_MAX> {
     text
 }
 
-/// The library an [`agent_note`] names, and its version, which may be empty.
+/// The library an [`agent_note`] names, and its version, which may be empty. A robot that comes as a browser is what it
+/// says it is.
 #[must_use]
 pub fn note_library(note: &str) -> (&str, &str) {
-    let first = note.split("; ").next().unwrap_or_default();
+    let mut tokens = note.split("; ");
+    let first = tokens.next().unwrap_or_default();
     match first.split_once('/').unwrap_or((first, "")) {
         ("hf_hub", version) => ("huggingface_hub", version),
+        (family, "") if is_family(family) => (tokens.next().filter(|bot| is_crawler_name(bot)).unwrap_or(family), ""),
         named => named,
     }
 }
@@ -195,16 +207,51 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The family of a browser. Order matters: each one claims to be those that follow.
+/// Families of browsers with what they are known by. Order matters: each one claims to be those that follow.
+const FAMILIES: [(&str, &[&str]); 4] = [
+    ("Edge", &["Edg/", "EdgA/", "EdgiOS/", "Edge/"]),
+    ("Firefox", &["Firefox/", "FxiOS/"]),
+    ("Chrome", &["Chrome/", "CriOS/", "Chromium/"]),
+    ("Safari", &["Safari/"]),
+];
+
+/// What claims to be a browser and is none of them.
+const NO_FAMILY: &str = "browser";
+
+fn is_family(name: &str) -> bool {
+    name == NO_FAMILY || FAMILIES.iter().any(|(family, _)| *family == name)
+}
+
+/// The family of a browser.
 fn browser(agent: &str) -> &'static str {
-    let families = [
-        ("Edge", ["Edg/", "EdgA/", "EdgiOS/", "Edge/"].as_slice()),
-        ("Firefox", &["Firefox/", "FxiOS/"]),
-        ("Chrome", &["Chrome/", "CriOS/", "Chromium/"]),
-        ("Safari", &["Safari/"]),
-    ];
-    let has = |mark: &&str| memchr::memmem::find(agent.as_bytes(), mark.as_bytes()).is_some();
-    families.into_iter().find(|(_, marks)| marks.iter().any(has)).map_or("browser", |(family, _)| family)
+    let has = |mark: &&str| holds(agent, mark);
+    FAMILIES.into_iter().find(|(_, marks)| marks.iter().any(has)).map_or(NO_FAMILY, |(family, _)| family)
+}
+
+fn holds(agent: &str, mark: &str) -> bool {
+    memchr::memmem::find(agent.as_bytes(), mark.as_bytes()).is_some()
+}
+
+/// The name of a robot that comes as a browser, as in `Mozilla/5.0 (compatible; SomeBot/1.0; +http://…)`, without its
+/// version; `crawler` for one that declares itself by its address under another kind of name. Of a note it is what the note
+/// says. A telephone called Cubot declares nothing: it has neither a version behind its name nor an address.
+fn declared_bot(agent: &str) -> Option<&str> {
+    let whole = |token: &&str| is_crawler_name(token) && safe(token, PRODUCT_BYTES_MAX).len() == token.len();
+    if !agent.starts_with("Mozilla/") {
+        return agent.split("; ").nth(1).filter(whole);
+    }
+    let (compatible, address) = (holds(agent, "compatible;"), holds(agent, "://"));
+    let mut start = 0;
+    while start < agent.len() {
+        let word = safe(agent.get(start..).unwrap_or_default(), agent.len());
+        let end = start + word.len();
+        let named = compatible || address || agent.as_bytes().get(end) == Some(&b'/');
+        if named && word.len() <= PRODUCT_BYTES_MAX && is_crawler_name(word) {
+            return Some(word);
+        }
+        start = end + agent.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+    }
+    (compatible && address).then_some("crawler")
 }
 
 /// The leading safe characters of a text, at most `bytes_max`.

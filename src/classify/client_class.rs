@@ -82,10 +82,18 @@ impl ClientClass {
             _ if BROWSERS.contains(&name) => ClientClass::Browser,
             _ if TOOLS.contains(&name) => ClientClass::Tool,
             _ if SERVERS.contains(&name) => ClientClass::Server,
-            _ if ["bot", "crawler", "spider"].iter().any(|mark| name.ends_with(mark)) => ClientClass::Crawler,
+            _ if is_crawler_name(name) => ClientClass::Crawler,
             _ => ClientClass::Library,
         }
     }
+}
+
+/// Whether a program calls itself a robot.
+pub(super) fn is_crawler_name(name: &str) -> bool {
+    ["bot", "crawler", "spider"].iter().any(|mark| {
+        let end = name.len().checked_sub(mark.len()).and_then(|start| name.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(mark))
+    })
 }
 
 #[cfg(test)]

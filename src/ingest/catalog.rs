@@ -72,7 +72,7 @@ impl Writer {
         &mut self,
         txn: &WriteTxn,
         name: &SourceName,
-        formats: u8,
+        formats: u32,
         change: impl FnOnce(&mut store::SourceRecord),
     ) -> Result<(SourceId, bool), StoreError> {
         let known = self.sources.iter().position(|source| source.record.name == name.as_str());
@@ -113,7 +113,7 @@ impl Writer {
     pub(super) fn change_source(
         &mut self,
         name: &SourceName,
-        formats: u8,
+        formats: u32,
         change: impl FnOnce(&mut store::SourceRecord),
     ) -> Result<SourceId, EngineError> {
         let txn = self.shared.store.write()?;
@@ -136,7 +136,7 @@ impl Writer {
 
     /// Enters formats that are about to arrive in pushes. Where they take back that the source tells users, evidence that
     /// came in before is no evidence any more.
-    pub(super) fn admit_formats(&mut self, name: &SourceName, formats: u8) -> Result<(), EngineError> {
+    pub(super) fn admit_formats(&mut self, name: &SourceName, formats: u32) -> Result<(), EngineError> {
         let known = self.sources.iter().find(|source| source.record.name == name.as_str());
         match known {
             Some(source) if source.record.formats | formats != source.record.formats => {

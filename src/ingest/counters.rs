@@ -18,6 +18,20 @@ impl Engine {
         self.write(move |writer| writer.change_counter(&name, |_| counter).map(drop))
     }
 
+    /// Puts totals in the place of those of a counter, new if need be, and leaves what is said of it. Gives the counter.
+    ///
+    /// # Errors
+    /// When the store fails, or there are too many.
+    pub fn put_totals(&self, name: &str, totals: BTreeMap<Day, u64>) -> Result<Counter, EngineError> {
+        let name = name.to_owned();
+        self.write(move |writer| {
+            writer.change_counter(&name, |known| {
+                let known = known.unwrap_or_else(|| Counter { title: name.clone(), ..Counter::default() });
+                Counter { totals, ..known }
+            })
+        })
+    }
+
     /// Adds totals to a counter, new if need be; of two of one day the later told stands. Gives the counter.
     ///
     /// # Errors

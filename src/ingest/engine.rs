@@ -1,7 +1,7 @@
 //! The engine: the store, its one writer thread, and what is published.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
@@ -57,6 +57,8 @@ pub struct Published {
     pub(super) doubtful: bool,
     pub live: Live,
     pub sets: RepoSets,
+    /// Repos of which another system's figures were told, under the names they were told of.
+    pub reported: BTreeSet<RepoNumber>,
     /// The names by which repos are read.
     pub renames: Arc<Renames>,
     pub views: ViewStateRecord,
@@ -204,7 +206,7 @@ pub struct FormerName {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryInfo {
     pub delivery: String,
-    /// `document` or `pushes`.
+    /// `document`, `pushes`, or `reported` for daily figures of another system.
     pub kind: String,
     pub source: String,
     pub name: String,
@@ -463,6 +465,7 @@ pub(super) fn delivery_info(
     let kind = match record.content {
         ContentRecord::Document(_) => "document",
         ContentRecord::Pushes { .. } => "pushes",
+        ContentRecord::Reported(_) => "reported",
     };
     let state = match record.state {
         DeliveryState::Partial => "partial",

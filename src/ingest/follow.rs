@@ -144,7 +144,7 @@ impl Engine {
         let deliveries = store::list_deliveries(&txn)?.into_iter().filter(|(_, record)| record.source == source.id.0);
         let file = |content: &ContentRecord| match content {
             ContentRecord::Document(document) => document.file,
-            ContentRecord::Pushes { .. } => None,
+            ContentRecord::Pushes { .. } | ContentRecord::Reported(_) => None,
         };
         Ok(deliveries.filter_map(|(_, record)| file(&record.content)).collect())
     }

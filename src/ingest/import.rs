@@ -20,7 +20,7 @@ use crate::model::{
     Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, RepoNumber, Row, SourceId, SourceName,
     Words,
 };
-use crate::parse::{DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
+use crate::parse::{BreakdownParser, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
 use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
@@ -101,6 +101,10 @@ impl Engine {
         let input = Counted { reader: input, bytes: Arc::clone(&bytes_read) };
         let mut decoded = Decoded::new(input, DecodeLimits::default()).map_err(|error| unreadable(options, &error))?;
         let head = Head::read(&mut decoded).map_err(|error| unreadable(options, &error))?;
+        if let Some(parser) = head.breakdown(options) {
+            let told = |rows| progress(Progress { rows, bytes_read: bytes_read.load(Ordering::Relaxed) });
+            return self.import_reported(Cursor::new(head.bytes).chain(decoded), &parser, options, file, told);
+        }
         let Some(parser) = head.parser(options)? else { return Ok(Receipt::default()) };
         let source = self.register_source(options, parser.format())?;
         let mut stream = Cursor::new(head.bytes).chain(decoded);
@@ -140,14 +144,23 @@ impl Engine {
                 ContentRecord::Document(document) => {
                     Some(Known { id, document, retracted: record.state == DeliveryState::Retracted })
                 }
-                ContentRecord::Pushes { .. } => None,
+                ContentRecord::Pushes { .. } | ContentRecord::Reported(_) => None,
             })
             .collect())
     }
 }
 
-fn unreadable(options: &ImportOptions, error: &io::Error) -> EngineError {
+pub(super) fn unreadable(options: &ImportOptions, error: &io::Error) -> EngineError {
     EngineError::Refused(format!("{} cannot be read: {error}", options.name))
+}
+
+/// A document that was taken back does not come in by itself again.
+pub(super) fn retracted(options: &ImportOptions, id: DeliveryId) -> EngineError {
+    EngineError::Refused(format!(
+        "{} is delivery {}, which was retracted: to count it again import it with --as-new",
+        options.name,
+        id.serial()
+    ))
 }
 
 /// The beginning of a document, as far as it takes to recognise its format.
@@ -185,6 +198,14 @@ impl Head {
     /// How many lines there are to tell the format, at most [`HEAD_LINES`].
     pub(super) fn whole_lines(&self) -> usize {
         self.lines().count()
+    }
+
+    /// The parser of a breakdown, if the first line that tells anything is the header of one. It holds no requests, so it
+    /// is none where a format was named.
+    fn breakdown(&self, options: &ImportOptions) -> Option<BreakdownParser> {
+        let tells = |line: &&[u8]| LineParser::detect(line).is_some() || BreakdownParser::from_header(line).is_some();
+        let first = self.lines().find(tells).filter(|_| options.format.is_none());
+        first.and_then(BreakdownParser::from_header)
     }
 
     /// The parser of the document: of the format that was named, else of the first line that tells one. Broken lines may
@@ -272,11 +293,7 @@ impl<'e> Import<'e> {
         let record = store::get_delivery(&txn, id)?;
         let record = record.ok_or_else(|| EngineError::Refused(format!("delivery {} is gone", id.serial())))?;
         if record.state == DeliveryState::Retracted {
-            return Err(EngineError::Refused(format!(
-                "{} is delivery {}, which was retracted: to count it again import it with --as-new",
-                self.options.name,
-                id.serial()
-            )));
+            return Err(retracted(self.options, id));
         }
         self.delivery = Some(id);
         self.committed = document.checkpoints.last().copied();

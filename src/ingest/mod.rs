@@ -25,6 +25,7 @@ mod pieces;
 mod publish;
 mod push;
 mod recovery;
+mod reported;
 mod retract;
 mod room;
 mod rotated;

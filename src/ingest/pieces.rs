@@ -33,7 +33,11 @@ pub(super) fn check_place(
         return Err(EngineError::Refused(format!("delivery {} was retracted while it came in", id.serial())));
     }
     match &known.content {
-        ContentRecord::Document(document) if document.checkpoints.last().copied() == after => Ok(()),
+        ContentRecord::Document(document) | ContentRecord::Reported(document)
+            if document.checkpoints.last().copied() == after =>
+        {
+            Ok(())
+        }
         _ => Err(EngineError::Moved { delivery: id.serial().to_string() }),
     }
 }

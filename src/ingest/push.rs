@@ -70,7 +70,7 @@ impl Engine {
     }
 
     /// The rows of a body, and the formats its lines were in.
-    fn read_body(&self, push: &Push) -> Result<(Batch, u8), PushError> {
+    fn read_body(&self, push: &Push) -> Result<(Batch, u32), PushError> {
         let mut builder = BatchBuilder::new(&self.shared.key, self.shared.proxies_of(&push.source));
         let formats = match push.content {
             PushContent::Json => read_json(&push.body, &mut builder)?,
@@ -81,7 +81,7 @@ impl Engine {
     }
 }
 
-fn read_json(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u8, PushError> {
+fn read_json(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u32, PushError> {
     let items = JsonItems::new(body).map_err(|error| PushError::Malformed(error.to_string()))?;
     let mut formats = 0;
     for (number, item) in items {
@@ -93,7 +93,7 @@ fn read_json(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u8, PushErro
     Ok(formats)
 }
 
-fn read_csv(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u8, PushError> {
+fn read_csv(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u32, PushError> {
     let first = body.split(|byte| *byte == b'\n').find(|line| !is_blank(line)).unwrap_or(&[]);
     let parser = LineParser::for_format(Format::Events, first).map_err(PushError::Malformed)?;
     if !parser.header() && !is_blank(first) {
@@ -108,7 +108,7 @@ fn read_csv(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u8, PushError
     Ok(Format::Events.bit())
 }
 
-fn read_lines(body: &[u8], builder: &mut BatchBuilder<'_>) -> u8 {
+fn read_lines(body: &[u8], builder: &mut BatchBuilder<'_>) -> u32 {
     let mut formats = 0;
     each_line(body, builder, |builder, number, line| {
         read_line(line, |format, request| {

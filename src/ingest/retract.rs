@@ -25,6 +25,9 @@ impl Writer {
         let Some((id, mut record)) = found else {
             return Err(EngineError::Refused(format!("there is no delivery {serial}: 'hubtally deliveries' lists them")));
         };
+        if let ContentRecord::Reported(_) = record.content {
+            return self.retract_reported(txn, id, record);
+        }
         let days = self.remove_rows(&txn, id)?;
         record.state = DeliveryState::Retracted;
         store::put_delivery(&txn, id, &record)?;
@@ -49,6 +52,7 @@ impl Writer {
                 formats |= match record.content {
                     ContentRecord::Document(document) => 1 << document.format,
                     ContentRecord::Pushes { formats, .. } => formats,
+                    ContentRecord::Reported(_) => 0,
                 };
             }
         }

@@ -41,7 +41,7 @@ pub struct PushJob {
     pub source: SourceName,
     pub batch: Batch,
     /// A bit for each format its lines were in.
-    pub formats: u8,
+    pub formats: u32,
     pub body_hash: u128,
     pub idempotency_key: Option<String>,
     pub bytes: usize,
@@ -96,6 +96,7 @@ impl Writer {
         let txn = self.shared.store.read()?;
         self.sources = store::read_sources(&txn)?;
         self.renames = Arc::new(store::renames(&txn)?);
+        self.lock()?.reported = store::reported_repos(&txn)?;
         self.names.clear();
         self.repeats.clear();
         self.pushes = store::list_deliveries(&txn)?

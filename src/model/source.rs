@@ -123,9 +123,9 @@ impl Format {
         }
     }
 
-    /// Its bit in a set of formats, as stores keep them: eight at most.
+    /// Its bit in a set of formats, as stores keep them: 32 at most.
     #[must_use]
-    pub fn bit(self) -> u8 {
+    pub fn bit(self) -> u32 {
         Self::ALL.iter().position(|format| *format == self).map_or(0, |at| 1 << at)
     }
 

@@ -168,6 +168,16 @@ impl<'a> Fields<'a> {
         self.escaped = if escaped { self.escaped | field.bit() } else { self.escaped & !field.bit() };
     }
 
+    /// Takes away the quote that keeps a spreadsheet from running the text, if there is one.
+    pub(super) fn undo_guard(&mut self, field: Field) {
+        if let Some(slot) = self.texts.get_mut(field as usize)
+            && let Some(text) = slot.strip_prefix('\'')
+            && super::is_formula(text.trim_start_matches('\''))
+        {
+            *slot = text;
+        }
+    }
+
     /// Makes a field one that the line does not have.
     pub(super) fn remove(&mut self, field: Field) {
         self.set(field, "", false);

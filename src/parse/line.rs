@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::breakdown::BreakdownParser;
 use super::fields::Naming;
 use super::request::Request;
 use super::table::Table;
@@ -51,6 +52,10 @@ impl LineParser {
                 () if has("\"ts\"") => Some(Self::json(Naming::Events)),
                 () => None,
             };
+        }
+        // It names a time and a repo as exports of requests do, and holds none.
+        if BreakdownParser::from_header(first_line).is_some() {
+            return None;
         }
         Self::table(text, Naming::HuggingFace)
             .or_else(|| Self::table(text, Naming::Events))
@@ -164,12 +169,12 @@ impl LineParser {
     }
 }
 
-fn trimmed(line: &[u8]) -> &[u8] {
+pub(super) fn trimmed(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)
 }
 
-fn checked(line: &[u8]) -> Result<&str, RejectReason> {
+pub(super) fn checked(line: &[u8]) -> Result<&str, RejectReason> {
     if line.len() > LINE_BYTES_MAX {
         return Err(RejectReason::TooLong);
     }

@@ -3,10 +3,12 @@
 //! ```text
 //! file or body ──Decoded──> bytes ──ChunkReader──> whole lines ──LineParser──> Request, or a RejectReason
 //!          pushed JSON body ──JsonItems──> one item each ──read_item──^
+//!  a publisher's daily figures ──BreakdownParser──> a day of a repo
 //! ```
 //!
 //! A line never affects another one: every newline is a fresh start, and what is wrong with a line costs that line.
 
+mod breakdown;
 mod caddy;
 mod chunks;
 mod combined;
@@ -23,10 +25,12 @@ mod table;
 mod timestamp;
 mod traefik;
 
+pub use breakdown::{BreakdownLine, BreakdownParser};
 pub use chunks::{CHUNK_BYTES, Chunk, ChunkLines, ChunkReader, Observed};
 pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};
 pub use envelope::{read_item, read_line};
 pub use json_body::{JsonBodyError, JsonItems};
 pub use line::{LINE_BYTES_MAX, LineParser, is_blank};
 pub use request::{Request, RequestMethod, Target};
+pub use table::is_formula;
 pub use timestamp::{parse_instant, parse_log_time};

@@ -9,15 +9,17 @@ use crate::model::RejectReason;
 pub(super) struct Table {
     separator: u8,
     naming: Naming,
+    /// Whether hubtally wrote it, which puts a quote before what a spreadsheet would run.
+    guarded: bool,
     /// What each column means, from left to right.
     fields: Box<[Field]>,
 }
 
 /// One cell: its text without outer quotes, whether it has doubled quotes, and what follows its separator, if any.
-struct Cell<'a> {
-    text: &'a str,
+pub(super) struct Cell<'a> {
+    pub text: &'a str,
     escaped: bool,
-    rest: Option<&'a str>,
+    pub rest: Option<&'a str>,
 }
 
 impl Table {
@@ -32,7 +34,9 @@ impl Table {
                 fields.push(if fields.contains(&field) { Field::Unknown } else { field });
                 rest = cell.rest;
             }
-            naming.is_readable(&fields).then(|| Table { separator, naming, fields: fields.into() })
+            // No other export of this naming tells ranges.
+            let guarded = naming == Naming::HuggingFace && fields.contains(&Field::Path) && fields.contains(&Field::Range);
+            naming.is_readable(&fields).then(|| Table { separator, naming, guarded, fields: fields.into() })
         })
     }
 
@@ -46,6 +50,9 @@ impl Table {
             self.split_plain(line, &mut fields)?;
         } else {
             self.split_quoted(line, &mut fields)?;
+        }
+        if self.guarded {
+            [Field::Path, Field::Agent, Field::Region].into_iter().for_each(|field| fields.undo_guard(field));
         }
         fields.request(self.naming)
     }
@@ -85,6 +92,12 @@ impl Table {
     }
 }
 
+/// Whether a spreadsheet takes a text for a formula, or loses its beginning.
+#[must_use]
+pub fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
 /// Where a byte stands in a block, as one bit per byte; the byte comes repeated eight times.
 ///
 /// Eight bytes at a time in plain integers: a call of a vector search per column costs more than the column.
@@ -103,7 +116,7 @@ fn positions(block: &[u8; 64], needle: u64) -> u64 {
 }
 
 /// Cuts off the first cell. A quote inside a cell that does not begin with one is just a character.
-fn next_cell(line: &str, separator: u8) -> Result<Cell<'_>, RejectReason> {
+pub(super) fn next_cell(line: &str, separator: u8) -> Result<Cell<'_>, RejectReason> {
     let bytes = line.as_bytes();
     if bytes.first() != Some(&b'"') {
         let Some(end) = memchr::memchr(separator, bytes) else {

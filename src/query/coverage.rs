@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::answers::{Interval, Scope};
+use super::answers::Scope;
 use super::facets::Filter;
 use super::members::Members;
 use super::rules::Rule;
@@ -144,8 +144,7 @@ impl View<'_> {
         if rule == Rule::Session {
             self.daily(members, range)?.values().for_each(|of_day| counts += *of_day);
         } else {
-            let rows = self.series_by_rule(scope, range, Interval::Month, rule, &Filter::default(), caller)?;
-            rows.iter().flatten().for_each(|row| counts += row.counts);
+            counts = self.totals_by_rule(scope, range, rule, &Filter::default(), caller)?.unwrap_or_default();
         }
         let reach = self.reach_of(members, range, &Filter::default())?;
         let mut sources: Vec<SourceReading> = sources.into_values().collect();

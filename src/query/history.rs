@@ -100,7 +100,7 @@ impl View<'_> {
         Ok(stored.into_iter().chain(live).min().filter(|day| *day <= self.today))
     }
 
-    /// The days of a range from the repo's first known day on: all of them, or those with downloads or files.
+    /// The days of a range from the repo's first known day on, which another system may have told: all of them, or those with downloads or files.
     ///
     /// # Errors
     /// When the store fails or a value is damaged.
@@ -111,7 +111,8 @@ impl View<'_> {
             let filled = days.into_iter().filter(|(_, of_day)| !of_day.counts.is_zero());
             return Ok(filled.map(|(day, of_day)| row(day, of_day)).collect());
         }
-        let Some(first) = self.first_day(repo)? else { return Ok(Vec::new()) };
+        let reported = self.reported(repo)?.and_then(|history| history.days.keys().next().copied());
+        let Some(first) = self.first_day(repo)?.into_iter().chain(reported).min() else { return Ok(Vec::new()) };
         let range = DayRange { first: range.first.max(first), last: range.last.min(self.today) };
         Ok(range.days().map(|day| row(day, days.get(&day).copied().unwrap_or_default())).collect())
     }

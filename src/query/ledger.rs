@@ -63,7 +63,7 @@ impl View<'_> {
                 serial: id.serial(),
                 source: name_of(record.source).unwrap_or_default(),
                 name: record.name,
-                document: matches!(record.content, ContentRecord::Document(_)),
+                document: !matches!(record.content, ContentRecord::Pushes { .. }),
                 arrived: Millis(record.arrived_ms),
                 state: match record.state {
                     DeliveryState::Partial => "partial",

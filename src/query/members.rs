@@ -130,6 +130,13 @@ impl View<'_> {
             existing.set(repo, !self.published.renames.supersedes(repo));
         }
         existing.unite(&self.counted_repos()?);
+        if !self.published.reported.is_empty() {
+            for repo in self.published.sets.kinds.iter().flat_map(RepoSet::iter) {
+                if self.is_reported(repo)? {
+                    existing.set(repo, true);
+                }
+            }
+        }
         existing.subtract(hidden);
         Ok(existing.iter().collect())
     }

@@ -30,6 +30,8 @@ pub enum Rule {
     HfModel,
     /// An address on a dataset once in five minutes, as Hugging Face counts datasets.
     HfDataset,
+    /// Daily figures of another system, as its breakdown lists them.
+    Reported,
 }
 
 /// A rule needs what a source does not tell.
@@ -42,6 +44,12 @@ pub struct NotComputable {
 
 impl fmt::Display for NotComputable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rule == Rule::Reported {
+            return f.write_str(
+                "'reported' is not computable here: no imported breakdown names these repositories, or a filter was given, and \
+                 breakdowns tell neither who downloaded nor from where",
+            );
+        }
         let (rule, needs) = (self.rule.word(), self.rule.needs());
         let sources: Vec<String> = self.sources.iter().map(|source| format!("'{source}'")).collect();
         let sources = sources.join(", ");
@@ -51,13 +59,14 @@ impl fmt::Display for NotComputable {
 
 impl Rule {
     /// All rules with the words they are asked by.
-    pub const ALL: [(&'static str, Rule); 6] = [
+    pub const ALL: [(&'static str, Rule); 7] = [
         ("session-30m", Rule::Session),
         ("requests", Rule::Requests),
         ("kohaku-15m", Rule::QuarterHour),
         ("counter", Rule::ClockHour),
         ("hf-model", Rule::HfModel),
         ("hf-dataset", Rule::HfDataset),
+        ("reported", Rule::Reported),
     ];
 
     /// The word a rule is asked by.
@@ -77,7 +86,7 @@ impl Rule {
         match self {
             Rule::HfModel => "the path of every request",
             Rule::HfDataset => "the address or user of every request",
-            Rule::Session | Rule::Requests | Rule::QuarterHour | Rule::ClockHour => "nothing more",
+            Rule::Session | Rule::Requests | Rule::QuarterHour | Rule::ClockHour | Rule::Reported => "nothing more",
         }
     }
 }
@@ -105,6 +114,7 @@ impl View<'_> {
         let days = match rule {
             Rule::HfModel => self.query_file_requests(&members, range, filter)?,
             Rule::HfDataset => self.dataset_windows(&members, range, filter)?,
+            Rule::Reported => self.reported_daily(&members, range, filter)?,
             _ => self.counted_requests(&members, range, rule, filter)?,
         };
         let row = |part: DayRange| {
@@ -113,6 +123,29 @@ impl View<'_> {
             DayRow { day: part.first, counts, uniques: None }
         };
         Ok(Some(intervals(range, interval).into_iter().map(row).collect()))
+    }
+
+    /// A scope's downloads by a rule over a range, files 0. `None` if the scope is missing or hidden.
+    ///
+    /// # Errors
+    /// As `series_by_rule`.
+    pub fn totals_by_rule(
+        &self,
+        scope: &Scope,
+        range: DayRange,
+        rule: Rule,
+        filter: &Filter,
+        caller: &Caller,
+    ) -> Result<Option<DayCounts>, QueryError> {
+        let Some(rows) = self.series_by_rule(scope, range, Interval::Month, rule, filter, caller)? else { return Ok(None) };
+        let mut sum = DayCounts::default();
+        rows.iter().for_each(|row| sum += row.counts);
+        if rule == Rule::Reported
+            && let Some(members) = self.members(scope, caller)?
+        {
+            sum.anonymous += self.reported_earlier(&members, range)?;
+        }
+        Ok(Some(sum))
     }
 
     /// Downloads by day under the rules that look at counted requests alone.
@@ -151,6 +184,6 @@ fn count(of: &DayOfDownloader<'_>, rule: Rule, filter: &Filter) -> Downloads {
         Rule::Requests => taken.iter().map(|visit| u64::from(visit.count)).sum(),
         Rule::QuarterHour => buckets(900_000),
         Rule::ClockHour => buckets(3_600_000),
-        Rule::Session | Rule::HfModel | Rule::HfDataset => 0,
+        Rule::Session | Rule::HfModel | Rule::HfDataset | Rule::Reported => 0,
     })
 }

@@ -1,6 +1,6 @@
 //! One consistent state, with the look-ups that all questions share.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
@@ -66,6 +66,8 @@ pub struct View<'e> {
     pub(super) known_members: RefCell<Vec<KnownMembers>>,
     pub(super) declared: Arc<Declared>,
     pub(super) asker: Asker,
+    /// Repos of which another system's figures were told under names that were, or are, read as others; once looked up.
+    pub(super) reported_by_former_names: OnceCell<BTreeSet<RepoNumber>>,
 }
 
 impl<'e> View<'e> {
@@ -84,6 +86,7 @@ impl<'e> View<'e> {
             known_members: RefCell::default(),
             declared,
             asker: Asker::here(),
+            reported_by_former_names: OnceCell::new(),
         })
     }
 

@@ -49,10 +49,10 @@ impl View<'_> {
         Ok(store::read_repo(&self.txn, repo)?.key)
     }
 
-    /// Whether the catalog or a counted event names the repo. Names that were only probed do not exist.
+    /// Whether the catalog, another system's figures or a counted event names the repo. Names that were only probed do not exist.
     pub(super) fn exists(&self, repo: RepoNumber) -> Result<bool, QueryError> {
         let listed = self.published.sets.listed.contains(repo) && !self.published.renames.supersedes(repo);
-        Ok(listed || self.is_counted(repo)?)
+        Ok(listed || self.is_counted(repo)? || self.is_reported(repo)?)
     }
 
     /// Whether a counted event until today names the repo. A damaged history is an error: a repo that vanishes would be

@@ -5,12 +5,17 @@ use serde::Serialize;
 use super::csv::CsvWriter;
 use super::json::{Period, as_date};
 use crate::model::{Day, DayCounts, DayRange, Downloads, Files, Likes, Uniques};
-use crate::query::{Breakdown, BreakdownRow, Cohort, DayRow, RepoTable};
+use crate::query::{Breakdown, BreakdownRow, Cohort, DayRow, RepoTable, Rule};
 
 /// What an answer looks like to both kinds of readers.
 pub trait Sheet: Serialize {
     /// The rows under a header.
     fn csv(&self) -> String;
+
+    /// The word of the rule by which downloads were counted, if it is not the default.
+    fn rule(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 pub(super) fn header(csv: &mut CsvWriter, names: &[&str]) {
@@ -20,16 +25,41 @@ pub(super) fn header(csv: &mut CsvWriter, names: &[&str]) {
     csv.end_row();
 }
 
+/// What a rule tells beside downloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub rule: Rule,
+    /// A filter chooses sessions, and files are not kept by session.
+    pub files: bool,
+}
+
+impl Told {
+    /// The rule's word, unless it is the default.
+    fn label(self) -> Option<&'static str> {
+        (self.rule != Rule::Session).then(|| self.rule.word())
+    }
+
+    /// Downloads of one kind of downloader, where the rule tells them apart.
+    fn of(self, downloads: Downloads) -> Option<Downloads> {
+        (self.rule != Rule::Reported).then_some(downloads)
+    }
+}
+
 /// `{"from","to","downloads","authenticated","anonymous","files"}`.
 #[derive(Serialize)]
 pub struct Totals {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
     #[serde(serialize_with = "as_date")]
     from: Day,
     #[serde(serialize_with = "as_date")]
     to: Day,
     downloads: Downloads,
-    authenticated: Downloads,
-    anonymous: Downloads,
+    /// These two are absent where nobody tells who downloaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticated: Option<Downloads>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anonymous: Option<Downloads>,
     /// Absent under a filter, which chooses sessions: files are not kept by session.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Files>,
@@ -40,30 +70,45 @@ pub struct Totals {
 impl Totals {
     /// The sums of a scope over a range, and of the one before.
     #[must_use]
-    pub fn new(counts: DayCounts, range: DayRange, files: bool, previous: Option<Totals>) -> Totals {
+    pub fn new(counts: DayCounts, range: DayRange, told: Told, previous: Option<Totals>) -> Totals {
         Totals {
+            rule: told.label(),
             from: range.first,
             to: range.last,
             downloads: counts.downloads(),
-            authenticated: counts.authenticated,
-            anonymous: counts.anonymous,
-            files: files.then_some(counts.files),
+            authenticated: told.of(counts.authenticated),
+            anonymous: told.of(counts.anonymous),
+            files: told.files.then_some(counts.files),
             previous: previous.map(Box::new),
         }
     }
 }
 
+/// The cells of the two kinds of downloaders, if they are told apart.
+fn kinds(csv: &mut CsvWriter, authenticated: Option<Downloads>, anonymous: Option<Downloads>) {
+    for downloads in [authenticated, anonymous].into_iter().flatten() {
+        csv.plain(downloads.0);
+    }
+}
+
 impl Sheet for Totals {
+    fn rule(&self) -> Option<&'static str> {
+        self.rule
+    }
+
     fn csv(&self) -> String {
         let mut csv = CsvWriter::default();
-        csv.plain("from").plain("to").plain("downloads").plain("authenticated").plain("anonymous");
+        csv.plain("from").plain("to").plain("downloads");
+        if self.authenticated.is_some() {
+            csv.plain("authenticated").plain("anonymous");
+        }
         if self.files.is_some() {
             csv.plain("files");
         }
         csv.end_row();
         for totals in [Some(self), self.previous.as_deref()].into_iter().flatten() {
             csv.plain(totals.from).plain(totals.to).plain(totals.downloads.0);
-            csv.plain(totals.authenticated.0).plain(totals.anonymous.0);
+            kinds(&mut csv, totals.authenticated, totals.anonymous);
             if let Some(files) = totals.files {
                 csv.plain(files.0);
             }
@@ -78,8 +123,10 @@ struct SeriesRow {
     #[serde(serialize_with = "as_date")]
     date: Day,
     downloads: Downloads,
-    authenticated: Downloads,
-    anonymous: Downloads,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticated: Option<Downloads>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anonymous: Option<Downloads>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Files>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +136,8 @@ struct SeriesRow {
 /// `{"series":[…],"period":{…}}`.
 #[derive(Serialize)]
 pub struct Series {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
     series: Vec<SeriesRow>,
     period: Period,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,27 +147,35 @@ pub struct Series {
 impl Series {
     /// The intervals of a scope, and those of the range before.
     #[must_use]
-    pub fn new(rows: &[DayRow], range: DayRange, files: bool, previous: Option<Series>) -> Series {
+    pub fn new(rows: &[DayRow], range: DayRange, told: Told, previous: Option<Series>) -> Series {
         let row = |row: &DayRow| SeriesRow {
             date: row.day,
             downloads: row.counts.downloads(),
-            authenticated: row.counts.authenticated,
-            anonymous: row.counts.anonymous,
-            files: files.then_some(row.counts.files),
+            authenticated: told.of(row.counts.authenticated),
+            anonymous: told.of(row.counts.anonymous),
+            files: told.files.then_some(row.counts.files),
             unique_downloaders: row.uniques,
         };
-        Series { series: rows.iter().map(row).collect(), period: range.into(), previous: previous.map(Box::new) }
+        let series = rows.iter().map(row).collect();
+        Series { rule: told.label(), series, period: range.into(), previous: previous.map(Box::new) }
     }
 }
 
 impl Sheet for Series {
+    fn rule(&self) -> Option<&'static str> {
+        self.rule
+    }
+
     /// The range before comes first: one table, ascending.
     fn csv(&self) -> String {
         let rows = self.previous.iter().flat_map(|previous| &previous.series).chain(&self.series);
         let (files, uniques) =
             (self.series.iter().any(|row| row.files.is_some()), self.series.iter().any(|row| row.unique_downloaders.is_some()));
         let mut csv = CsvWriter::default();
-        csv.plain("date").plain("downloads").plain("authenticated").plain("anonymous");
+        csv.plain("date").plain("downloads");
+        if self.rule != Some(Rule::Reported.word()) {
+            csv.plain("authenticated").plain("anonymous");
+        }
         if files {
             csv.plain("files");
         }
@@ -127,7 +184,8 @@ impl Sheet for Series {
         }
         csv.end_row();
         for row in rows {
-            csv.plain(row.date).plain(row.downloads.0).plain(row.authenticated.0).plain(row.anonymous.0);
+            csv.plain(row.date).plain(row.downloads.0);
+            kinds(&mut csv, row.authenticated, row.anonymous);
             if files {
                 csv.plain(row.files.unwrap_or_default().0);
             }

@@ -168,6 +168,9 @@ fn how(explanation: &Explanation) -> Vec<String> {
     let (bodies, hand_offs) = (sum(|source| source.bodies), sum(|source| source.hand_offs));
     let (probes, heads) = (sum(|source| source.probes), sum(|source| source.head_redirects));
     let mut how = vec![rule_in_words(*rule, counts.downloads())];
+    if *rule == Rule::Reported {
+        how.push("what follows is about the requests that are known here".to_owned());
+    }
     if rule.counts_looks() {
         how.push(format!(
             "{bodies} answers carried a file or a part of it, {hand_offs} sent the client on to where the file is, and {probes} \
@@ -223,6 +226,10 @@ fn rule_in_words(rule: Rule, downloads: Downloads) -> String {
         Rule::HfDataset => {
             "whatever one user or address requests of a dataset within five minutes from the first request, GET or HEAD, is one \
              download; models and spaces have none"
+        }
+        Rule::Reported => {
+            "daily figures that another system counted in its own way, as its breakdown lists them: nothing that is counted here \
+             is in them, and they are in nothing that is counted here"
         }
     };
     format!("rule '{}': {words}: {} in all", rule.word(), downloads.0)

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::model::{DayRange, Method, RangeFlag, RepoKey};
+use crate::parse::is_formula;
 use crate::query::{AccessColumns, AccessRow, DayRow, RepoHistory};
 
 /// The header of the breakdown export, exactly as publishers' scripts expect it.
@@ -27,10 +28,11 @@ impl CsvWriter {
     }
 
     /// Adds text that people chose. A leading `=`, `+`, `-`, `@`, tab or carriage return gets a quote in front,
-    /// because spreadsheets would run it as a formula.
+    /// because spreadsheets would run it as a formula; so does a text that looks as if it had got one, so that whoever
+    /// takes one quote away has the text as it was.
     pub fn text(&mut self, value: &str) -> &mut Self {
         self.separate();
-        let defused = if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+        let defused = if is_formula(value.trim_start_matches('\'')) { "'" } else { "" };
         if value.contains(['"', ',', '\n', '\r']) {
             let _ = write!(self.text, "\"{defused}{}\"", value.replace('"', "\"\""));
         } else {
@@ -157,7 +159,10 @@ mod tests {
         let mut csv = CsvWriter::default();
         csv.text("a,\"b\"").text("=1+1").text("-x,y").plain(-3);
         csv.end_row();
-        assert_eq!(csv.into_text(), "\"a,\"\"b\"\"\",'=1+1,\"'-x,y\",-3\n");
+        csv.text("'=1+1").text("''-").text("'a");
+        csv.end_row();
+        let first = "\"a,\"\"b\"\"\",'=1+1,\"'-x,y\",-3\n";
+        assert_eq!(csv.into_text(), format!("{first}''=1+1,'''-,'a\n"));
     }
 
     #[test]

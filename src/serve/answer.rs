@@ -14,6 +14,9 @@ pub const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 /// The header Hub clients show to people.
 pub const X_ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
 
+/// The rule by which the downloads of an answer were counted; absent for the default.
+pub const X_COUNTING_RULE: HeaderName = HeaderName::from_static("x-counting-rule");
+
 /// Header values longer than this are cut.
 const HEADER_TEXT_MAX: usize = 4096;
 

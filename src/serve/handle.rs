@@ -52,7 +52,7 @@ pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> 
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if access == Some(Access::Public) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        let exposed = "X-Request-Id, X-Error-Code, X-Error-Message, ETag";
+        let exposed = "X-Request-Id, X-Error-Code, X-Error-Message, X-Counting-Rule, ETag";
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
         headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding, Authorization, Cookie"));
     } else if !headers.contains_key(header::CACHE_CONTROL) {

@@ -11,7 +11,7 @@ use super::answer::{Answer, X_ERROR_CODE, X_ERROR_MESSAGE};
 use super::query_string::QueryString;
 use crate::classify::ClientClass;
 use crate::model::{Audience, Country, Day, DayRange, Millis, RepoKind};
-use crate::query::{Filter, NotComputable};
+use crate::query::{Filter, NotComputable, Rule};
 
 /// The longest number that is looked at, as in Python.
 const DIGITS_MAX: usize = 4300;
@@ -132,6 +132,11 @@ impl<'a> Validation<'a> {
             }
         }
         included
+    }
+
+    /// By which rule downloads are to be counted, if one is named.
+    pub fn rule(&mut self) -> Option<Rule> {
+        self.word("rule", None, &Rule::ALL.map(|(word, rule)| (word, Some(rule))))
     }
 
     /// Which sessions are asked for: `audience`, `class` and `country`.

@@ -22,6 +22,7 @@ mod permission;
 mod pieces;
 mod records;
 mod renames;
+mod reported;
 mod segments;
 mod sums;
 mod table;
@@ -48,9 +49,11 @@ pub use people::{find_person, list_people, put_person, remove_person};
 pub use records::{
     BlockRecord, BodyRecord, CheckpointRecord, ContentRecord, CountersRecord, CredentialKind, CredentialRecord, DayManifest,
     DayViewRecord, DeliveryRecord, DeliveryState, DocumentRecord, FileRecord, GroupRecord, LinesRecord, ListingRecord,
-    PasswordRecord, PersonRecord, RenameRecord, RestatementRecord, RunRecord, SegmentRecord, SourceRecord, ViewStateRecord,
+    PasswordRecord, PersonRecord, RenameRecord, ReportedRecord, RestatementRecord, RunRecord, SegmentRecord, SourceRecord,
+    ViewStateRecord,
 };
 pub use renames::{put_renames, renames};
+pub use reported::{Reported, put_reported, read_reported, remove_reported, reported_as_read, reported_readings, reported_repos};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Snapshot, Table, WriteTxn};

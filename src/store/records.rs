@@ -30,7 +30,7 @@ pub struct SumsRecord {
 pub struct SourceRecord {
     pub name: String,
     /// One bit per `Format`, in their order.
-    pub formats: u8,
+    pub formats: u32,
     pub redirects_ignored: Option<bool>,
     pub head_redirect_handoff: Option<bool>,
     pub knows_users: Option<bool>,
@@ -103,8 +103,19 @@ pub enum ContentRecord {
     Pushes {
         day: u16,
         /// One bit per `Format` that arrived, in their order.
-        formats: u8,
+        formats: u32,
     },
+    /// A breakdown of another system's daily figures: it brings no events and has no `Format`.
+    Reported(DocumentRecord),
+}
+
+/// What one breakdown of another system says of a repo.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ReportedRecord {
+    /// All downloads, those of days that are not listed too.
+    pub total: u64,
+    /// Day and downloads, ascending.
+    pub days: Vec<(u16, u64)>,
 }
 
 /// How a document is recognised, and how far it is in.

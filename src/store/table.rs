@@ -72,6 +72,8 @@ tables! {
     Counters => "counters", true;
     /// name of a group -> GroupRecord.
     Groups => "groups", true;
+    /// repo u32, delivery u32 -> ReportedRecord: what a breakdown of another system says of the repo.
+    Reported => "reported", true;
     /// name of the record -> record about the views.
     ViewMeta => "view_meta", false;
     /// day u16 -> DayViewRecord.

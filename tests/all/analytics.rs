@@ -318,3 +318,49 @@ fn only_readers_of_a_hidden_repo_find_it_in_any_figure() {
     assert_eq!(overlap("orgs/acme", "repos/model/acme/secret"), 404);
     assert_eq!(overlap("orgs/acme", "everything"), 422);
 }
+
+#[test]
+fn a_robot_that_comes_as_a_browser_is_a_crawler_and_counts_all_the_same() {
+    let hub = Hub::start();
+    let event = |ip: u64, agent: &str| json!({ "ts": NOON_MS, "repo": "acme/open", "path": "a", "status": 200, "ip": format!("198.51.100.{ip}"), "user_agent": agent });
+    let events = [
+        event(1, "Mozilla/5.0 (compatible; SomeBot/1.0; +http://example.com/bot)"),
+        event(2, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+    ];
+    let before = hub.get("/api/v1/repos/model/acme/open/totals")["downloads"].as_u64().unwrap();
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &json!(events)).json()["accepted"], 2);
+    assert_eq!(hub.get("/api/v1/repos/model/acme/open/totals")["downloads"], before + 2);
+    let classes = hub.get("/api/v1/repos/model/acme/open/breakdown?by=class")["rows"].clone();
+    let of = |class: &str| classes.as_array().unwrap().iter().find(|row| row["key"] == class).unwrap()["downloads"].clone();
+    assert_eq!((of("crawler"), of("browser")), (json!(1), json!(1)), "{classes}");
+    let libraries = hub.get("/api/v1/repos/model/acme/open/breakdown?by=library&class=crawler")["rows"].clone();
+    assert_eq!(libraries, json!([{ "key": "SomeBot", "downloads": 1 }]));
+}
+
+#[test]
+fn paths_and_regions_that_a_spreadsheet_would_run_come_back_from_our_export_as_they_were() {
+    let hub = Hub::start();
+    let texts = ["=1+1.bin", "'=1+1.bin", "''-x", "'a", "@a", "+a,b", "-\"q\"", "'\"=\"", "plain"];
+    let event = |index: usize, text: &str| {
+        json!({
+            "ts": NOON_MS + index as u64, "repo": "acme/open", "path": text, "status": 200, "user": "ada", "region": text,
+            "country": "DE",
+        })
+    };
+    let events: Vec<Value> = texts.iter().enumerate().map(|(index, text)| event(index, text)).collect();
+    assert_eq!(hub.send("POST", "/api/v1/events", None, &json!(events)).json()["accepted"], texts.len() as u64);
+    let export = "/organizations/acme/settings/publisher-analytics/access-logs?columns=all&from=2026-06-10";
+    let csv = hub.get_as(Some(&hub.admin), export).text();
+    assert!(csv.contains(",'=1+1.bin,") && csv.contains(",''=1+1.bin,"), "{csv}");
+    let other = Server::start(&["--now", "2026-06-10T12:00:00Z"]);
+    let admin = bearer(&other.token(&other.admin_cookie(), "admin"));
+    let headers = [("Authorization", admin.as_str())];
+    let reply = other.post("/api/v1/import", &headers, csv.as_bytes());
+    assert_eq!((reply.status, reply.json()["rejected"].clone()), (200, json!({})), "{}", reply.text());
+    for by in ["file", "region"] {
+        let path = format!("/api/v1/repos/model/acme/open/breakdown?by={by}&from=2026-06-10");
+        let keys = |rows: &Value| rows.as_array().unwrap().iter().map(|row| row["key"].to_string()).collect::<Vec<_>>();
+        let (here, there) = (hub.get(&path)["rows"].clone(), other.get_with(&path, &headers).json()["rows"].clone());
+        assert_eq!(keys(&there), keys(&here), "by {by}");
+    }
+}

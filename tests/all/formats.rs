@@ -323,6 +323,7 @@ fn write_records(txn: &WriteTxn) {
     store::put_renames(txn, RepoNumber(1), &[FORMER]).unwrap();
     store::put_delivery(txn, DeliveryId::document(1), &document()).unwrap();
     store::put_delivery(txn, DeliveryId::pushes(2), &pushes()).unwrap();
+    store::put_delivery(txn, DeliveryId::document(3), &breakdown()).unwrap();
     store::put_body(txn, SourceId(1), "key of a body", &body()).unwrap();
     store::put_manifest(txn, DAY, &manifest()).unwrap();
     store::put_like(txn, RepoNumber(1), Who(5), NOW, true).unwrap();
@@ -330,7 +331,17 @@ fn write_records(txn: &WriteTxn) {
     credentials().iter().for_each(|(secret, record)| store::put_credential(txn, secret, record).unwrap());
     store::put_person(txn, &person().0, &person().1).unwrap();
     store::add_restatement(txn, &restatement()).unwrap();
+    store::put_reported(txn, RepoNumber(1), DeliveryId::document(1), &reported()).unwrap();
     store::put_group(txn, &GroupName::parse("bert-family").unwrap(), Some(&group())).unwrap();
+}
+
+fn reported() -> store::ReportedRecord {
+    store::ReportedRecord { total: 1 << 40, days: vec![(DAY.0, 5), (DAY.next().0, 300)] }
+}
+
+fn breakdown() -> store::DeliveryRecord {
+    let store::ContentRecord::Document(content) = document().content else { panic!("a document") };
+    store::DeliveryRecord { content: store::ContentRecord::Reported(content), ..document() }
 }
 
 fn group() -> Vec<RepoKey> {
@@ -347,7 +358,8 @@ fn assert_records_are_read(txn: &ReadTxn) {
         store::all_repos(txn).unwrap().into_iter().map(|(number, entry)| (number.0, entry.key, entry.listing)).collect();
     let expected = [(0, repo(RepoKind::Model, "Acme/Bert"), None), (1, repo(RepoKind::Space, "gpt2"), Some(listing()))];
     assert_eq!(repos, expected);
-    let deliveries = [(DeliveryId::document(1), document()), (DeliveryId::pushes(2), pushes())];
+    let deliveries =
+        [(DeliveryId::document(1), document()), (DeliveryId::document(3), breakdown()), (DeliveryId::pushes(2), pushes())];
     assert_eq!(store::list_deliveries(txn).unwrap(), deliveries);
     assert_eq!(store::get_body(txn, SourceId(1), "key of a body").unwrap(), Some(body()));
     assert_eq!(store::manifest(txn, DAY).unwrap(), manifest());
@@ -358,6 +370,8 @@ fn assert_records_are_read(txn: &ReadTxn) {
     assert_eq!(store::find_person(txn, &PersonName::parse("ADA").unwrap()).unwrap(), Some(person().1));
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
     assert_eq!(store::find_counter(txn, "other-hub").unwrap(), Some(counter()));
+    assert_eq!(store::read_reported(txn, RepoNumber(1), DeliveryId::document(1)).unwrap(), Some(reported()));
+    assert_eq!(store::reported_repos(txn).unwrap(), [RepoNumber(1)].into());
     assert_eq!(store::list_groups(txn).unwrap(), [(GroupName::parse("bert-family").unwrap(), group())]);
     assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), Millis(NOW.0 - 1)), RepoNumber(1));
     assert_eq!(store::renames(txn).unwrap().read_as(RepoNumber(0), NOW), RepoNumber(0));

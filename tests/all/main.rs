@@ -36,6 +36,7 @@ mod privacy;
 mod reading;
 mod regressions;
 mod renames;
+mod reported;
 mod seeds;
 mod server;
 mod serving;

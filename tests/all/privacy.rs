@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hubtally::ingest::{Engine, OpenOptions, Place, Push, PushContent, RepoListing};
+use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing};
 use hubtally::model::{GroupName, Millis, PersonName, Proxies, RepoKey, RepoKind, RepoName, Role, SourceName};
 use hubtally::serve::{Access, ROUTES, Route, ServeOptions, Server};
 
@@ -134,6 +134,7 @@ impl World {
             let name = GroupName::parse(&format!("{MARK}group")).unwrap();
             engine.put_group(&name, Some(keys(&hidden)), |_| true).unwrap();
         }
+        self.report(&engine, &repos);
         let source = SourceName::default_source();
         if !body.is_empty() {
             let push = Push { source, body: body.into_bytes(), content: PushContent::Json, idempotency_key: None };
@@ -145,6 +146,25 @@ impl World {
         person("reader", &[role("reader:umbra"), role("publisher:other")]);
         person("guest", &[]);
         serve(engine)
+    }
+
+    /// What another system says of every other repo, even where nothing was counted.
+    fn report(&self, engine: &Engine, repos: &[&Repo]) {
+        let mut csv = "repoType,repoName,total,timestamp,downloads\n".to_owned();
+        for repo in repos.iter().filter(|repo| (repo.id.len() as u64 + self.seed).is_multiple_of(2)) {
+            let figure = if repo.id.contains(MARK) { 88_117 } else { 9 };
+            csv.push_str(&format!("{},{},{figure},2026-06-08T00:00:00.000Z,{figure}\n", repo.kind.word(), repo.id));
+        }
+        let options = ImportOptions {
+            source: SourceName::default_source(),
+            name: "breakdown.csv".to_owned(),
+            format: None,
+            redirects: None,
+            head_redirect: None,
+            knows_users: None,
+            as_new: false,
+        };
+        engine.import(Box::new(std::io::Cursor::new(csv.into_bytes())), &options, &|_| {}).unwrap();
     }
 }
 
@@ -341,7 +361,7 @@ fn path_of(route: &Route, target: &Target) -> Option<String> {
 }
 
 /// Queries with everything a route may listen to, about a target.
-fn queries(target: &Target) -> [String; 4] {
+fn queries(target: &Target) -> [String; 5] {
     let (kind, id, org) = (target.kind.word(), &target.id, target.org());
     [
         String::new(),
@@ -353,6 +373,7 @@ fn queries(target: &Target) -> [String; 4] {
             if id.contains(NOBODY) { NOBODY } else { MARK }
         ),
         "?by=library&sort=downloads&compare=previous&days=30&limit=10&cursor=0&fill=none&audience=anonymous".to_owned(),
+        "?rule=reported&from=2026-04-01".to_owned(),
     ]
 }
 

@@ -8,6 +8,7 @@ use super::overview::Overview;
 use super::repos::Repos;
 use super::shares::Shares;
 use crate::model::{Downloads, RepoKind};
+use crate::query::ReportedSum;
 
 /// An organization or a group.
 #[derive(Template)]
@@ -19,6 +20,8 @@ pub struct PublisherPage {
     pub name: String,
     /// Repos and their all-time downloads by type.
     pub kinds: Vec<(RepoKind, u64, Downloads)>,
+    /// What another system says.
+    pub reported: Option<ReportedSum>,
     pub overview: Overview,
     pub repos: Repos,
     /// What only the publisher's people see; `None` for others.

@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::overview::Overview;
 use super::shares::Shares;
 use crate::model::RepoKey;
-use crate::query::RepoTotals;
+use crate::query::{RepoTotals, ReportedSum};
 
 /// One repo.
 #[derive(Template)]
@@ -17,6 +17,8 @@ pub struct RepoPage {
     pub repo: RepoKey,
     pub private: bool,
     pub totals: RepoTotals,
+    /// What another system says.
+    pub reported: Option<ReportedSum>,
     pub overview: Overview,
     /// What only the publisher's people see; `None` for others.
     pub shares: Option<Vec<Shares>>,

@@ -4,10 +4,10 @@ use hyper::StatusCode;
 
 use super::drilldown;
 use crate::ingest::Engine;
-use crate::model::{Caller, Day, DayCounts, DayRange, GroupName, Millis, OrgName, RepoKind, Role};
+use crate::model::{Caller, Day, DayRange, GroupName, Millis, OrgName, RepoKind, Role};
 use crate::query::{Filter, Interval, QueryError, Rule, Scope, View, preceding};
-use crate::render::analytics::{Bounds, Series, Sheet, Totals, UniquesIn};
-use crate::serve::answer::{Answer, Outcome};
+use crate::render::analytics::{Bounds, Series, Sheet, Told, Totals, UniquesIn};
+use crate::serve::answer::{Answer, Outcome, X_COUNTING_RULE};
 use crate::serve::auth::{forbidden, unauthorized};
 use crate::serve::call::Call;
 use crate::serve::routes::Figure;
@@ -39,27 +39,21 @@ async fn totals(call: Call) -> Outcome {
     let mut validation = Validation::new(&call.query);
     let range = validation.range(call.engine().today(), |_| Millis::EARLIEST.day());
     let (filter, compare) = (validation.filter(), compare(&mut validation));
-    let rule = validation.word("rule", Rule::Session, &Rule::ALL);
+    let rule = validation.rule();
     validation.finish()?;
     admit_filter(&filter, rule, &call.caller)?;
-    let files = filter.is_empty() && rule == Rule::Session;
     ask(call, move |view, scope, caller| {
+        let rule = rule_of(rule, &filter, false, view, scope, caller)?;
+        let told = Told { rule, files: filter.is_empty() && rule == Rule::Session };
         let counts = |range| match rule {
             Rule::Session if filter.is_empty() => view.scope_totals(scope, range, caller),
             Rule::Session => Ok(view.facets(scope, range, &filter, caller)?.map(|sums| sums.counts())),
-            _ => {
-                let rows = view.series_by_rule(scope, range, Interval::Month, rule, &filter, caller)?;
-                Ok(rows.map(|rows| {
-                    let mut sum = DayCounts::default();
-                    rows.iter().for_each(|row| sum += row.counts);
-                    sum
-                }))
-            }
+            _ => view.totals_by_rule(scope, range, rule, &filter, caller),
         };
         let Some(now) = counts(range)? else { return Ok(None) };
         let before = preceding(range);
-        let previous = if compare { counts(before)?.map(|counts| Totals::new(counts, before, files, None)) } else { None };
-        Ok(Some(Totals::new(now, range, files, previous)))
+        let previous = if compare { counts(before)?.map(|counts| Totals::new(counts, before, told, None)) } else { None };
+        Ok(Some(Totals::new(now, range, told, previous)))
     })
     .await
 }
@@ -71,14 +65,15 @@ async fn series(call: Call) -> Outcome {
     let interval = validation.word("interval", Interval::Day, &INTERVALS);
     let uniques = validation.include_uniques();
     let (filter, compare) = (validation.filter(), compare(&mut validation));
-    let rule = validation.word("rule", Rule::Session, &Rule::ALL);
+    let rule = validation.rule();
     validation.finish()?;
     admit_filter(&filter, rule, &call.caller)?;
-    if uniques && rule != Rule::Session {
+    if uniques && rule.is_some_and(|rule| rule != Rule::Session) {
         return Err(Answer::bad_request("unique downloaders are the same under every rule: ask for them without `rule`"));
     }
-    let files = filter.is_empty() && rule == Rule::Session;
     ask(call, move |view, scope, caller| {
+        let rule = rule_of(rule, &filter, uniques, view, scope, caller)?;
+        let told = Told { rule, files: filter.is_empty() && rule == Rule::Session };
         let rows = |range| match rule {
             Rule::Session if filter.is_empty() => view.series(scope, range, interval, uniques, caller),
             Rule::Session => view.filtered_series(scope, range, interval, uniques, &filter, caller),
@@ -86,8 +81,8 @@ async fn series(call: Call) -> Outcome {
         };
         let Some(now) = rows(range)? else { return Ok(None) };
         let before = preceding(range);
-        let previous = if compare { rows(before)?.map(|rows| Series::new(&rows, before, files, None)) } else { None };
-        Ok(Some(Series::new(&now, range, files, previous)))
+        let previous = if compare { rows(before)?.map(|rows| Series::new(&rows, before, told, None)) } else { None };
+        Ok(Some(Series::new(&now, range, told, previous)))
     })
     .await
 }
@@ -100,7 +95,7 @@ async fn uniques(call: Call) -> Outcome {
     let bounds = validation.word("include", false, &[("bounds", true)]);
     let (filter, compare) = (validation.filter(), compare(&mut validation));
     validation.finish()?;
-    admit_filter(&filter, Rule::Session, &call.caller)?;
+    admit_filter(&filter, None, &call.caller)?;
     if bounds && call.caller.roles.is_empty() {
         return Err(needs_role());
     }
@@ -144,9 +139,27 @@ pub fn default_first(last: Day) -> Day {
 
 /// Breakdowns are for readers of an organization and its publishers: a filter is one in disguise, except by audience,
 /// which totals tell anyway. Other rules read the events, which costs more than the public should ask for.
-fn admit_filter(filter: &Filter, rule: Rule, caller: &Caller) -> Result<(), Answer> {
-    let open = filter.class.is_none() && filter.country.is_none() && rule == Rule::Session;
+fn admit_filter(filter: &Filter, rule: Option<Rule>, caller: &Caller) -> Result<(), Answer> {
+    let ready = rule.is_none_or(|rule| matches!(rule, Rule::Session | Rule::Reported));
+    let open = filter.class.is_none() && filter.country.is_none() && ready;
     if open { Ok(()) } else { admit_reader(caller) }
+}
+
+/// The rule that was asked for, else the one a scope has by itself. A filter, and unique downloaders, are questions about
+/// what was counted here.
+fn rule_of(
+    asked: Option<Rule>,
+    filter: &Filter,
+    uniques: bool,
+    view: &View<'_>,
+    scope: &Scope,
+    caller: &Caller,
+) -> Result<Rule, QueryError> {
+    match asked {
+        Some(rule) => Ok(rule),
+        None if uniques || !filter.is_empty() => Ok(Rule::Session),
+        None => view.default_rule(scope, caller),
+    }
 }
 
 /// Whether the caller has a role that reads.
@@ -181,7 +194,11 @@ pub async fn ask<S: Sheet>(
 
 /// A sheet as the caller wants it.
 pub fn answer(sheet: &impl Sheet, csv: bool) -> Answer {
-    if csv { Answer::csv(sheet.csv()) } else { Answer::json(sheet) }
+    let answer = if csv { Answer::csv(sheet.csv()) } else { Answer::json(sheet) };
+    match sheet.rule() {
+        Some(rule) => answer.with(X_COUNTING_RULE, rule),
+        None => answer,
+    }
 }
 
 /// The scope the path names.

@@ -81,10 +81,7 @@ pub async fn put(mut call: Call) -> Outcome {
     if is_csv(&call) {
         let totals = csv_totals(&mut call).await?;
         let write = move |engine: &Engine| {
-            let known = View::of(engine)?.counter(&name, &[])?.map(|(counter, _)| counter);
-            let known = known.unwrap_or_else(|| Counter { title: name.clone(), ..Counter::default() });
-            let counter = Counter { totals, ..known };
-            engine.put_counter(&name, counter.clone())?;
+            let counter = engine.put_totals(&name, totals)?;
             Ok(Answer::json(&CounterJson::new(&name, &counter)))
         };
         return call.app.write(write).await?;

@@ -61,8 +61,8 @@ const LIST: &[&str] = &["sort", "direction", "listLimit", "author", "search", "f
 
 /// All endpoints.
 pub const OPERATIONS: &[Operation] = &[
-    told(Endpoint::Stats, STATS, "All-time downloads and likes", &[], &[(200, JSON, "Stats")]),
-    told(Endpoint::Recent, STATS, "Downloads per day", &["days", "fill", "include"], &[(200, JSON, "Recent")]),
+    told(Endpoint::Stats, STATS, "All-time downloads and likes", &["readyRule"], &[(200, JSON, "Stats")]),
+    told(Endpoint::Recent, STATS, "Downloads per day", &["days", "fill", "include", "readyRule"], &[(200, JSON, "Recent")]),
     told(
         Endpoint::Trending,
         STATS,

@@ -7,7 +7,7 @@ use hubtally::classify::{IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identit
 use super::mutations::Random;
 
 /// Agent, its identity, its note, the library in that note.
-const REAL: [(&str, &str, &str, &str); 30] = [
+const REAL: [(&str, &str, &str, &str); 36] = [
     (
         "unknown/None; hf_hub/0.36.2; python/3.11.7",
         "hf_hub/0.36.2; python/3.11.7",
@@ -88,7 +88,23 @@ const REAL: [(&str, &str, &str, &str); 30] = [
         "Edge",
         "Edge",
     ),
-    ("Mozilla/5.0 (compatible; examplebot/2.1)", "browser", "browser", "browser"),
+    ("Mozilla/5.0 (compatible; examplebot/2.1)", "browser", "browser; examplebot", "examplebot"),
+    ("Mozilla/5.0 (compatible; SomeBot/1.0; +http://example.com/bot.html)", "browser", "browser; SomeBot", "SomeBot"),
+    (
+        "Mozilla/5.0 (Linux; Android 6.0.1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36 (compatible; Example-Spider/2.1; +https://example.com/about)",
+        "Chrome",
+        "Chrome; Example-Spider",
+        "Example-Spider",
+    ),
+    ("Mozilla/5.0 (compatible; Fetchy/1.0; +https://example.com/fetchy)", "browser", "browser; crawler", "crawler"),
+    (
+        "Mozilla/5.0 (Linux; Android 11; CUBOT NOTE 20 Build/RP1A) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+        "Chrome",
+        "Chrome",
+        "Chrome",
+    ),
+    ("Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1)", "browser", "browser", "browser"),
+    ("ExampleBot/2.0 (https://example.com/faq/)", "ExampleBot/2.0", "ExampleBot/2.0", "ExampleBot"),
     ("session_id/318d0123456789abcdef0123456789ab", "other", "other", "other"),
     ("unknown/None", "other", "other", "other"),
     ("\u{202e}\u{fffd} ?", "other", "other", "other"),
@@ -139,6 +155,10 @@ fn notes_have_the_identity_of_their_agent_and_stay_in_bounds() {
         "(",
         "Mozilla/5.0 ",
         "Firefox/",
+        "evilbot",
+        "compatible; ",
+        "http://",
+        "browser",
         "1.2.3.4",
         "é",
         "\"",

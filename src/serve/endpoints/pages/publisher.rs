@@ -84,6 +84,7 @@ fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<Publis
         what,
         name: name.to_owned(),
         kinds: found.kinds,
+        reported: view.reported_sum(scope, caller)?,
         overview: Overview::new(&figures, choice, &place, *as_of),
         repos,
         shares: shares(view, scope, range, files, caller, &place, *as_of)?,

@@ -33,6 +33,7 @@ pub async fn repo(call: Call) -> Outcome {
             &RepoPage {
                 private: view.is_private(number)?,
                 totals: view.totals(number)?,
+                reported: view.reported_sum(&scope, &caller)?,
                 overview: Overview::new(&figures, &choice, &place, as_of),
                 shares: shares(view, &scope, range, files, &caller, &place, as_of)?,
                 frame: Frame::new(repo.name.as_str(), Section::Other, reader),
