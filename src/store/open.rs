@@ -33,7 +33,7 @@ const COUNTERS_KEY: &[u8] = b"counters";
 const PROBE_KEY: &[u8] = b"probe";
 
 /// What must fit before a store that failed counts as one that can be written.
-const PROBE_BYTES: usize = 2 << 20;
+const PROBE_BYTES: usize = 1 << 20;
 
 /// Where a store lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
