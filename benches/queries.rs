@@ -175,7 +175,7 @@ impl Questions {
         let step = (self.repos.len() / 1_000).max(1);
         let members: Vec<RepoKey> = self.repos.iter().step_by(step).take(1_000).cloned().collect();
         let of = format!("{} repos", members.len());
-        self.engine.put_group(&name, Some(members), |_| true)?;
+        self.engine.put_group(&name, Some(members))?;
         let (group, caller, calls) = (Scope::Group(name), &self.caller, (self.calls / 200).max(20));
         for (window, span) in [(Window::Month, Span::Month), (Window::All, Span::All)] {
             let range = match window {

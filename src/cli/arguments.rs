@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::backup::BackupArguments;
 use super::check::CheckArguments;
+use super::compact::CompactArguments;
 use super::completions::{CompletionsArguments, ManArguments};
 use super::config::ConfigArguments;
+use super::forget::ForgetArguments;
+use super::recount::RecountArguments;
 use super::report::ReportArguments;
+use super::restore::RestoreArguments;
 use super::source::SourceCommand;
 use super::user::UserCommand;
 use crate::model::{Day, Format, Millis, Proxies, RepoName, Role, SourceName, VisibilityPatterns};
@@ -102,6 +107,16 @@ pub enum Command {
     Check(CheckArguments),
     /// Read everything and report damage
     Verify(ListArguments),
+    /// Count days anew while answers go on
+    Recount(RecountArguments),
+    /// Give the store's unused space back
+    Compact(CompactArguments),
+    /// Remove somebody's events for good, and drop later ones
+    Forget(ForgetArguments),
+    /// Write a consistent copy of the store, also while a server holds it
+    Backup(BackupArguments),
+    /// Make a data folder of a backup
+    Restore(RestoreArguments),
     /// Make all views anew from the stored events
     Rebuild,
     /// Fill a temporary store with an invented hub and serve it
@@ -377,7 +392,7 @@ fn instant(text: &str) -> Result<Millis, String> {
     Millis::parse_rfc3339(text).ok_or_else(|| "an instant is written like 2026-11-20T12:00:00Z".to_owned())
 }
 
-fn day(text: &str) -> Result<Day, String> {
+pub(super) fn day(text: &str) -> Result<Day, String> {
     Day::parse(text).ok_or_else(|| "a day is written like 2026-11-20".to_owned())
 }
 

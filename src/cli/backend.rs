@@ -27,6 +27,8 @@ pub enum Folder {
 pub struct Answered {
     pub text: String,
     pub value: Value,
+    /// The rule by which downloads were counted, if it is not the default.
+    pub rule: Option<String>,
 }
 
 /// A router to ask, and the engine behind it if this process holds the folder.
@@ -101,5 +103,5 @@ fn ask(client: &Client, method: &str, path: &str, upload: Upload) -> Result<Answ
     let foreign = || Failure::failed("the answer is not from hubtally; is the URL right?");
     let text = String::from_utf8(reply.body).map_err(|_| foreign())?;
     let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).map_err(|_| foreign())? };
-    Ok(Answered { text, value })
+    Ok(Answered { text, value, rule: reply.rule })
 }

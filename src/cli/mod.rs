@@ -2,20 +2,25 @@
 
 mod arguments;
 mod backend;
+mod backup;
 mod check;
+mod compact;
 mod completions;
 mod config;
 mod configuration;
 mod deliveries;
 mod demo;
 mod failure;
+mod forget;
 mod generate;
 mod healthcheck;
 mod import;
 mod output;
 mod progress;
 mod rebuild;
+mod recount;
 mod report;
+mod restore;
 mod retract;
 mod serve;
 mod settings;
@@ -103,6 +108,11 @@ fn run_command(command: Command, configuration: &Configuration) -> Result<(), Fa
         Command::Report(arguments) => report::run(&arguments, configuration),
         Command::Check(arguments) => check::run(&arguments, configuration),
         Command::Verify(arguments) => verify::run(&arguments, configuration),
+        Command::Backup(arguments) => backup::run(&arguments, configuration),
+        Command::Recount(arguments) => recount::run(&arguments, configuration),
+        Command::Compact(arguments) => compact::run(&arguments, configuration),
+        Command::Forget(arguments) => forget::run(&arguments, configuration),
+        Command::Restore(arguments) => restore::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),
         Command::Demo(arguments) => demo::run(&arguments, configuration),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::arguments::{RepoArguments, StatsCommand};
-use super::backend::{Backend, Folder};
+use super::backend::{Answered, Backend, Folder};
 use super::configuration::Configuration;
 use super::failure::Failure;
 use super::output::{self, Column};
@@ -26,7 +26,7 @@ pub fn run(command: &StatsCommand, configuration: &Configuration) -> Result<(), 
     let backend = Backend::open(configuration, Folder::MustExist)?;
     match command {
         StatsCommand::Get { repo, json } => {
-            let answer = backend.get(&path(repo, "stats"))?;
+            let answer = labelled(backend.get(&path(repo, "stats"))?);
             if *json {
                 return output::line(&answer.text);
             }
@@ -34,11 +34,11 @@ pub fn run(command: &StatsCommand, configuration: &Configuration) -> Result<(), 
             output::text(&format!("downloads  {}\nlikes      {}\n", grouped(downloads), grouped(likes)))
         }
         StatsCommand::Recent { repo, days, json } => {
-            let answer = backend.get(&path(repo, &format!("stats/recent?days={days}")))?;
+            let answer = labelled(backend.get(&path(repo, &format!("stats/recent?days={days}")))?);
             if *json { output::line(&answer.text) } else { output::table(&COLUMNS, output::rows(&answer.value, "stats")) }
         }
         StatsCommand::Export { repo, days, output } => {
-            let answer = backend.get(&path(repo, &format!("stats/recent?days={days}")))?;
+            let answer = labelled(backend.get(&path(repo, &format!("stats/recent?days={days}")))?);
             let csv = csv(output::rows(&answer.value, "stats"));
             match output {
                 None => output::text(&csv),
@@ -49,6 +49,14 @@ pub fn run(command: &StatsCommand, configuration: &Configuration) -> Result<(), 
             }
         }
     }
+}
+
+/// Says beside the figures that they are another system's.
+fn labelled(answer: Answered) -> Answered {
+    if let Some(rule) = &answer.rule {
+        eprintln!("by rule '{rule}': nothing of this repository was counted here, and these are another system's figures");
+    }
+    answer
 }
 
 fn path(repo: &RepoArguments, what: &str) -> String {

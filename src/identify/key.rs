@@ -111,6 +111,21 @@ impl IdentityKey {
         Identity { who, user: user && known, agent, known }
     }
 
+    /// Every who under which somebody of this name may have come in: a text may have been a user id, an address, or a hash of
+    /// either that the source made. `None` for an export of another key, and for nobody.
+    #[must_use]
+    pub fn all_of(&self, text: &str) -> Option<Vec<Who>> {
+        if text.starts_with(EXPORT_PREFIX) {
+            let (who, _) = self.own_export(text)?;
+            return (who != Who::NOBODY).then(|| vec![who]);
+        }
+        if text.is_empty() {
+            return None;
+        }
+        let hashed = [false, true];
+        Some(hashed.iter().flat_map(|hashed| [self.user(text, *hashed), self.address(text, *hashed)]).collect())
+    }
+
     /// A who as exports write it, `ht1_KEYID_HEX16`, with `_0` behind it if the agent beside it is no part of the
     /// identity. A store with the same key takes it back as it is.
     #[must_use]

@@ -28,7 +28,8 @@ impl Writer {
     /// Commits lines with the place they reach to in one transaction, and counts them in the overlay; gives the document's
     /// number.
     pub(super) fn append(&mut self, appended: Appended) -> Result<DeliveryId, EngineError> {
-        let Appended { source, name, delivery, after, batch, document } = appended;
+        let Appended { source, name, delivery, after, mut batch, document } = appended;
+        batch.forget(&self.shared.forgotten());
         let before = self.shared.store.read()?;
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;

@@ -1,7 +1,7 @@
 //! Lines -> rows, with what became of every line.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::classify::{NotADownload, agent_note, download};
 use crate::identify::IdentityKey;
 use crate::model::{
     Country, Day, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason,
-    Word, Words, stored_number,
+    Who, Word, Words, stored_number,
 };
 use crate::parse::Request;
 use crate::store::LinesRecord;
@@ -42,6 +42,14 @@ impl Lines {
         other.rejected.into_iter().for_each(|(reason, lines)| *self.rejected.entry(reason).or_default() += lines);
         self.samples.extend(other.samples);
         self.samples.truncate(Receipt::SAMPLES_MAX);
+    }
+
+    /// Counts events as dropped, because of whom they are by.
+    pub fn forget(&mut self, events: u64) {
+        if events > 0 {
+            self.events = self.events.saturating_sub(events);
+            *self.skipped.entry(SkipReason::Forgotten).or_default() += events;
+        }
     }
 
     /// Counts a rejected line.
@@ -250,6 +258,25 @@ fn cut(text: Option<&str>) -> &[u8] {
 }
 
 impl Batch {
+    /// Drops the events of people who are to be forgotten.
+    pub fn forget(&mut self, forgotten: &BTreeSet<Who>) {
+        let before = self.rows.len();
+        if !forgotten.is_empty() {
+            self.rows.retain(|row| !forgotten.contains(&row.who));
+        }
+        self.lines.forget((before - self.rows.len()) as u64);
+    }
+
+    /// The batch without the events of people who are to be forgotten.
+    pub fn without(&self, forgotten: &BTreeSet<Who>) -> Cow<'_, Batch> {
+        if !self.rows.iter().any(|row| forgotten.contains(&row.who)) {
+            return Cow::Borrowed(self);
+        }
+        let mut rest = self.clone();
+        rest.forget(forgotten);
+        Cow::Owned(rest)
+    }
+
     /// Appends this batch's rows to `rows`, their repos numbered by `numbers` (one per place) and their texts by `words`.
     pub fn append_to(&self, numbers: &[RepoNumber], rows: &mut Vec<Row>, words: &mut Words) {
         self.by_day(numbers, words).for_each(|(_, of_day)| rows.extend(of_day));

@@ -201,6 +201,12 @@ impl Writer {
 
     /// Takes in a like or unlike.
     pub(super) fn like(&mut self, repo: &RepoKey, who: Who, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
+        if self.is_forgotten(who) {
+            let txn = self.shared.store.read()?;
+            let Some(number) = store::find_repo(&txn, repo)? else { return Ok(Likes::default()) };
+            let read_as = self.renames.read_as(number, ts);
+            return Ok(store::likes_as_read(&txn, &self.renames, read_as)?.unwrap_or_default());
+        }
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut new = Vec::new();

@@ -113,6 +113,8 @@ pub(crate) struct Shared {
     pub(super) queue_bytes: AtomicUsize,
     /// Bytes of a chunk and rows of a commit of an import.
     pub(super) piece: (AtomicUsize, AtomicUsize),
+    /// People whose events are dropped. Only the writer changes it.
+    pub(super) forgotten: RwLock<Arc<BTreeSet<Who>>>,
     /// The last failure of the writer, until it works again.
     pub(super) trouble: Mutex<Option<String>>,
     /// How the followed logs stand, in the order in which they were named.
@@ -150,6 +152,11 @@ impl Shared {
         outcome?;
         change(&mut published);
         Ok(())
+    }
+
+    /// The people whose events are dropped.
+    pub(super) fn forgotten(&self) -> Arc<BTreeSet<Who>> {
+        Arc::clone(&self.forgotten.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn counting(&self) -> Arc<Counting> {
@@ -245,6 +252,7 @@ impl Engine {
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
             piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),
+            forgotten: RwLock::default(),
             trouble: Mutex::default(),
             following: Mutex::default(),
         });

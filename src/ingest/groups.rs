@@ -9,35 +9,23 @@ use crate::store;
 pub const GROUP_REPOS_MAX: usize = 10_000;
 
 impl Engine {
-    /// The repos of a group, as it was saved; `None` if there is no such group.
-    ///
-    /// # Errors
-    /// When the store fails or the record is damaged.
-    pub fn group(&self, name: &GroupName) -> Result<Option<Vec<RepoKey>>, EngineError> {
-        Ok(store::get_group(&self.shared.store.read()?, name)?)
-    }
-
-    /// Saves a group in place of the one that `allowed` agrees to replace; says whether it did.
+    /// Saves a group in place of the one of that name, or removes it; says whether there was one.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn put_group(
-        &self,
-        name: &GroupName,
-        repos: Option<Vec<RepoKey>>,
-        allowed: impl FnOnce(Option<&[RepoKey]>) -> bool + Send + 'static,
-    ) -> Result<bool, EngineError> {
+    pub fn put_group(&self, name: &GroupName, repos: Option<Vec<RepoKey>>) -> Result<bool, EngineError> {
         let name = name.clone();
         self.write(move |writer| {
             let txn = writer.shared.store.write()?;
-            if !allowed(store::get_group(&txn, &name)?.as_deref()) {
+            let was_there = store::get_group(&txn, &name)?.is_some();
+            if !was_there && repos.is_none() {
                 return Ok(false);
             }
             store::put_group(&txn, &name, repos.as_deref())?;
             // Answers of the group's scope change, so they are published like any other change.
             writer.shared.commit(txn, |_| {})?;
             writer.shared.advance();
-            Ok(true)
+            Ok(was_there)
         })
     }
 }

@@ -369,7 +369,9 @@ impl<'e> Import<'e> {
         let mut words = Words::default();
         let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
         let mut lines = Lines::default();
+        let forgotten = self.engine.shared.forgotten();
         for mut batch in batches {
+            batch.forget(&forgotten);
             let number = |repo| self.names.get(repo).copied().unwrap_or_default();
             let numbers: Vec<RepoNumber> = batch.repos.iter().map(number).collect();
             lines.add(std::mem::take(&mut batch.lines));
@@ -381,15 +383,15 @@ impl<'e> Import<'e> {
             self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(batch.rows);
         }
         self.unpublished.extend(days.keys());
-        self.unpublished_rows += lines.events;
-        self.lines.add(lines.clone());
         let (after, document) = (self.committed, self.document.clone());
         let reached = document.checkpoints.last().copied();
         let (segments, spare) = encode_days(days, &words, delivery)?;
         self.spare_days = spare;
-        let piece = Piece { segments, lines, after, document };
+        let piece = Piece { segments, lines, forgotten, after, document };
         let arrival = (self.source, self.options.name.clone());
-        self.engine.write(move |writer| writer.commit_piece(delivery, arrival, piece))?;
+        let lines = self.engine.write(move |writer| writer.commit_piece(delivery, arrival, piece))?;
+        self.unpublished_rows += lines.events;
+        self.lines.add(lines);
         self.committed = reached;
         Ok(())
     }

@@ -5,8 +5,10 @@
 
 mod access;
 mod append;
+mod backup;
 mod batch;
 mod catalog;
+mod compact;
 mod counters;
 mod declared;
 mod document;
@@ -14,6 +16,7 @@ mod engine;
 mod error;
 mod follow;
 mod followed;
+mod forget;
 mod grouping;
 mod groups;
 mod import;
@@ -24,6 +27,7 @@ mod people;
 mod pieces;
 mod publish;
 mod push;
+mod recount;
 mod recovery;
 mod reported;
 mod retract;
@@ -36,16 +40,19 @@ mod verify;
 mod writer;
 
 pub use access::{Credential, NewToken, TokenInfo};
+pub use backup::restore;
 pub use declared::Declared;
 pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};
 pub use follow::{FollowOptions, Following};
+pub use forget::{ForgetReceipt, ForgottenInfo};
 pub use groups::GROUP_REPOS_MAX;
 pub use import::{ImportOptions, Progress};
 pub use people::{PASSWORD_BYTES_MAX, PersonChange, PersonInfo};
 pub use push::{Push, PushContent};
+pub use recount::Recounted;
 pub use room::Room;
 pub use sources::SourceInfo;
 pub use verify::VerifyReport;
 
-pub use crate::store::Place;
+pub use crate::store::{Place, RestoreError, RestoreSecret};

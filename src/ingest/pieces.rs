@@ -1,12 +1,13 @@
 //! Pieces of documents into the store: numbered, committed with the ledger's note of how far they reach, published.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::batch::{Lines, add_to_record};
 use super::error::EngineError;
 use super::publish::Publishing;
 use super::writer::Writer;
-use crate::model::{Day, DeliveryId, RepoKey, RepoNumber, SourceId};
+use crate::model::{Day, DeliveryId, RepoKey, RepoNumber, SourceId, Who};
 use crate::store::{
     self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, EncodedSegment, FileRecord, LinesRecord,
 };
@@ -15,6 +16,8 @@ use crate::store::{
 pub(super) struct Piece {
     pub segments: Vec<EncodedSegment>,
     pub lines: Lines,
+    /// The people whose events were dropped from it.
+    pub forgotten: Arc<BTreeSet<Who>>,
     /// Where the document ended in the ledger when this piece was read; `None` if it was not there.
     pub after: Option<CheckpointRecord>,
     pub document: DocumentRecord,
@@ -92,13 +95,16 @@ impl Writer {
         record
     }
 
-    /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction.
+    /// Commits a piece: its blocks and the ledger's note of how far the document is in, in one transaction. Gives what became
+    /// of its lines.
     pub(super) fn commit_piece(
         &mut self,
         id: DeliveryId,
         (source, name): (SourceId, String),
-        piece: Piece,
-    ) -> Result<(), EngineError> {
+        mut piece: Piece,
+    ) -> Result<Lines, EngineError> {
+        let forgotten = self.shared.forgotten();
+        let is_stale = piece.forgotten != forgotten;
         let txn = self.shared.store.write()?;
         let known = store::get_delivery(&txn, id)?;
         check_place(id, known.as_ref(), piece.after)?;
@@ -107,13 +113,27 @@ impl Writer {
             let mut manifest = store::manifest(&txn, segment.day)?;
             let day = segment.day;
             store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
-            store::put_manifest(&txn, day, &manifest)?;
             counters.segment += 1;
+            if is_stale {
+                // Somebody was forgotten after the piece was made and before it came here.
+                let fresh = counters.segment - 1;
+                let removed = self.remove_rows_of_day(
+                    &txn,
+                    day,
+                    &mut manifest,
+                    &mut counters.segment,
+                    |segment| segment.id == fresh,
+                    |row| !forgotten.contains(&row.who),
+                )?;
+                piece.lines.forget(removed.events);
+            }
+            store::put_manifest(&txn, day, &manifest)?;
         }
         let record = self.grown(known, (source, name), &piece.lines, piece.document);
         store::put_delivery(&txn, id, &record)?;
         store::put_counters(&txn, &counters)?;
-        Ok(txn.commit()?)
+        txn.commit()?;
+        Ok(piece.lines)
     }
 
     /// Publishes the committed pieces of a document; gives how many of their events are new.

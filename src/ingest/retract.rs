@@ -1,5 +1,6 @@
 //! Takes deliveries back: the numbers are as if they had never come.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::engine::{DeliveryInfo, delivery_info};
@@ -7,8 +8,8 @@ use super::error::EngineError;
 use super::publish::Publishing;
 use super::segments;
 use super::writer::Writer;
-use crate::model::{Day, DeliveryId, SourceId};
-use crate::store::{self, ContentRecord, DeliveryState};
+use crate::model::{Day, DeliveryId, RepoNumber, Row, SourceId};
+use crate::store::{self, ContentRecord, DayManifest, DeliveryState, SegmentRecord};
 
 impl Writer {
     /// Takes a delivery back.
@@ -73,24 +74,59 @@ impl Writer {
         let mut counters = store::counters(txn)?;
         let mut days = BTreeSet::new();
         for (day, mut manifest) in store::manifests(txn)? {
-            let touched: Vec<_> =
-                manifest.segments.iter().filter(|segment| segment.deliveries.contains(&id.0)).cloned().collect();
-            if touched.is_empty() {
+            let touched = |segment: &SegmentRecord| segment.deliveries.contains(&id.0);
+            if !manifest.segments.iter().any(touched) {
                 continue;
             }
-            for segment in &touched {
-                let members = std::slice::from_ref(segment);
-                let rest = segments::merge(txn, &mut self.encoder, day, members, |row| row.delivery != id)?;
-                let rest = rest.map(|mut rest| {
-                    rest.record.unpublished = segment.unpublished;
-                    rest
-                });
-                segments::replace(txn, &mut manifest, day, members, rest, &mut counters.segment)?;
-            }
+            self.remove_rows_of_day(txn, day, &mut manifest, &mut counters.segment, touched, |row| row.delivery != id)?;
             store::put_manifest(txn, day, &manifest)?;
             days.insert(day);
         }
         store::put_counters(txn, &counters)?;
         Ok(days)
+    }
+
+    /// Writes those segments of a day that are `touched` anew, with the rows that `keep` keeps.
+    pub(super) fn remove_rows_of_day(
+        &mut self,
+        txn: &store::WriteTxn,
+        day: Day,
+        manifest: &mut DayManifest,
+        next_segment: &mut u64,
+        touched: impl Fn(&SegmentRecord) -> bool,
+        keep: impl Fn(&Row) -> bool,
+    ) -> Result<Removed, EngineError> {
+        let touched: Vec<_> = manifest.segments.iter().filter(|segment| touched(segment)).cloned().collect();
+        let removed = RefCell::new(Removed::default());
+        for segment in &touched {
+            let members = std::slice::from_ref(segment);
+            let rest = segments::merge(txn, &mut self.encoder, day, members, |row| {
+                let keeps = keep(row);
+                if !keeps {
+                    removed.borrow_mut().add(row);
+                }
+                keeps
+            })?;
+            let rest = rest.map(|mut rest| {
+                rest.record.unpublished = segment.unpublished;
+                rest
+            });
+            segments::replace(txn, manifest, day, members, rest, next_segment)?;
+        }
+        Ok(removed.into_inner())
+    }
+}
+
+/// What was removed of a day.
+#[derive(Default)]
+pub(super) struct Removed {
+    pub events: u64,
+    pub repos: BTreeSet<RepoNumber>,
+}
+
+impl Removed {
+    fn add(&mut self, row: &Row) {
+        self.events += u64::from(row.count);
+        self.repos.insert(row.repo);
     }
 }

@@ -1,11 +1,13 @@
 //! Keeps the number of segments of a day small by merging those of one size; and reads them for what no view knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::EngineError;
 use crate::block::{Encoder, Merge, Wanted, compact};
-use crate::model::{Day, Millis, SourceId};
-use crate::store::{self, BlockIter, DayManifest, EncodedSegment, ReadTxn, SegmentEncoder, SegmentRecord, StoreError, WriteTxn};
+use crate::model::{Day, Millis, SourceId, Who};
+use crate::store::{
+    self, BlockIter, DayManifest, EncodedSegment, Read, ReadTxn, SegmentEncoder, SegmentRecord, StoreError, WriteTxn,
+};
 
 /// So many segments of one tier are merged into one of the next.
 const FAN_IN: usize = 8;
@@ -74,6 +76,25 @@ pub fn replace(
         *next_id += 1;
     }
     Ok(())
+}
+
+/// The segments of a day that hold events of some people.
+pub fn with_events_of(
+    txn: &impl Read,
+    day: Day,
+    manifest: &DayManifest,
+    whos: &BTreeSet<Who>,
+) -> Result<BTreeSet<u64>, StoreError> {
+    let mut found = BTreeSet::new();
+    for segment in &manifest.segments {
+        for block in BlockIter::all(txn, day, segment.clone(), Wanted::Identity) {
+            if block?.rows.iter().any(|row| whos.contains(&row.who)) {
+                found.insert(segment.id);
+                break;
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The newest event of each source from `since` to `now`, newest days first, until all sources are found.

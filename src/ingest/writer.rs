@@ -108,6 +108,7 @@ impl Writer {
                 _ => None,
             })
             .collect();
+        self.refresh_forgotten(&txn)?;
         drop(txn);
         self.refresh_settings();
         self.catch_up()
@@ -210,12 +211,14 @@ impl Writer {
     /// Reads every body as rows of its delivery, or answers it from what is known.
     fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &[PushJob]) -> Result<Group, EngineError> {
         let mut group = Group::default();
+        let forgotten = self.shared.forgotten();
         for job in jobs {
             let (source, _) = self.register(txn, &job.source, job.formats, |_| {})?;
             if let Some(answer) = known_body(txn, source, job)? {
                 group.jobs.push(Planned::Answered(answer));
                 continue;
             }
+            let batch = job.batch.without(&forgotten);
             let delivery = self.pushes_of_today(txn, counters, source, &mut group.deliveries)?;
             if let Some(ContentRecord::Pushes { formats, .. }) =
                 group.deliveries.get_mut(&delivery).map(|record| &mut record.content)
@@ -223,17 +226,17 @@ impl Writer {
                 *formats |= job.formats;
             }
             let mut lines = LinesRecord::default();
-            add_to_record(&mut lines, &job.batch.lines);
+            add_to_record(&mut lines, &batch.lines);
             if let Some(record) = group.deliveries.get_mut(&delivery) {
-                add_to_record(&mut record.lines, &job.batch.lines);
+                add_to_record(&mut record.lines, &batch.lines);
             }
             if let Some(key) = &job.idempotency_key {
                 let record = BodyRecord { body_hash: job.body_hash, delivery: delivery.0, lines: lines.clone() };
                 store::put_body(txn, source, key, &record)?;
             }
-            let numbers = self.number_repos(txn, counters, &job.batch.repos, &mut group.new_repos)?;
-            let mut rows = Vec::with_capacity(job.batch.rows.len());
-            job.batch.append_to(&numbers, &mut rows, &mut group.words);
+            let numbers = self.number_repos(txn, counters, &batch.repos, &mut group.new_repos)?;
+            let mut rows = Vec::with_capacity(batch.rows.len());
+            batch.append_to(&numbers, &mut rows, &mut group.words);
             for row in &mut rows {
                 (row.source, row.delivery) = (source, delivery);
             }

@@ -40,6 +40,7 @@ reasons! {
         Push => "push", "an upload, not a download";
         SameHost => "same_host_redirect", "a redirect to the same server: the file's own line follows";
         OtherPath => "other_path", "not a path of a model hub";
+        Forgotten => "forgotten", "by somebody who is to be forgotten";
     }
 }
 

@@ -151,7 +151,23 @@ impl GroupName {
     /// Checks the name of a group.
     #[must_use]
     pub fn parse(text: &str) -> Option<GroupName> {
-        is_name_part(text).then(|| GroupName(text.into()))
+        let good = match text.split_once(':') {
+            Some((org, name)) => OrgName::parse(org).is_some() && is_name_part(name),
+            None => is_name_part(text),
+        };
+        good.then(|| GroupName(text.into()))
+    }
+
+    /// The organization the group belongs to; `None` for groups of the hub.
+    #[must_use]
+    pub fn org(&self) -> Option<&str> {
+        self.0.split_once(':').map(|(org, _)| org)
+    }
+
+    /// The name without the organization.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        self.0.split_once(':').map_or(&self.0, |(_, name)| name)
     }
 
     /// The name as text.

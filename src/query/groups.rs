@@ -20,7 +20,7 @@ impl View<'_> {
     /// When the store fails or a value is damaged.
     pub fn group(&self, name: &GroupName, caller: &Caller) -> Result<Option<Vec<RepoKey>>, QueryError> {
         match store::get_group(&self.txn, name)? {
-            Some(repos) => self.seen_of(repos, caller),
+            Some(repos) => self.seen_of(name, repos, caller),
             None => Ok(None),
         }
     }
@@ -32,14 +32,14 @@ impl View<'_> {
     pub fn groups(&self, caller: &Caller) -> Result<Vec<(GroupName, Vec<RepoKey>)>, QueryError> {
         let mut groups = Vec::new();
         for (name, repos) in store::list_groups(&self.txn)? {
-            groups.extend(self.seen_of(repos, caller)?.map(|repos| (name, repos)));
+            groups.extend(self.seen_of(&name, repos, caller)?.map(|repos| (name, repos)));
         }
         Ok(groups)
     }
 
-    /// An admin sees what was saved, repos of which nothing is known yet included.
-    fn seen_of(&self, repos: Vec<RepoKey>, caller: &Caller) -> Result<Option<Vec<RepoKey>>, QueryError> {
-        if caller.is_admin() {
+    /// Those to whom no repo of a group is hidden see what was saved, repos of which nothing is known yet included.
+    fn seen_of(&self, name: &GroupName, repos: Vec<RepoKey>, caller: &Caller) -> Result<Option<Vec<RepoKey>>, QueryError> {
+        if caller.is_admin() || name.org().is_some_and(|org| caller.sees_private(Some(org))) {
             return Ok(Some(repos));
         }
         let mut seen = Vec::new();

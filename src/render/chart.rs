@@ -35,6 +35,8 @@ pub struct Figures {
     pub columns: Vec<Column>,
     /// Which of them is drawn.
     pub drawn: usize,
+    /// A column that is a part of the drawn one, filled from the ground up.
+    pub part: Option<usize>,
     /// The drawn figure in the period before, interval by interval; empty if it is not compared.
     pub before: Vec<u64>,
     /// Whether the last interval is not over yet.
@@ -48,6 +50,12 @@ struct Mark {
     text: String,
     /// `start`, `middle` or `end`; on narrow screens `minor` ones are hidden.
     class: &'static str,
+}
+
+/// The only interval, in pixels from the upper edge.
+struct Bar {
+    y: u32,
+    height: u32,
 }
 
 /// A row of the table under the chart.
@@ -69,7 +77,9 @@ pub struct Chart {
     /// The part of the line that is not over yet.
     open_line: String,
     before_line: String,
-    single: Option<String>,
+    part: String,
+    /// A single interval is a bar: a line needs two.
+    single: Option<Bar>,
     levels: Vec<Mark>,
     dates: Vec<Mark>,
     columns: Vec<&'static str>,
@@ -95,12 +105,8 @@ impl Chart {
         let points = points(&drawn.values, top);
         let closed = if figures.open_end && points.len() > 2 { points.len() - 1 } else { points.len() };
         let line = path(points.get(..closed).unwrap_or_default());
-        let area = match (points.first(), points.last()) {
-            (Some(first), Some(last)) if points.len() > 1 => {
-                format!("{}L{} {PLOT_PX}H{}Z", path(&points), last.0, first.0)
-            }
-            _ => String::new(),
-        };
+        let part = figures.part.and_then(|part| figures.columns.get(part));
+        let part = part.map_or_else(Vec::new, |part| self::points(&part.values, top));
         let mut columns: Vec<&'static str> = figures.columns.iter().map(|column| column.name).collect();
         if !figures.before.is_empty() {
             columns.push("Period before");
@@ -110,11 +116,15 @@ impl Chart {
             unit: unit(figures.interval),
             drawn: figures.drawn,
             summary: summary(figures, drawn),
-            area,
+            area: area(&points),
+            part: area(&part),
             line,
             open_line: points.get(closed.saturating_sub(1)..).filter(|_| closed < points.len()).map(path).unwrap_or_default(),
             before_line: path(&self::points(&figures.before, top)),
-            single: (points.len() == 1).then(|| (points.first().map_or(0, |point| point.1) + TOP_PX).to_string()),
+            single: points
+                .first()
+                .filter(|_| points.len() == 1)
+                .map(|point| Bar { y: point.1 + TOP_PX, height: PLOT_PX - point.1 }),
             levels: levels(step, steps),
             dates: dates(&figures.days),
             columns,
@@ -164,6 +174,14 @@ fn path(points: &[(u64, u32)]) -> String {
         let _ = write!(path, "{}{x} {y}", if index == 0 { 'M' } else { 'L' });
     }
     path
+}
+
+/// What lies between a line and the ground.
+fn area(points: &[(u64, u32)]) -> String {
+    match (points.first(), points.last()) {
+        (Some(first), Some(last)) if points.len() > 1 => format!("{}L{} {PLOT_PX}H{}Z", path(points), last.0, first.0),
+        _ => String::new(),
+    }
 }
 
 fn levels(step: u64, steps: u64) -> Vec<Mark> {
@@ -231,7 +249,12 @@ pub fn sparkline(values: &[u64]) -> String {
         let height = u128::from(*value) * u128::from(HEIGHT) / u128::from(highest);
         (index as u64 * 100 / gaps, 23 - u32::try_from(height).unwrap_or(0))
     };
-    path(&values.iter().enumerate().map(place).collect::<Vec<_>>())
+    match values {
+        // A line needs two points; a single one is a bar.
+        [0] => String::new(),
+        [_] => "M100 23V1".to_owned(),
+        _ => path(&values.iter().enumerate().map(place).collect::<Vec<_>>()),
+    }
 }
 
 #[cfg(test)]
@@ -242,7 +265,7 @@ mod tests {
         let first = Day::parse("2026-01-01").unwrap();
         let days = (0..values.len()).map(|index| Day(first.0 + index as u16)).collect();
         let columns = vec![Column { name: "Downloads", values }];
-        Figures { interval: Interval::Day, days, columns, drawn: 0, before: Vec::new(), open_end: false }
+        Figures { interval: Interval::Day, days, columns, drawn: 0, part: None, before: Vec::new(), open_end: false }
     }
 
     #[test]
@@ -284,6 +307,6 @@ mod tests {
     #[test]
     fn a_sparkline_fits_its_box() {
         assert_eq!(sparkline(&[0, 10, 5]), "M0 23L50 1L100 12");
-        assert_eq!(sparkline(&[]), "");
+        assert_eq!([sparkline(&[]), sparkline(&[0]), sparkline(&[7])], ["", "", "M100 23V1"]);
     }
 }

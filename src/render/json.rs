@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::milestones::{CounterJson, ForecastMethod, MilestoneJson};
+use super::analytics::{Sheet, header};
+use super::csv::CsvWriter;
+use super::milestones::{self, CounterJson, ForecastMethod, MilestoneJson};
 use crate::ingest::Health;
 use crate::model::{Day, DayRange, Downloads, Files, Likes, Millis, Uniques};
 use crate::query::{DayRow, Ecosystem, Trend};
@@ -108,6 +110,18 @@ impl Trending<'_> {
     }
 }
 
+impl Sheet for Trending<'_> {
+    fn csv(&self) -> String {
+        let mut csv = CsvWriter::default();
+        header(&mut csv, &["type", "id", "recent_downloads", "downloads", "likes", "private"]);
+        for row in &self.trending {
+            csv.plain(row.r#type).text(row.id).plain(row.recent_downloads.0).plain(row.downloads.0);
+            csv.plain(row.likes.0).plain(row.private).end_row();
+        }
+        csv.into_text()
+    }
+}
+
 /// The cumulative counter with its method.
 #[derive(Serialize)]
 pub struct EcosystemPage {
@@ -166,6 +180,13 @@ impl EcosystemPage {
             forecast: ForecastMethod::new(),
             counters,
         }
+    }
+}
+
+/// As CSV its milestones: what else it holds is one number each.
+impl Sheet for EcosystemPage {
+    fn csv(&self) -> String {
+        milestones::csv(&self.milestones)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::analytics::{Sheet, header};
+use super::csv::CsvWriter;
 use crate::model::{Counter, Day};
 use crate::query::{COVERAGE, Expected, Milestone, Outlook};
 
@@ -42,6 +44,33 @@ enum CaseJson {
         date: Option<()>,
         reason: String,
     },
+}
+
+/// One row per target, with the dates of the three cases.
+#[must_use]
+pub fn csv(milestones: &[MilestoneJson]) -> String {
+    let mut csv = CsvWriter::default();
+    csv.plain("target").plain("status").plain("reached");
+    for case in ["conservative", "baseline", "aggressive"] {
+        csv.plain(case).plain(format_args!("{case}_earliest")).plain(format_args!("{case}_latest"));
+    }
+    csv.plain("reason").end_row();
+    for row in milestones {
+        csv.plain(row.target).plain(row.status).plain(row.reached.as_deref().unwrap_or_default());
+        let cases = row.expected.as_ref().map(|cases| [&cases.conservative, &cases.baseline, &cases.aggressive]);
+        for index in 0..3 {
+            let case = cases.and_then(|cases| cases.get(index).copied());
+            let (date, earliest, latest) = match case {
+                Some(CaseJson::Expected { date, earliest, latest, .. }) => {
+                    (date.as_str(), earliest.as_str(), latest.as_deref().unwrap_or_default())
+                }
+                _ => ("", "", ""),
+            };
+            csv.plain(date).plain(earliest).plain(latest);
+        }
+        csv.text(row.reason.as_deref().unwrap_or_default()).end_row();
+    }
+    csv.into_text()
 }
 
 /// How intervals like this one did on the past of the same counter.
@@ -164,5 +193,36 @@ impl CounterJson {
             milestones: Some(milestones.iter().map(MilestoneJson::from).collect()),
             ..CounterJson::new(name, counter)
         }
+    }
+}
+
+/// As CSV its totals, in the shape in which they can be told.
+impl Sheet for CounterJson {
+    fn csv(&self) -> String {
+        let mut csv = CsvWriter::default();
+        header(&mut csv, &["date", "total"]);
+        for dated in self.totals.iter().flatten() {
+            csv.plain(&dated.date).plain(dated.total).end_row();
+        }
+        csv.into_text()
+    }
+}
+
+/// Counters in short.
+#[derive(Serialize)]
+pub struct Counters {
+    pub counters: Vec<CounterJson>,
+}
+
+impl Sheet for Counters {
+    fn csv(&self) -> String {
+        let mut csv = CsvWriter::default();
+        header(&mut csv, &["name", "title", "cumulative_downloads", "as_of", "source"]);
+        for counter in &self.counters {
+            csv.text(&counter.name).text(&counter.title);
+            csv.plain(counter.cumulative_downloads.map_or_else(String::new, |total| total.to_string()));
+            csv.plain(counter.as_of.as_deref().unwrap_or_default()).text(&counter.methodology.source).end_row();
+        }
+        csv.into_text()
     }
 }

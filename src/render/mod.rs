@@ -9,6 +9,7 @@ pub mod comparisons;
 pub mod coverage;
 pub mod csv;
 pub mod json;
+pub mod ledger;
 pub mod links;
 pub mod metrics;
 pub mod milestones;

@@ -31,10 +31,24 @@ pub struct Short(pub u64);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 4] = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+        const UNITS: [(u64, &str); 4] = [(1_000_000_000_000, "T"), (1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")];
         let Some((unit, letter)) = UNITS.into_iter().find(|(unit, _)| self.0 >= *unit) else { return write!(f, "{}", self.0) };
         let (whole, tenths) = (self.0 / unit, self.0 % unit / (unit / 10));
         if tenths == 0 { write!(f, "{whole}{letter}") } else { write!(f, "{whole}.{tenths}{letter}") }
+    }
+}
+
+/// A round count as people say it: `500,000`, `10 billion`, `1 trillion`. Others are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounded(pub u64);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WORDS: [(u64, &str); 2] = [(1_000_000_000_000, "trillion"), (1_000_000_000, "billion")];
+        match WORDS.into_iter().find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit)) {
+            Some((unit, word)) => write!(f, "{} {word}", Grouped(self.0 / unit)),
+            None => Grouped(self.0).fmt(f),
+        }
     }
 }
 
@@ -108,7 +122,13 @@ mod tests {
     #[test]
     fn axis_labels_are_short() {
         let short = [0, 950, 1_000, 1_500, 20_000, 3_500_000, 2_000_000_000].map(|count| Short(count).to_string());
-        assert_eq!(short, ["0", "950", "1k", "1.5k", "20k", "3.5M", "2G"]);
+        assert_eq!(short, ["0", "950", "1k", "1.5k", "20k", "3.5M", "2B"]);
+    }
+
+    #[test]
+    fn round_counts_are_said_in_words() {
+        let said = [0, 500_000, 2_000_000_000, 1_500_000_000, 1_000_000_000_000].map(|count| Rounded(count).to_string());
+        assert_eq!(said, ["0", "500,000", "2 billion", "1,500,000,000", "1 trillion"]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use super::answer::X_COUNTING_RULE;
 use super::app::App;
 use super::auth::Trust;
 use super::body::Body;
@@ -68,6 +69,8 @@ pub enum Upload {
 /// What came back.
 pub struct Reply {
     pub status: u16,
+    /// The rule by which downloads were counted, if it is not the default.
+    pub rule: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -168,6 +171,7 @@ impl Client {
         let driving = tokio::spawn(connection);
         let response: Response<hyper::body::Incoming> = sender.send_request(request).await.map_err(failed)?;
         let status = response.status().as_u16();
+        let rule = response.headers().get(X_COUNTING_RULE).and_then(|rule| rule.to_str().ok()).map(str::to_owned);
         let mut incoming = response.into_body();
         let (mut body, mut told) = (Vec::new(), 0);
         while let Some(frame) = incoming.frame().await {
@@ -182,7 +186,7 @@ impl Client {
             }
         }
         driving.abort();
-        Ok(Reply { status, body })
+        Ok(Reply { status, rule, body })
     }
 
     fn request(&self, ask: Ask<'_>) -> Result<Request<Body>, ClientError> {

@@ -20,7 +20,7 @@ use super::compression::{Packing, packed};
 use super::endpoints;
 use super::query_string::QueryString;
 use super::router::{self, Match};
-use super::routes::{Access, Endpoint, Route};
+use super::routes::{Access, Route};
 use super::tag;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,7 +65,7 @@ pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> 
 fn path_of(head: &Parts) -> &str {
     let path = head.uri.path();
     match path.strip_suffix(".csv") {
-        Some(shorter) if path.starts_with("/api/v1/") => shorter,
+        Some(shorter) if path.starts_with("/api/v1/") || matches!(shorter, "/api/trending" | "/api/ecosystem") => shorter,
         _ => path,
     }
 }
@@ -100,12 +100,11 @@ async fn without_panic<F: Future + Unpin>(mut work: F) -> Option<F::Output> {
 async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head: Parts, body: Incoming) -> Outcome {
     let caller = auth::caller(&app, &head, trust)?;
     auth::admit(route.access, &caller)?;
-    let figures = matches!(route.endpoint, Endpoint::Figure(_) | Endpoint::Overlap);
     let by_path = head.uri.path().ends_with(".csv");
-    if by_path && !figures && head.uri.path().starts_with("/api/v1/") {
+    if by_path && !route.endpoint.has_csv() && head.uri.path().starts_with("/api/v1/") {
         return Err(Answer::unknown_route());
     }
-    let csv = figures && (by_path || accepts_csv(&head));
+    let csv = route.endpoint.has_csv() && (by_path || accepts_csv(&head));
     let query = QueryString::parse(head.uri.query().unwrap_or_default());
     if !route.endpoint.has_tag() {
         return endpoints::answer(route.endpoint, Call { app, head, caller, trust, params, query, csv, body: Some(body) }).await;

@@ -54,8 +54,7 @@ pub enum Endpoint {
     AddPerson,
     ChangePerson,
     RemovePerson,
-    Verify,
-    Rebuild,
+    Upkeep(Upkeep),
     Welcome,
     ClaimAdmin,
     Login,
@@ -92,6 +91,19 @@ pub enum Figure {
     Coverage,
     Restatements,
     Explain,
+}
+
+/// What keeps a store in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    Verify,
+    Rebuild,
+    Recount,
+    Compact,
+    Backup,
+    Forgotten,
+    Forget,
+    Unforget,
 }
 
 /// Who may use a route. What of it they see, the handler decides.
@@ -214,8 +226,14 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
     post("/api/v1/people", Admin, Endpoint::AddPerson),
     put("/api/v1/people/{name}", Admin, Endpoint::ChangePerson),
     delete("/api/v1/people/{name}", Admin, Endpoint::RemovePerson),
-    post("/api/v1/verify", Admin, Endpoint::Verify),
-    post("/api/v1/rebuild", Admin, Endpoint::Rebuild),
+    post("/api/v1/verify", Admin, Endpoint::Upkeep(Upkeep::Verify)),
+    post("/api/v1/rebuild", Admin, Endpoint::Upkeep(Upkeep::Rebuild)),
+    post("/api/v1/recount", Admin, Endpoint::Upkeep(Upkeep::Recount)),
+    post("/api/v1/compact", Admin, Endpoint::Upkeep(Upkeep::Compact)),
+    post("/api/v1/backup", Admin, Endpoint::Upkeep(Upkeep::Backup)),
+    get("/api/v1/forget", Admin, Endpoint::Upkeep(Upkeep::Forgotten)),
+    post("/api/v1/forget", Admin, Endpoint::Upkeep(Upkeep::Forget)),
+    delete("/api/v1/forget", Admin, Endpoint::Upkeep(Upkeep::Unforget)),
     get("/", Open, Endpoint::Hub),
     head("/", Endpoint::Hub),
     get("/welcome", Open, Endpoint::Welcome),
@@ -264,6 +282,21 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
 ];
 
 impl Endpoint {
+    /// Whether the answer can be had as CSV too, by `.csv` behind the path or by `Accept`.
+    #[must_use]
+    pub fn has_csv(self) -> bool {
+        matches!(
+            self,
+            Endpoint::Figure(_)
+                | Endpoint::Overlap
+                | Endpoint::Trending
+                | Endpoint::Ecosystem
+                | Endpoint::OtherCounters
+                | Endpoint::OtherCounter
+                | Endpoint::Deliveries
+        )
+    }
+
     /// Whether the answer is a figure that stays the same until something is published or the day changes.
     #[must_use]
     pub fn has_tag(self) -> bool {

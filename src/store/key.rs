@@ -40,6 +40,11 @@ pub fn u16_at(key: &[u8], offset: usize) -> u16 {
     key.get(offset..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u16::from_be_bytes(*bytes))
 }
 
+/// Reads the big-endian `u64` at an offset of a key; 0 past the end.
+pub fn u64_at(key: &[u8], offset: usize) -> u64 {
+    key.get(offset..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
 /// Reads the big-endian `u32` at an offset of a key; 0 past the end.
 pub fn u32_at(key: &[u8], offset: usize) -> u32 {
     key.get(offset..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))

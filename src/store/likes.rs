@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 
 use super::StoreError;
 use super::codec::{decode, get_record, put_record};
-use super::key::Key;
+use super::key::{Key, u32_at, u64_at};
 use super::records::LikeRecord;
 use super::table::{Read, Table, WriteTxn};
 use crate::model::{Likes, Millis, Renames, RepoNumber, Who};
@@ -16,6 +16,9 @@ use crate::model::{Likes, Millis, Renames, RepoNumber, Who};
 struct LikeCountRecord {
     likes: u64,
 }
+
+/// A repo and a who; the count of a repo has its number alone.
+const LIKE_KEY_BYTES: usize = 12;
 
 /// How many people like a repo; `None` before the first like event.
 ///
@@ -39,12 +42,15 @@ pub fn likes_as_read(txn: &(impl Read + ?Sized), renames: &Renames, repo: RepoNu
     let mut latest: BTreeMap<u64, (i64, bool)> = BTreeMap::new();
     for name in names {
         for (key, value) in txn.with_prefix(Table::Likes, Key::default().repo(name).bytes())? {
-            let Some(who) = key.get(4..12).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()) else { continue };
+            if key.len() < LIKE_KEY_BYTES {
+                continue;
+            }
+            let who = u64_at(&key, 4);
             let like: LikeRecord = decode(Table::Likes, &key, &value)?;
             if renames.read_as(name, Millis(like.ts_ms)) == repo {
                 // Of two of one instant the unlike wins.
                 let told = (like.ts_ms, !like.liked);
-                latest.entry(u64::from_be_bytes(who)).and_modify(|known| *known = told.max(*known)).or_insert(told);
+                latest.entry(who).and_modify(|known| *known = told.max(*known)).or_insert(told);
             }
         }
     }
@@ -68,4 +74,37 @@ pub fn put_like(txn: &WriteTxn, repo: RepoNumber, who: Who, ts: Millis, liked: b
     }
     put_record(txn, Table::Likes, Key::default().repo(repo).bytes(), &LikeCountRecord { likes: likes.0 })?;
     Ok(likes)
+}
+
+/// Removes the likes of some people, as if they had never come; gives how many.
+///
+/// # Errors
+/// When the store fails or a record is damaged.
+pub fn forget_likes(txn: &WriteTxn, forgotten: &BTreeSet<Who>) -> Result<u64, StoreError> {
+    let mut theirs = Vec::new();
+    // Per repo: likes that stay, told or withdrawn, and how many of them are likes.
+    let mut left: BTreeMap<RepoNumber, (u64, u64)> = BTreeMap::new();
+    txn.scan(Table::Likes, &[], &mut |key, value| {
+        if key.len() < LIKE_KEY_BYTES {
+            return Ok(true);
+        }
+        let of_repo = left.entry(RepoNumber(u32_at(key, 0))).or_default();
+        if forgotten.contains(&Who(u64_at(key, 4))) {
+            theirs.push(key.to_vec());
+        } else {
+            let like: LikeRecord = decode(Table::Likes, key, &value)?;
+            *of_repo = (of_repo.0 + 1, of_repo.1 + u64::from(like.liked));
+        }
+        Ok(true)
+    })?;
+    for key in &theirs {
+        txn.remove(Table::Likes, key)?;
+        let repo = RepoNumber(u32_at(key, 0));
+        let count = Key::default().repo(repo);
+        match left.get(&repo) {
+            Some((0, _)) | None => txn.remove(Table::Likes, count.bytes())?,
+            Some((_, likes)) => put_record(txn, Table::Likes, count.bytes(), &LikeCountRecord { likes: *likes }).map(drop)?,
+        }
+    }
+    Ok(theirs.len() as u64)
 }

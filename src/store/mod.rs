@@ -3,13 +3,17 @@
 //! Truth (blocks, catalog, ledger, likes, credentials) migrates; views are rebuilt. See `table.rs` for the tables and
 //! `records.rs` for the small records in them.
 
+mod backup;
 mod catalog;
 mod codec;
+mod compact;
+mod copy;
 mod counters;
 mod credentials;
 mod day_rows;
 mod disk;
 mod error;
+mod forgotten;
 mod groups;
 mod heads;
 mod key;
@@ -28,21 +32,24 @@ mod sums;
 mod table;
 mod views;
 
+pub use backup::{BackupSummary, RestoreError, RestoreSecret, RestoreSummary, restore};
 pub use catalog::{
     Listing, RepoEntry, all_repos, allocate_repo, find_repo, find_spellings, listing, org_repos, put_repo, read_repo,
     write_listing,
 };
 pub use catalog::{SourceEntry, put_source, read_sources};
+pub use compact::{CompactSummary, FileSize};
 pub use counters::{find_counter, list_counters, put_counter, remove_counter};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
 pub use credentials::{find_credential, remove_credential, remove_credential_of, remove_credentials_where};
 pub use day_rows::{DayQuestion, DayRows, day_rows};
 pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
+pub use forgotten::{list_forgotten, put_forgotten, remove_forgotten};
 pub use groups::{get_group, list_groups, put_group};
 pub use heads::for_heads;
 pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
-pub use likes::{like_count, likes_as_read, put_like};
+pub use likes::{forget_likes, like_count, likes_as_read, put_like};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
 pub use passwords::{hash_password, is_outdated, verify_password};
 pub use people::{find_person, list_people, put_person, remove_person};

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, Durability, StorageBackend};
@@ -25,10 +25,10 @@ pub const FORMAT_VERSION: u32 = 1;
 /// redb's own default of 1 GiB would become resident memory.
 const CACHE_BYTES: usize = 64 << 20;
 
-const FILE_NAME: &str = "hubtally.redb";
-const UNFINISHED_NAME: &str = "hubtally.redb.new";
-const SECRET_NAME: &str = "secret.key";
-const FORMAT_KEY: &[u8] = b"format";
+pub(super) const FILE_NAME: &str = "hubtally.redb";
+pub(super) const UNFINISHED_NAME: &str = "hubtally.redb.new";
+pub(super) const SECRET_NAME: &str = "secret.key";
+pub(super) const FORMAT_KEY: &[u8] = b"format";
 const COUNTERS_KEY: &[u8] = b"counters";
 const PROBE_KEY: &[u8] = b"probe";
 
@@ -50,11 +50,33 @@ pub struct Store {
     place: Place,
     /// What keeps the file, if it is kept at all.
     disk: Option<Arc<dyn Disk>>,
-    /// Empty only while a failed database is being replaced.
-    database: RwLock<Option<Database>>,
+    pub(super) current: RwLock<Current>,
     /// The number of the last commit.
-    commits: Arc<AtomicU64>,
+    pub(super) commits: Arc<AtomicU64>,
     secret: [u8; 32],
+}
+
+/// The database in use, and what keeps it open for readers once another takes its place.
+pub(super) struct Current {
+    /// Empty only while a failed database is being replaced.
+    database: Option<Database>,
+    readers: Arc<Retired>,
+}
+
+/// Held by every reader: a database that was replaced is closed when the last one that began on it has ended.
+#[derive(Default)]
+pub(super) struct Retired(Mutex<Option<Database>>);
+
+impl Current {
+    fn new(database: Database) -> Current {
+        Current { database: Some(database), readers: Arc::default() }
+    }
+
+    /// Goes on with another database that holds the same.
+    pub(super) fn replace(&mut self, fresh: Database) {
+        let Current { database, readers } = std::mem::replace(self, Current::new(fresh));
+        *readers.0.lock().unwrap_or_else(PoisonError::into_inner) = database;
+    }
 }
 
 impl Store {
@@ -80,12 +102,18 @@ impl Store {
             }
             Some(disk) => {
                 if !disk.exists(FILE_NAME) {
-                    create_file(&**disk, |database| initialise(database, fingerprint(&disk.secret()), now))?;
+                    let fingerprint = fingerprint(&disk.secret());
+                    create_file(&**disk, [UNFINISHED_NAME, FILE_NAME], |database| initialise(database, fingerprint, now))?;
                 }
-                (open_file(&**disk)?, disk.secret())
+                let database = open_file(&**disk)?;
+                if disk.exists(UNFINISHED_NAME) {
+                    // Of a compaction that was killed. Now that the store is open, nobody else is at it.
+                    disk.remove(UNFINISHED_NAME)?;
+                }
+                (database, disk.secret())
             }
         };
-        let store = Store { place, disk, database: RwLock::new(Some(database)), commits: Arc::default(), secret };
+        let store = Store { place, disk, current: RwLock::new(Current::new(database)), commits: Arc::default(), secret };
         store.check_format(fingerprint(&store.secret))?;
         check_at_start(&store.read()?)?;
         Ok(store)
@@ -116,9 +144,10 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or_else(closed)?;
-        Ok(Snapshot::new(redb::ReadableDatabase::begin_read(database)?))
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let database = current.database.as_ref().ok_or_else(closed)?;
+        let txn = redb::ReadableDatabase::begin_read(database)?;
+        Ok(Snapshot::of_store(txn, Arc::clone(&current.readers)))
     }
 
     /// The write transaction. Every commit is durable and leaves what a quick reopening after a kill needs.
@@ -126,8 +155,8 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn write(&self) -> Result<WriteTxn, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        begin_write(database.as_ref().ok_or_else(closed)?, &self.commits)
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        begin_write(current.database.as_ref().ok_or_else(closed)?, &self.commits)
     }
 
     /// Replaces the database after a failure: redb refuses writes until then. Says whether it holds what was committed
@@ -137,9 +166,9 @@ impl Store {
     /// When it cannot be opened again; then it stays closed until the next attempt.
     pub fn reopen(&self) -> Result<bool, StoreError> {
         if let Some(disk) = &self.disk {
-            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-            drop(database.take());
-            *database = Some(open_file(&**disk)?);
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            drop(current.database.take());
+            current.database = Some(open_file(&**disk)?);
         }
         let found = commit_number(&self.read()?)?;
         Ok(self.commits.swap(found, Ordering::AcqRel) == found)
@@ -182,7 +211,7 @@ impl Store {
     }
 }
 
-fn begin_write(database: &Database, commits: &Arc<AtomicU64>) -> Result<WriteTxn, StoreError> {
+pub(super) fn begin_write(database: &Database, commits: &Arc<AtomicU64>) -> Result<WriteTxn, StoreError> {
     let mut txn = database.begin_write()?;
     txn.set_durability(Durability::Immediate)?;
     txn.set_quick_repair(true);
@@ -190,7 +219,7 @@ fn begin_write(database: &Database, commits: &Arc<AtomicU64>) -> Result<WriteTxn
 }
 
 /// Opens all tables, which makes those that are not there.
-fn open_all_tables(txn: &WriteTxn) -> Result<(), StoreError> {
+pub(super) fn open_all_tables(txn: &WriteTxn) -> Result<(), StoreError> {
     Table::ALL.iter().try_for_each(|table| txn.open(*table).map(drop))
 }
 
@@ -207,14 +236,14 @@ fn closed() -> StoreError {
     StoreError::Storage("the store is being reopened after a failure".to_owned())
 }
 
-fn builder() -> redb::Builder {
+pub(super) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
 /// Makes the folder, readable by its owner alone.
-fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
+pub(super) fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
     let refuse = |error: std::io::Error| {
         StoreError::Unusable(format!(
             "cannot use the data folder {}: {}; or name another folder with --data",
@@ -229,16 +258,21 @@ fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
     File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(refuse)
 }
 
-/// Creates the database under another name first: a file that a kill cuts short while it is created never opens again.
-fn create_file(disk: &dyn Disk, initialise: impl FnOnce(&Database) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    if disk.exists(UNFINISHED_NAME) {
-        disk.remove(UNFINISHED_NAME)?;
+/// Creates a database under another name first: a file that a kill cuts short while it is created never opens again.
+pub(super) fn create_file<T>(
+    disk: &dyn Disk,
+    [unfinished, name]: [&str; 2],
+    fill: impl FnOnce(&Database) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if disk.exists(unfinished) {
+        disk.remove(unfinished)?;
     }
-    let database = builder().create_with_backend(AnyFile(disk.open(UNFINISHED_NAME)?))?;
-    initialise(&database)?;
+    let database = builder().create_with_backend(AnyFile(disk.open(unfinished)?))?;
+    let filled = fill(&database)?;
     drop(database);
-    disk.open(UNFINISHED_NAME)?.sync_data()?;
-    Ok(disk.rename(UNFINISHED_NAME, FILE_NAME)?)
+    disk.open(unfinished)?.sync_data()?;
+    disk.rename(unfinished, name)?;
+    Ok(filled)
 }
 
 /// Opens the database that is there. redb would take an empty file for one that is still to be made.
@@ -258,7 +292,7 @@ fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     Ok(File::open(folder)?.sync_all()?)
 }
 
-fn random_secret() -> Result<[u8; 32], StoreError> {
+pub(super) fn random_secret() -> Result<[u8; 32], StoreError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| StoreError::Storage(format!("no randomness: {error}")))?;
     Ok(secret)
@@ -271,13 +305,7 @@ fn read_or_make_secret(folder: &Path, fresh: bool) -> Result<[u8; 32], StoreErro
         Ok(text) => parse_secret(&text, &path),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && fresh => {
             let secret = random_secret()?;
-            let unfinished = folder.join(format!("{SECRET_NAME}.new"));
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-            let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(file, "{hex}")?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            sync_folder(folder)?;
+            write_secret(folder, &secret)?;
             Ok(secret)
         }
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -290,7 +318,18 @@ fn read_or_make_secret(folder: &Path, fresh: bool) -> Result<[u8; 32], StoreErro
     }
 }
 
-fn parse_secret(text: &str, path: &Path) -> Result<[u8; 32], StoreError> {
+/// Writes the secret file, at once and for good.
+pub(super) fn write_secret(folder: &Path, secret: &[u8; 32]) -> Result<(), StoreError> {
+    let unfinished = folder.join(format!("{SECRET_NAME}.new"));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(file, "{hex}")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, folder.join(SECRET_NAME))?;
+    sync_folder(folder)
+}
+
+pub(super) fn parse_secret(text: &str, path: &Path) -> Result<[u8; 32], StoreError> {
     let mut secret = [0; 32];
     let hex = text.trim().as_bytes();
     let valid = hex.len() == 64
@@ -305,7 +344,7 @@ fn parse_secret(text: &str, path: &Path) -> Result<[u8; 32], StoreError> {
 }
 
 /// The number of the last commit; 0 in a store whose commits were not numbered yet.
-fn commit_number(txn: &impl Read) -> Result<u64, StoreError> {
+pub(super) fn commit_number(txn: &impl Read) -> Result<u64, StoreError> {
     let bytes = txn.get(Table::Meta, COMMIT_KEY)?;
     Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes))
 }

@@ -11,6 +11,15 @@ pub struct FormatRecord {
     pub created_ms: i64,
 }
 
+/// `meta/backup`: what makes a copy of a store a backup. No store has it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct BackupRecord {
+    /// The instant of the snapshot.
+    pub taken_ms: i64,
+    /// The store's secret, if it was asked for.
+    pub secret: Option<[u8; 32]>,
+}
+
 /// `meta/counters`: the next free numbers of what is numbered by arrival.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct CountersRecord {
@@ -207,6 +216,12 @@ pub struct RestatementRecord {
 pub struct LikeRecord {
     pub ts_ms: i64,
     pub liked: bool,
+}
+
+/// An identity whose events are dropped whenever they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ForgottenRecord {
+    pub at_ms: i64,
 }
 
 /// A saved group of repos.

@@ -63,12 +63,17 @@ impl Sums {
     }
 }
 
+/// The names of the tables that the last commit knew; none before the first.
+pub(super) fn table_names(txn: &(impl Read + ?Sized)) -> Result<Vec<String>, StoreError> {
+    let record: Option<SumsRecord> = get_record(txn, Table::Meta, SUMS_KEY)?;
+    Ok(record.map(|record| record.tables.into_iter().map(|(name, ..)| name).collect()).unwrap_or_default())
+}
+
 /// Whether the last commit knew all tables there are now: a later version may add some.
 pub(super) fn knows_all_tables(txn: &(impl Read + ?Sized)) -> Result<bool, StoreError> {
-    let record: Option<SumsRecord> = get_record(txn, Table::Meta, SUMS_KEY)?;
-    let known = |table: &Table| record.iter().flat_map(|record| &record.tables).any(|(name, ..)| name == table.name());
+    let names = table_names(txn)?;
     // Without any sums the store is damaged, which the check at start says.
-    Ok(record.is_none() || Table::ALL.iter().all(known))
+    Ok(names.is_empty() || Table::ALL.iter().all(|table| names.iter().any(|name| name == table.name())))
 }
 
 /// Reads a whole table and compares it with the sum that was committed with it; gives how many values it has.

@@ -14,6 +14,7 @@ use redb::{ReadOnlyTable, ReadableTable, ReadableTableMetadata, TableDefinition}
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::StoreError;
+use super::open::Retired;
 use super::sums::{SUMS_KEY, Sums, TableSum, is_sums};
 
 macro_rules! tables {
@@ -72,6 +73,8 @@ tables! {
     Counters => "counters", true;
     /// name of a group -> GroupRecord.
     Groups => "groups", true;
+    /// who u64 -> ForgottenRecord: identities whose events are dropped.
+    Forgotten => "forgotten", true;
     /// repo u32, delivery u32 -> ReportedRecord: what a breakdown of another system says of the repo.
     Reported => "reported", true;
     /// name of the record -> record about the views.
@@ -217,33 +220,44 @@ fn scan_table(
 type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// What was committed at one instant, for several readers. Short-lived: while it is held the file grows.
-pub struct Snapshot(Arc<redb::ReadTransaction>);
+#[derive(Clone)]
+pub struct Snapshot {
+    txn: Arc<redb::ReadTransaction>,
+    /// Last, so that a database that was replaced meanwhile outlives the transaction.
+    _readers: Option<Arc<Retired>>,
+}
 
 impl Snapshot {
-    pub(super) fn new(txn: redb::ReadTransaction) -> Snapshot {
-        Snapshot(Arc::new(txn))
+    /// One of a database that another may replace.
+    pub(super) fn of_store(txn: redb::ReadTransaction, readers: Arc<Retired>) -> Snapshot {
+        Snapshot { txn: Arc::new(txn), _readers: Some(readers) }
     }
 
     /// A read transaction of it.
     #[must_use]
     pub fn read(&self) -> ReadTxn {
-        ReadTxn { txn: Arc::clone(&self.0), tables: Table::ALL.iter().map(|_| OnceCell::new()).collect() }
+        ReadTxn { tables: Table::ALL.iter().map(|_| OnceCell::new()).collect(), snapshot: self.clone() }
     }
 }
 
 /// A read transaction. Short-lived: a reader that is held makes the file grow.
 pub struct ReadTxn {
-    txn: Arc<redb::ReadTransaction>,
     tables: Vec<OnceCell<OpenForReading>>,
+    /// Last, so that it outlives the tables.
+    snapshot: Snapshot,
 }
 
 impl ReadTxn {
+    pub(super) fn new(txn: redb::ReadTransaction) -> ReadTxn {
+        Snapshot { txn: Arc::new(txn), _readers: None }.read()
+    }
+
     fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {
         let cell = self.tables.get(table as usize).ok_or_else(|| StoreError::damaged(table.name(), &[], "no such table"))?;
         if let Some(open) = cell.get() {
             return Ok(open);
         }
-        let open = self.txn.open_table(table.definition())?;
+        let open = self.snapshot.txn.open_table(table.definition())?;
         Ok(cell.get_or_init(|| open))
     }
 

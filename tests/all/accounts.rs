@@ -63,7 +63,11 @@ fn the_link_of_the_first_start_makes_the_first_account_once() {
     let made = server.post("/welcome", &[FORM], format!("key={key}&name=ada&password=correct+horse").as_bytes());
     assert_eq!(made.status, 303, "{}", made.text());
     let settings = server.get_with("/settings", &[("Cookie", &cookie(&made))]);
-    assert!(settings.text().contains("Your roles: admin") && settings.text().contains("Add somebody"), "{}", settings.text());
+    assert!(
+        settings.text().contains("Roles: <span class=\"tag\">admin</span>") && settings.text().contains("Add somebody"),
+        "{}",
+        settings.text()
+    );
     assert_eq!(settings.header("cache-control"), Some("no-store"));
     let again = server.post("/welcome", &[FORM], format!("key={key}&name=eve&password=correct+horse").as_bytes());
     assert_eq!(again.status, 403);
@@ -186,7 +190,10 @@ fn people_see_what_their_roles_say_at_every_moment() {
     assert_eq!([export("umbra"), export("acme"), export("third")], [200, 404, 404]);
     assert_eq!(status("/api/v1/people"), 403);
     let page = server.get_with("/settings", &[("Cookie", &bob)]).text();
-    assert!(page.contains("publisher:umbra, reader:acme") && !page.contains("Add somebody"), "{page}");
+    assert!(
+        page.contains(">publisher:umbra</a> <a href=\"/orgs/acme\">reader:acme</a>") && !page.contains("Add somebody"),
+        "{page}"
+    );
     // Tokens are made within one's own rights, seen and revoked by oneself, and end with the role.
     let made = post(&server, "/settings/tokens", &bob, "scope=reader:umbra&note=a+script&expires=2027-01-01");
     assert_eq!(made.status, 201, "{}", made.text());
@@ -263,6 +270,26 @@ fn a_trusted_proxy_signs_people_in_and_nobody_else_does() {
     assert_eq!(untrusting.get_with("/settings", &[("Remote-User", "bob")]).status, 303);
     let alone = hubtally().args(["serve", "--data", ":memory:", "--sign-in-header", "Remote-User"]).output().unwrap();
     assert!(alone.status.code() == Some(2) && String::from_utf8_lossy(&alone.stderr).contains("--trusted-proxies"));
+}
+
+#[test]
+fn people_find_their_organization_and_those_without_an_account_are_told() {
+    let (server, admin) = with_ada(&["--trusted-proxies", "127.0.0.1", "--sign-in-header", "Remote-User"]);
+    let body = json!({ "name": "bob", "roles": ["publisher:acme", "reader:other"] }).to_string();
+    assert_eq!(server.post("/api/v1/people", &[("Cookie", &admin)], body.as_bytes()).status, 201);
+    let seen_by = |name: &str, path: &str| server.get_with(path, &[("Remote-User", name)]);
+    assert!(seen_by("bob", "/").text().contains(r#"<a href="/orgs/acme">acme</a>"#));
+    let settings = seen_by("bob", "/settings").text();
+    assert!(settings.contains(r#"<a href="/orgs/other">reader:other</a>"#) && settings.contains("sign out there"), "{settings}");
+    assert!(!settings.contains("action=\"/logout\""), "only the proxy can sign out whom it signed in");
+    let own = seen_by("bob", "/orgs/acme");
+    assert!(own.status == 404 && own.text().contains("hubtally import"), "{}", own.text());
+    assert_eq!(seen_by("bob", "/orgs/foreign").text(), seen_by("bob", "/orgs/nobody").text());
+    assert!(seen_by("eve", "/login").text().contains("hubtally user add eve --no-password"));
+    assert!(!seen_by("bob", "/login").text().contains("has no account here"));
+    assert!(!server.get("/login").text().contains("has no account here"));
+    let by_password = server.get_with("/settings", &[("Cookie", &admin)]).text();
+    assert!(by_password.contains("action=\"/logout\""), "{by_password}");
 }
 
 fn open() -> std::sync::Arc<Engine> {

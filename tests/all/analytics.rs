@@ -258,22 +258,22 @@ fn a_late_delivery_that_joins_downloads_is_in_the_log_of_restatements() {
 }
 
 #[test]
-fn groups_stand_where_organizations_do_and_belong_to_who_publishes_their_repos() {
+fn groups_stand_where_organizations_do_and_belong_to_whom_their_name_says() {
     let hub = Hub::start();
     let publisher = hub.token("publisher:acme");
     let both = json!({ "repos": [{ "type": "model", "id": "acme/open" }, { "type": "model", "id": "acme/secret" }] });
     let foreign = json!({ "repos": [{ "type": "model", "id": "acme/open" }, { "type": "model", "id": "other/hush" }] });
     let put =
         |token: &str, name: &str, body: &Value| hub.send("PUT", &format!("/api/v1/groups/{name}"), Some(token), body).status;
-    assert_eq!(put(&publisher, "family", &both), 200);
-    assert_eq!(put(&publisher, "mixed", &foreign), 403);
+    assert_eq!(put(&publisher, "acme:family", &both), 200);
+    assert_eq!(put(&publisher, "acme:mixed", &foreign), 400);
     assert_eq!(put(&hub.admin, "mixed", &foreign), 200);
-    assert_eq!(put(&publisher, "mixed", &both), 403, "a group of others is not theirs to change");
-    assert_eq!(put(&publisher, "empty", &json!({ "repos": [] })), 400);
-    assert_eq!(put(&hub.token("reader:acme"), "family", &both), 403);
+    assert_eq!(put(&publisher, "acme:empty", &json!({ "repos": [] })), 400);
+    assert_eq!(put(&hub.token("reader:acme"), "acme:family", &both), 403);
+    assert_eq!(put(&publisher, "acme:a:b", &both), 422);
 
-    assert_eq!(hub.get("/api/v1/groups/family/totals")["downloads"], 5);
-    assert_eq!(hub.server.get("/api/v1/groups/family/totals").json()["downloads"], 4, "of what the public sees");
+    assert_eq!(hub.get("/api/v1/groups/acme:family/totals")["downloads"], 5);
+    assert_eq!(hub.server.get("/api/v1/groups/acme:family/totals").json()["downloads"], 4, "of what the public sees");
     assert_eq!(hub.get_as(Some(&publisher), "/api/v1/groups/mixed").json()["repos"].as_array().unwrap().len(), 1);
     let overlap = hub.get("/api/v1/overlap?a=groups/mixed&b=repos/model/acme/secret");
     assert_eq!(
@@ -282,9 +282,48 @@ fn groups_stand_where_organizations_do_and_belong_to_who_publishes_their_repos()
     );
 
     let other = hub.token("publisher:other");
-    assert_eq!(hub.send("DELETE", "/api/v1/groups/family", Some(&other), &json!({})).status, 404);
-    assert_eq!(hub.send("DELETE", "/api/v1/groups/family", Some(&publisher), &json!({})).status, 204);
-    assert_eq!(hub.get_as(Some(&hub.admin), "/api/v1/groups/family/totals").status, 404);
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/acme:family", Some(&other), &json!({})).status, 403);
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/acme:family", Some(&publisher), &json!({})).status, 204);
+    assert_eq!(hub.send("DELETE", "/api/v1/groups/acme:family", Some(&publisher), &json!({})).status, 404);
+    assert_eq!(hub.get_as(Some(&hub.admin), "/api/v1/groups/acme:family/totals").status, 404);
+}
+
+#[test]
+fn saving_a_group_tells_nothing_of_groups_and_repos_that_are_hidden() {
+    let hub = Hub::start();
+    let of = |repos: &[&str]| {
+        let repos: Vec<Value> = repos.iter().map(|id| json!({ "type": "model", "id": id })).collect();
+        json!({ "repos": repos })
+    };
+    let put = |token: &str, name: &str, body: &Value| {
+        let reply = hub.send("PUT", &format!("/api/v1/groups/{name}"), Some(token), body);
+        (reply.status, reply.text())
+    };
+    let (publisher, other) = (hub.token("publisher:acme"), hub.token("publisher:other"));
+    // Groups that acme does not see: of the hub, and of another organization.
+    assert_eq!(put(&hub.admin, "taken", &of(&["other/hush"])).0, 200);
+    assert_eq!(put(&other, "other:taken", &of(&["other/hush"])).0, 200);
+    for (taken, free) in [("taken", "fresh"), ("other:taken", "other:fresh")] {
+        let answers = [taken, free].map(|name| put(&publisher, name, &of(&["acme/open"])));
+        assert_eq!(answers[0].0, 403);
+        assert_eq!(answers[0], answers[1], "{taken} and {free}");
+        let removed = [taken, free].map(|name| {
+            let reply = hub.send("DELETE", &format!("/api/v1/groups/{name}"), Some(&publisher), &json!({}));
+            (reply.status, reply.text())
+        });
+        assert_eq!(removed[0], removed[1], "{taken} and {free}");
+    }
+    // Names of two organizations never meet.
+    assert_eq!(put(&publisher, "acme:taken", &of(&["acme/open"])).0, 200);
+    // A repo that is hidden and one that nobody has are refused, or kept, in the same words.
+    let [hidden, missing] = ["other/hush", "other/none"].map(|id| put(&publisher, "acme:x", &of(&["acme/open", id])));
+    assert_eq!((hidden.0, hidden.1.replace("hush", "none")), missing);
+    // A group with hidden repos cannot be changed by who sees some of it: the answer is that of any other name.
+    assert_eq!(put(&hub.admin, "mixed", &of(&["acme/open", "other/hush"])).0, 200);
+    assert_eq!(put(&publisher, "mixed", &of(&["acme/open"])), put(&publisher, "fresh", &of(&["acme/open"])));
+    assert_eq!(hub.get_as(Some(&publisher), "/api/v1/groups/mixed").json()["repos"], of(&["acme/open"])["repos"]);
+    let listed = hub.get_as(Some(&publisher), "/api/v1/groups").text();
+    assert!(!listed.contains("hush") && !listed.contains("\"taken\"") && listed.contains("acme:taken"), "{listed}");
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn pages_show_milestones_and_other_hubs_and_escape_what_was_told() {
     }
     assert!(!page.text().contains("<b>Their"));
     let start = hub.get_as(None, "/");
-    assert!(start.text().contains("/counters/their-hub") && start.text().contains("Nothing has been counted yet"));
+    assert!(start.text().contains("/counters/their-hub") && start.text().contains("Nothing to see yet"));
     assert_eq!(hub.get_as(None, "/counters/none").status, 404);
 }
 

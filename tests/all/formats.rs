@@ -333,6 +333,7 @@ fn write_records(txn: &WriteTxn) {
     store::add_restatement(txn, &restatement()).unwrap();
     store::put_reported(txn, RepoNumber(1), DeliveryId::document(1), &reported()).unwrap();
     store::put_group(txn, &GroupName::parse("bert-family").unwrap(), Some(&group())).unwrap();
+    store::put_forgotten(txn, Who(7), NOW).unwrap();
 }
 
 fn reported() -> store::ReportedRecord {
@@ -369,6 +370,7 @@ fn assert_records_are_read(txn: &ReadTxn) {
     }
     assert_eq!(store::find_person(txn, &PersonName::parse("ADA").unwrap()).unwrap(), Some(person().1));
     assert_eq!(store::list_restatements(txn).unwrap(), [restatement()]);
+    assert_eq!(store::list_forgotten(txn).unwrap(), [(Who(7), NOW)]);
     assert_eq!(store::find_counter(txn, "other-hub").unwrap(), Some(counter()));
     assert_eq!(store::read_reported(txn, RepoNumber(1), DeliveryId::document(1)).unwrap(), Some(reported()));
     assert_eq!(store::reported_repos(txn).unwrap(), [RepoNumber(1)].into());

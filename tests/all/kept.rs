@@ -145,7 +145,7 @@ fn kept_figures_are_those_of_the_moment_after_every_change_and_for_everybody() {
                 }
                 3 if !known.is_empty() => {
                     let repos = (0..=random.index(4)).map(|_| key(&known[random.index(known.len())])).collect();
-                    engine.put_group(&family(), Some(repos), |_| true).unwrap();
+                    engine.put_group(&family(), Some(repos)).unwrap();
                     compare_for_all(&engine, &oracle, &listings, &format!("{when}, with another group"));
                 }
                 _ => {}

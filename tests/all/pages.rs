@@ -106,6 +106,13 @@ fn every_link_leads_somewhere_also_below_a_base_path() {
         let hub = Hub::start(&arguments);
         hub.list(&[json!({ "type": "model", "id": "acme/open", "private": false, "likes": 3 })]);
         hub.push(&(0..40).map(|day| event("acme/open", day, day)).collect::<Vec<_>>());
+        let put = |path: &str, body: Value| {
+            let headers = [("Cookie", hub.cookie.as_str()), ("Content-Type", "application/json")];
+            let reply = hub.server.ask("PUT", path, &headers, body.to_string().as_bytes());
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        };
+        put("/api/v1/groups/acme:family", json!({ "repos": [{ "type": "model", "id": "acme/open" }] }));
+        put("/api/v1/counters/theirs", json!({ "title": "Theirs", "totals": [{ "date": "2026-06-01", "total": 7 }] }));
         let mut known = BTreeSet::from([format!("{base}/"), format!("{base}/overlap?a=orgs/acme&b=models/acme/open")]);
         let mut left: Vec<String> = known.iter().cloned().collect();
         let mut pages = 0;
@@ -117,6 +124,12 @@ fn every_link_leads_somewhere_also_below_a_base_path() {
             }
             pages += 1;
             let html = reply.text();
+            for foot in html.split("<p class=\"foot\">").skip(1) {
+                let foot = foot.split("</p>").next().unwrap();
+                for part in [">CSV</a>", ">JSON</a>", "as of <time"] {
+                    assert!(foot.contains(part), "a block of {path} lacks {part}: {foot}");
+                }
+            }
             for address in attributes(&html, "action") {
                 assert!(address.starts_with(&format!("{base}/")), "{path} sends a form to {address}");
             }
@@ -141,13 +154,7 @@ fn every_link_leads_somewhere_also_below_a_base_path() {
 #[test]
 fn an_organization_of_a_thousand_repos_is_a_small_page() {
     let hub = Hub::start(&["--visibility", "public"]);
-    let repos: Vec<String> = (0..1_000).map(|repo| format!("acme/a-model-with-a-name-{repo:04}")).collect();
-    let events: Vec<Value> = repos
-        .iter()
-        .enumerate()
-        .flat_map(|(at, repo)| (0..=at as u64 % 7).map(move |day| event(repo, at as u64, day * 5)))
-        .collect();
-    hub.push(&events);
+    hub.push(&crate::server::thousand_repos(NOON_MS));
     let mut bytes = BTreeMap::new();
     let page = hub.server.get_with("/orgs/acme", &[("Accept-Encoding", "gzip"), ("Cookie", &hub.cookie)]);
     assert_eq!((page.status, page.header("content-encoding")), (200, Some("gzip")));
@@ -195,6 +202,10 @@ fn a_delivery_is_retracted_by_its_page_and_by_nobody_elses() {
     hub.list(&[json!({ "type": "model", "id": "acme/open", "private": false })]);
     hub.push(&[event("acme/open", 1, 0)]);
     assert_eq!(hub.server.get("/sources").status, 403);
+    assert_eq!(hub.server.get("/sources?part=hours").status, 403);
+    let hours = hub.as_admin("/sources?part=hours").text();
+    assert!(hours.starts_with("<section") && hours.contains("<td class=\"l4\">1</td>"), "{hours}");
+    assert_eq!(hub.as_admin("/sources?days=28").text().matches("<th scope=\"row\">2026-").count(), 28);
     assert_eq!(hub.server.get("/sources/1/retract").status, 403);
     let page = hub.as_admin("/sources").text();
     let ask = attributes(&page, "href").into_iter().find(|href| href.ends_with("/retract")).unwrap();
@@ -207,4 +218,47 @@ fn a_delivery_is_retracted_by_its_page_and_by_nobody_elses() {
     assert_eq!(done.status, 303, "{}", done.text());
     assert_eq!(hub.server.get("/models/acme/open/stats").json()["downloads"], 0);
     assert!(hub.as_admin("/sources").text().contains("retracted"));
+}
+
+#[test]
+fn what_stands_on_a_page_can_be_had_as_a_table() {
+    let hub = Hub::start(&["--visibility", "public"]);
+    hub.push(&(0..90).map(|day| event("acme/open", day, day)).collect::<Vec<_>>());
+    hub.push(&[event("acme/=late", 1, 1)]);
+    let csv = |path: &str| {
+        let reply = hub.as_admin(path);
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        assert!(reply.header("content-type").unwrap().starts_with("text/csv"), "{path}");
+        reply.text()
+    };
+    assert_eq!(
+        csv("/api/trending.csv?days=7"),
+        "type,id,recent_downloads,downloads,likes,private\nmodel,acme/open,7,90,0,false\n"
+    );
+    let milestones = csv("/api/ecosystem.csv?targets=50,100");
+    let rows: Vec<&str> = milestones.lines().collect();
+    assert!(
+        rows[0].starts_with("target,status,reached,conservative,conservative_earliest,conservative_latest,baseline,"),
+        "{rows:?}"
+    );
+    assert!(rows[1].starts_with("50,reached,2026-") && rows[2].starts_with("100,"), "{rows:?}");
+    assert_eq!((rows[0].split(',').count(), rows[1].split(',').count()), (13, 13), "{rows:?}");
+    let deliveries = csv("/api/v1/deliveries.csv");
+    assert!(deliveries.lines().nth(1).is_some_and(|row| row.contains(",pushes,default,")), "{deliveries}");
+    let counter = json!({ "title": "Theirs, \"all\"", "source": "=page", "totals": [{ "date": "2026-06-01", "total": 7 }] });
+    let headers = [("Cookie", hub.cookie.as_str()), ("Content-Type", "application/json")];
+    assert_eq!(hub.server.ask("PUT", "/api/v1/counters/theirs", &headers, counter.to_string().as_bytes()).status, 200);
+    assert_eq!(
+        csv("/api/v1/counters.csv"),
+        "name,title,cumulative_downloads,as_of,source\ntheirs,\"Theirs, \"\"all\"\"\",7,2026-06-01,'=page\n"
+    );
+    assert_eq!(csv("/api/v1/counters/theirs.csv"), "date,total\n2026-06-01,7\n");
+    assert!(csv("/api/v1/counters/theirs.csv?part=milestones&targets=5").starts_with("target,status,"));
+    // The files of the table hold the days of the page.
+    let page = hub.as_admin("/orgs/acme?from=2026-05-01&to=2026-05-10").text();
+    let file = attributes(&page, "href").into_iter().find(|href| href.starts_with("/api/v1/orgs/acme/repos.csv")).unwrap();
+    let period = hub.as_admin(&file.replace(".csv", "")).json()["period"].clone();
+    assert_eq!(period, json!({ "start": "2026-05-01", "end": "2026-05-10", "days": 10 }));
+    // What has no table has no such address, and writing has none either.
+    assert_eq!(hub.as_admin("/api/v1/tokens.csv").status, 404);
 }

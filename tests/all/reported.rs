@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::hub::{Hub, NOON_MS, bearer};
 use crate::laws::{configure, day, deliver, for_worlds, key, open, table};
 use crate::oracle::{Breakdown, History, Oracle, Random, Repo, World, believed, repo};
+use crate::server::hubtally;
 
 fn import(engine: &Engine, source: &str, csv: &str) -> Receipt {
     let options = ImportOptions {
@@ -306,4 +307,18 @@ fn our_own_breakdown_in_another_store_is_the_same_days_as_reported() {
     assert_eq!(stats(&other), stats(&hub));
     let kept: BTreeSet<&str> = ["downloads", "likes"].into();
     assert_eq!(stats(&other).as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), kept);
+}
+
+#[test]
+fn the_command_says_whose_figures_it_shows() {
+    let hub = two_repos();
+    let stats = |id: &str| {
+        let output = hubtally().args(["--url", &hub.server.url(), "stats", "get", "model", id]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (shown, said) = stats("acme/there");
+    assert!(shown.contains("100") && said.contains("by rule 'reported'"), "{shown}{said}");
+    let (shown, said) = stats("acme/both");
+    assert!(shown.contains('1') && said.is_empty(), "{shown}{said}");
 }

@@ -247,3 +247,24 @@ fn chunked(reader: &mut impl BufRead) -> Option<Vec<u8>> {
         body.extend_from_slice(&chunk[..length]);
     }
 }
+
+/// A month of an organization of a thousand repos, each with a line of its own: people from everywhere, some of whom come back.
+pub fn thousand_repos(noon_ms: u64) -> Vec<serde_json::Value> {
+    let mut random = crate::oracle::Random::new(1_000);
+    let mut events = Vec::new();
+    for repo in 0..1_000 {
+        for day in 0..30 {
+            for _ in 0..random.below(3) {
+                let person = random.below(5_000);
+                let agent = ["curl/8.5.0", "vllm/0.11.0; hf_hub/0.36.2; python/3.12.3", "hf_hub/1.2.0; python/3.11.9"];
+                events.push(serde_json::json!({
+                    "ts": noon_ms - day * 86_400_000, "repo": format!("acme/a-model-with-a-name-{repo:04}"), "status": 200,
+                    "path": random.pick(&["config.json", "model.safetensors", "tokenizer.json"]),
+                    "ip": format!("198.51.{}.{}", person / 250, person % 250), "user_agent": agent[person as usize % 3],
+                    "country": random.pick(&["NL", "DE", "FR", "JP", "US", "BR", "IN", "CN"]), "region": random.pick(&["A", "B", ""]),
+                }));
+            }
+        }
+    }
+    events
+}

@@ -164,7 +164,8 @@ fn a_server_below_a_path_answers_and_leads_there() {
         assert_eq!((slash.status, slash.header("location")), (307, Some("/downloads/models/a/b/stats?days=3")));
     }
     assert_eq!(server.get("/downloadsx/healthz").status, 404);
-    let page = server.get_with("/downloads", &[("X-Forwarded-Proto", "https")]);
+    let cookie = server.admin_cookie();
+    let page = server.get_with("/downloads", &[("X-Forwarded-Proto", "https"), ("Cookie", &cookie)]);
     assert!(page.status == 200 && page.text().contains(&format!("https://{}/downloads/api/v1/events", server.address)));
     server.admin_key();
     let said = server.stderr();

@@ -162,11 +162,23 @@ function table(section) {
   });
 }
 
+/** A part that takes longer to make than its page: asked for when the page is there. */
+async function later(section) {
+  try {
+    const answer = await fetch(section.dataset.later);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("section");
+    if (answer.ok && fresh) section.replaceWith(fresh);
+  } catch {
+    // Its link still leads there, and says what is wrong.
+  }
+}
+
 const countries = new Intl.DisplayNames(["en"], { type: "region", fallback: "code" });
 for (const element of document.querySelectorAll("[data-country]")) {
   const code = element.dataset.country;
   if (/^[A-Z]{2}$/i.test(code)) element.textContent = countries.of(code);
 }
+document.querySelectorAll("[data-later]").forEach(later);
 document.querySelectorAll("[data-table]").forEach(table);
 document.querySelectorAll("[data-chart]").forEach(chart);
 document.querySelectorAll("[data-counter]").forEach(counter);

@@ -13,4 +13,8 @@ pub struct CatalogPage {
     pub frame: Frame,
     pub windows: Vec<Pick>,
     pub repos: Repos,
+    /// Saved groups of which the reader sees a repo: name, address, and how many repos.
+    pub groups: Vec<(String, String, u64)>,
+    /// How to save one, for those who may.
+    pub may_save: bool,
 }

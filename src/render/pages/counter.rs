@@ -5,6 +5,7 @@ use askama::Template;
 use super::filters;
 use super::frame::Frame;
 use super::milestones::Milestones;
+use super::overview::Foot;
 use crate::model::{Counter, Day};
 use crate::query::Interval;
 use crate::render::chart::{Chart, Column, Figures};
@@ -18,14 +19,15 @@ pub struct CounterPage {
     latest: Option<(Day, u64)>,
     chart: Option<Chart>,
     milestones: Milestones,
+    foot: Foot,
 }
 
 impl CounterPage {
     /// The page; the chart has the totals that were told, day by day between the first and the last.
     #[must_use]
-    pub fn new(frame: Frame, counter: Counter, milestones: Milestones) -> CounterPage {
+    pub fn new(frame: Frame, counter: Counter, milestones: Milestones, foot: Foot) -> CounterPage {
         let latest = counter.latest(Day(u16::MAX));
-        CounterPage { frame, latest, chart: chart(&counter), milestones, counter }
+        CounterPage { frame, latest, chart: chart(&counter), milestones, counter, foot }
     }
 }
 
@@ -42,5 +44,5 @@ fn chart(counter: &Counter) -> Option<Chart> {
         total
     });
     let columns = vec![Column { name: "Total", values: values.collect() }];
-    Chart::new(&Figures { interval: Interval::Day, days, columns, drawn: 0, before: Vec::new(), open_end: false })
+    Chart::new(&Figures { interval: Interval::Day, days, columns, drawn: 0, part: None, before: Vec::new(), open_end: false })
 }

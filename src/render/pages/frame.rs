@@ -11,7 +11,11 @@ pub enum Section {
     Repos,
     Overlap,
     Sources,
-    /// Settings, sign-in and whatever else has no entry of its own.
+    /// The organization of the reader.
+    Home,
+    /// Settings and sign-in.
+    Account,
+    /// Whatever has no entry of its own.
     Other,
 }
 
@@ -22,6 +26,8 @@ pub struct Reader {
     /// What the reader is signed in as, in words; `None` is the public.
     pub account: Option<String>,
     pub admin: bool,
+    /// The first organization the reader belongs to.
+    pub home: Option<String>,
 }
 
 /// The frame around a page.
@@ -31,13 +37,14 @@ pub struct Frame {
     pub links: Links,
     pub account: Option<String>,
     pub admin: bool,
+    home: Option<String>,
     pub section: Section,
 }
 
 /// An entry of the main navigation.
 pub struct Entry {
     pub href: String,
-    pub text: &'static str,
+    pub text: String,
     pub current: bool,
 }
 
@@ -45,8 +52,8 @@ impl Frame {
     /// The frame of a page for a reader.
     #[must_use]
     pub fn new(title: impl Into<String>, section: Section, reader: Reader) -> Frame {
-        let Reader { links, account, admin } = reader;
-        Frame { title: title.into(), links, account, admin, section }
+        let Reader { links, account, admin, home } = reader;
+        Frame { title: title.into(), links, account, admin, home, section }
     }
 
     pub(super) fn style(&self) -> String {
@@ -65,10 +72,24 @@ impl Frame {
         self.links.to(format_args!("/assets/{name}"))
     }
 
+    /// The entry of the reader's own account.
+    pub(super) fn account_entry(&self) -> Entry {
+        let (path, text) = if self.account.is_some() { ("/settings", "Settings") } else { ("/login", "Sign in") };
+        Entry { href: self.links.to(path), text: text.to_owned(), current: self.section == Section::Account }
+    }
+
     /// The main navigation as this reader may use it.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let entry = |section, path, text| Entry { href: self.links.to(path), text, current: self.section == section };
-        let mut entries = vec![entry(Section::Hub, "/", "Hub"), entry(Section::Repos, "/repos", "Repositories")];
+        let entry = |section, path: &str, text: &str| Entry {
+            href: self.links.to(path),
+            text: text.to_owned(),
+            current: self.section == section,
+        };
+        let mut entries = vec![entry(Section::Hub, "/", "Hub"), entry(Section::Repos, "/repos", "Repos")];
+        if let Some(org) = &self.home {
+            let current = self.section == Section::Home;
+            entries.push(Entry { href: self.links.org(org), text: org.clone(), current });
+        }
         if self.account.is_some() {
             entries.push(entry(Section::Overlap, "/overlap", "Overlap"));
         }

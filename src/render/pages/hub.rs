@@ -33,6 +33,7 @@ pub struct HubPage {
     pub overview: Overview,
     pub milestones: Milestones,
     pub counters: Vec<OtherHub>,
+    pub counters_foot: Foot,
     pub trending: Vec<TrendRow>,
     pub trending_foot: Foot,
     /// Where this server listens, for the lines that show how to feed it.

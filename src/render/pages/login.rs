@@ -13,6 +13,8 @@ pub struct Login {
     /// Where to go afterwards: a path of ours.
     pub next: String,
     pub error: Option<String>,
+    /// Whom a trusted proxy has signed in, though there is no such account.
+    pub unknown: Option<String>,
     /// Whether the password goes over the network as it is.
     pub in_the_open: bool,
 }

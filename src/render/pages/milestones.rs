@@ -16,6 +16,8 @@ struct Row {
     reached: Option<Day>,
     cases: Option<[Result<Expected, String>; 3]>,
     reason: String,
+    /// How many rows from this one on have the same reason; none if the row before has it too.
+    same: usize,
 }
 
 /// The milestones of one counter.
@@ -42,6 +44,7 @@ impl Milestones {
             }
             rows.clear();
         }
+        share_reasons(&mut rows);
         Milestones { rows, reason, foot }
     }
 
@@ -55,12 +58,22 @@ impl Milestones {
     }
 }
 
+/// Rows in a row that say the same say it once.
+fn share_reasons(rows: &mut [Row]) {
+    for part in rows.chunk_by_mut(|a, b| a.same > 0 && b.same > 0 && a.reason == b.reason) {
+        let rows_of_part = part.len();
+        for (index, row) in part.iter_mut().enumerate().filter(|(_, row)| row.same > 0) {
+            row.same = if index == 0 { rows_of_part } else { 0 };
+        }
+    }
+}
+
 fn row(milestone: Milestone) -> Row {
     let target = milestone.target;
     match milestone.outlook {
-        Outlook::Reached(day) => Row { target, reached: Some(day), cases: None, reason: String::new() },
-        Outlook::Expected(cases) => Row { target, reached: None, cases: Some(cases), reason: String::new() },
-        Outlook::Unknown(reason) => Row { target, reached: None, cases: None, reason },
+        Outlook::Reached(day) => Row { target, reached: Some(day), cases: None, reason: String::new(), same: 0 },
+        Outlook::Expected(cases) => Row { target, reached: None, cases: Some(cases), reason: String::new(), same: 0 },
+        Outlook::Unknown(reason) => Row { target, reached: None, cases: None, reason, same: 1 },
     }
 }
 

@@ -3,9 +3,11 @@
 
 mod catalog;
 mod choice;
+mod cohorts;
 mod counter;
 mod filters;
 mod frame;
+mod hours;
 mod hub;
 mod login;
 mod milestones;
@@ -22,8 +24,10 @@ mod welcome;
 
 pub use catalog::CatalogPage;
 pub use choice::{Choice, Measure};
+pub use cohorts::Cohorts;
 pub use counter::CounterPage;
 pub use frame::{Frame, Instant, Reader, Section};
+pub use hours::Hours;
 pub use hub::{HubPage, OtherHub, TrendRow};
 pub use login::Login;
 pub use milestones::Milestones;

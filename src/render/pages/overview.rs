@@ -79,7 +79,7 @@ impl Overview {
             action: place.links.to(place.path),
             windows: controls.windows(),
             intervals: controls.intervals(figures.interval),
-            compare: controls.compare(),
+            compare: controls.compare(figures),
             custom: matches!(choice.window, Span::Range(_)),
             from: range.first,
             to: range.last,
@@ -126,8 +126,10 @@ impl Controls<'_> {
         INTERVALS.into_iter().map(option).collect()
     }
 
-    fn compare(&self) -> Option<Pick> {
-        if self.choice.window == Span::All {
+    fn compare(&self, figures: &query::Overview) -> Option<Pick> {
+        // Before the first day there is nothing to compare with.
+        let begun = figures.first_day.is_some_and(|first| first < figures.now.range.first);
+        if self.choice.window == Span::All || !begun {
             return None;
         }
         let href = self.href(&Choice { compare: !self.choice.compare, ..*self.choice });
@@ -197,6 +199,7 @@ fn drawn(figures: &query::Overview, measure: Measure) -> Figures {
     Figures {
         interval: figures.interval,
         days: rows.iter().map(|row| row.day).collect(),
+        part: None,
         drawn: measures.iter().position(|known| *known == measure).unwrap_or(0),
         columns: measures.into_iter().map(column).collect(),
         before: before.unwrap_or_default(),

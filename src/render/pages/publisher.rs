@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::cohorts::Cohorts;
 use super::filters;
 use super::frame::Frame;
 use super::overview::Overview;
@@ -26,6 +27,9 @@ pub struct PublisherPage {
     pub repos: Repos,
     /// What only the publisher's people see; `None` for others.
     pub shares: Option<Vec<Shares>>,
+    pub cohorts: Option<Cohorts>,
+    /// The page that compares its downloaders with others.
+    pub overlap: Option<String>,
     /// The publisher's export, if this reader may have it.
     pub export: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::cohorts::Cohorts;
 use super::filters;
 use super::frame::Frame;
 use super::overview::Overview;
@@ -22,6 +23,9 @@ pub struct RepoPage {
     pub overview: Overview,
     /// What only the publisher's people see; `None` for others.
     pub shares: Option<Vec<Shares>>,
+    pub cohorts: Option<Cohorts>,
+    /// The page that compares its downloaders with others.
+    pub overlap: Option<String>,
 }
 
 impl RepoPage {

@@ -14,6 +14,8 @@ use crate::render::links::{Links, State};
 const ROWS: usize = 25;
 /// How many rows a page can have.
 const ROWS_CHOICES: [usize; 3] = [ROWS, 100, 500];
+/// Rows of the table as a file.
+const FILE_ROWS: usize = 1_000;
 /// A search longer than any name finds nothing.
 const SEARCH_BYTES_MAX: usize = 200;
 
@@ -163,8 +165,8 @@ impl Repos {
             current: rows == choice.rows,
         };
         let file = |ending: &str| {
-            let window =
-                State::default().and("from", table.range.first).and("to", table.range.last).and("search", &choice.search);
+            let window = if place.all_time { State::default().and("window", "all") } else { range(table) };
+            let window = window.and("search", &choice.search).and("limit", FILE_ROWS);
             place.api.map(|api| place.links.to(format_args!("{api}/repos{ending}{window}")))
         };
         Repos {
@@ -192,6 +194,10 @@ impl Repos {
     }
 }
 
+fn range(table: &RepoTable) -> State {
+    State::default().and("from", table.range.first).and("to", table.range.last)
+}
+
 impl Row {
     fn new(row: &TableRow, table: &RepoTable, place: &TablePlace<'_>) -> Row {
         let name = row.repo.name.as_str();
@@ -199,7 +205,9 @@ impl Row {
         let points: Vec<u64> = row.sparkline.iter().map(|downloads| downloads.0).collect();
         // A last day that is not over would make every line fall at its end.
         let unfinished = table.parts.last().is_some_and(|part| part.first == part.last && part.last == place.as_of.day());
-        let drawn = points.len() - usize::from(unfinished && points.len() > 2);
+        // Unless nothing else is there to be drawn.
+        let before = points.split_last().is_some_and(|(_, before)| before.len() > 1 && before.iter().any(|point| *point > 0));
+        let drawn = points.len() - usize::from(unfinished && before);
         Row {
             href: place.links.repo(&row.repo),
             name: short.map_or(name, |(_, name)| name).to_owned(),

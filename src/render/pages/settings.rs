@@ -36,7 +36,10 @@ pub struct Settings {
     pub person: Option<String>,
     /// Whether that person has a password.
     pub password: bool,
-    pub roles: Vec<String>,
+    /// Whether a proxy signed them in, who alone can sign them out.
+    pub by_proxy: bool,
+    /// Each with the page of its organization.
+    pub roles: Vec<(String, Option<String>)>,
     /// Scopes that can be handed on as they are.
     pub scopes: Vec<String>,
     pub tokens: Vec<TokenRow>,

@@ -16,7 +16,7 @@ const LINES: usize = 7;
 /// One line: a name, a bar and a count.
 struct Line {
     name: String,
-    /// Two letters, for a script that knows the country's name.
+    /// Two letters behind the name, for a script that knows the country's name.
     country: Option<String>,
     /// The bar in percent of the widest one.
     width: String,
@@ -65,14 +65,25 @@ impl Shares {
 
 fn line(row: &BreakdownRow, breakdown: &Breakdown, most: u64) -> Line {
     let known = |key: &String| match &row.of {
+        Some(_) if breakdown.by == Dimension::Region => format!("{key}, "),
         Some(of) => format!("{of} {key}"),
         None if matches!(breakdown.by, Dimension::Weekday | Dimension::Kind | Dimension::Class) => capitalized(key),
         None => key.clone(),
     };
     let per_mille = Share { part: row.count, whole: most }.per_mille();
     Line {
-        name: row.key.as_ref().map_or_else(|| "Unknown".to_owned(), known),
-        country: row.key.clone().filter(|_| breakdown.by == Dimension::Country),
+        name: match &row.key {
+            Some(_) if breakdown.by == Dimension::Country => String::new(),
+            Some(key) => known(key),
+            None if breakdown.by == Dimension::Region && row.of.is_some() => "Unknown, ".to_owned(),
+            None => "Unknown".to_owned(),
+        },
+        country: match breakdown.by {
+            Dimension::Country => row.key.clone(),
+            // A region's letters mean something in their country alone.
+            Dimension::Region => row.of.clone(),
+            _ => None,
+        },
         width: format!("{}.{}", per_mille / 10, per_mille % 10),
         count: row.count,
         share: Share { part: row.count, whole: breakdown.total },

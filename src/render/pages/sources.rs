@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::filters;
 use super::frame::{Frame, Instant};
+use super::hours::Hours;
 use super::overview::Foot;
 use crate::model::DayRange;
 use crate::query::{Delivery, Reason, Restated};
@@ -22,14 +23,26 @@ pub struct SourcesPage {
     pub older: Option<String>,
     /// The latest arrival.
     pub latest: Option<Instant>,
+    /// Made only when it is asked for, since it reads the events themselves.
+    pub hours: Option<Hours>,
     pub silent: Vec<DayRange>,
+    pub silent_foot: Foot,
     pub restated: Vec<Restated>,
+    pub restated_foot: Foot,
     pub foot: Foot,
 }
 
 impl SourcesPage {
     fn lines(&self, reasons: &[Reason]) -> Grouped {
         Grouped(reasons.iter().map(|reason| reason.lines).sum())
+    }
+
+    fn hours_part(&self) -> String {
+        self.frame.links.to("/sources?part=hours")
+    }
+
+    fn hours_page(&self) -> String {
+        self.frame.links.to("/sources?days=7#hours")
     }
 
     fn retract(&self, delivery: &Delivery) -> String {

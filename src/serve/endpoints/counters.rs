@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use hyper::{StatusCode, header};
 use serde::Deserialize;
-use serde_json::json;
 
+use super::analytics::answer;
 use super::json_body;
 use crate::ingest::Engine;
 use crate::model::{Counter, Day, is_counter_name};
 use crate::query::{DEFAULT_TARGETS, View};
-use crate::render::milestones::CounterJson;
+use crate::render::milestones::{CounterJson, Counters, MilestoneJson, csv as csv_of_milestones};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
 use crate::serve::intake::Held;
@@ -56,10 +56,11 @@ pub fn targets(call: &Call) -> Result<Vec<u64>, Answer> {
 
 /// All counters in short.
 pub async fn list(call: Call) -> Outcome {
-    let ask = |engine: &Engine| {
+    let csv = call.csv;
+    let ask = move |engine: &Engine| {
         let counters = View::of(engine)?.counters()?;
-        let short: Vec<CounterJson> = counters.iter().map(|(name, counter)| CounterJson::new(name, counter)).collect();
-        Ok(Answer::json(&json!({ "counters": short })))
+        let counters = counters.iter().map(|(name, counter)| CounterJson::new(name, counter)).collect();
+        Ok(answer(&Counters { counters }, csv))
     };
     call.app.read(ask).await?
 }
@@ -67,9 +68,14 @@ pub async fn list(call: Call) -> Outcome {
 /// One counter with its totals and milestones.
 pub async fn get(call: Call) -> Outcome {
     let targets = targets(&call)?;
-    let name = call.params.get("name").to_owned();
+    let (name, csv) = (call.params.get("name").to_owned(), call.csv);
+    // Two tables are in it: as CSV its totals, or the milestones if they are asked for.
+    let of_milestones = csv && call.query.last("part") == Some("milestones");
     let ask = move |engine: &Engine| match View::of(engine)?.counter(&name, &targets)? {
-        Some((counter, milestones)) => Ok(Answer::json(&CounterJson::whole(&name, &counter, &milestones))),
+        Some((_, milestones)) if of_milestones => {
+            Ok(Answer::csv(csv_of_milestones(&milestones.iter().map(MilestoneJson::from).collect::<Vec<_>>())))
+        }
+        Some((counter, milestones)) => Ok(answer(&CounterJson::whole(&name, &counter, &milestones), csv)),
         None => Err(unknown()),
     };
     call.app.read(ask).await?

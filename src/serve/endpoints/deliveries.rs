@@ -4,12 +4,16 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::ingest::Engine;
+use crate::render::ledger;
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
 
 /// What came in, as the ledger has it, and the logs that are followed.
 pub async fn list(call: Call) -> Outcome {
     let deliveries = call.app.read(Engine::deliveries).await??;
+    if call.csv {
+        return Ok(Answer::csv(ledger::deliveries(&deliveries)));
+    }
     let following = call.engine().following();
     Ok(Answer::json(&json!({ "deliveries": deliveries, "following": following })))
 }

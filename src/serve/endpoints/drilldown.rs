@@ -66,6 +66,9 @@ pub async fn repos(call: Call) -> Outcome {
     ];
     let sort = validation.word("sort", TableSort::Window, &sorts);
     let window = validation.word("window", Window::Month, &[("30d", Window::Month), ("all", Window::All)]);
+    let chosen = ["from", "to"].iter().any(|name| call.query.last(name).is_some());
+    let range = validation.range(call.engine().today(), default_first);
+    let window = if chosen { Window::Range(range) } else { window };
     let limit = usize::from(validation.number("limit", ROWS_DEFAULT, 1..=ROWS_MAX));
     let cursor = validation.parsed("cursor", "Input should be the `next` of the page before", TableCursor::parse);
     let search = validation.parsed("search", "Input should have at most 200 characters", |text| {

@@ -60,6 +60,7 @@ pub async fn get(call: Call) -> Outcome {
 pub async fn put(mut call: Call) -> Outcome {
     admit_reader(&call.caller)?;
     let name = name(&call)?;
+    manages(&call.caller, &name)?;
     let told: Told = json_body::read(&mut call).await?;
     if told.repos.is_empty() || told.repos.len() > GROUP_REPOS_MAX {
         return Err(Answer::bad_request(&format!("a group has 1 to {GROUP_REPOS_MAX} repos; DELETE removes it")));
@@ -67,11 +68,14 @@ pub async fn put(mut call: Call) -> Outcome {
     let mut repos = told.repos.into_iter().enumerate().map(repo).collect::<Result<Vec<RepoKey>, Answer>>()?;
     repos.sort_unstable();
     repos.dedup();
-    if !may_manage(&call.caller, &repos) {
-        return Err(forbidden("a publisher's groups hold repos of its own organization alone"));
+    let foreign =
+        |repo: &&RepoKey| name.org().is_some_and(|org| repo.name.org().is_none_or(|own| !own.eq_ignore_ascii_case(org)));
+    if let Some(repo) = repos.iter().find(foreign) {
+        let sentence = format!("{repo} is not of the organization before the colon; nothing was kept");
+        return Err(Answer::bad_request(&sentence));
     }
     let answered = group_json(&name, &repos);
-    change(call, name, Some(repos)).await?;
+    call.app.write(move |engine: &Engine| engine.put_group(&name, Some(repos))).await??;
     Ok(Answer::json(&answered))
 }
 
@@ -79,31 +83,19 @@ pub async fn put(mut call: Call) -> Outcome {
 pub async fn remove(call: Call) -> Outcome {
     admit_reader(&call.caller)?;
     let name = name(&call)?;
-    change(call, name, None).await?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    manages(&call.caller, &name)?;
+    let missing = no_group(name.as_str());
+    let was_there = call.app.write(move |engine: &Engine| engine.put_group(&name, None)).await??;
+    if was_there { Ok(Answer::empty(StatusCode::NO_CONTENT)) } else { Err(missing) }
 }
 
-async fn change(call: Call, name: GroupName, repos: Option<Vec<RepoKey>>) -> Result<(), Answer> {
-    let caller = call.caller.clone();
-    let removes = repos.is_none();
-    let write = move |engine: &Engine| {
-        let known = engine.group(&name)?;
-        if removes && known.as_deref().is_none_or(|known| !may_manage(&caller, known)) {
-            return Err(no_group(name.as_str()));
-        }
-        let allowed = move |known: Option<&[RepoKey]>| known.is_none_or(|known| may_manage(&caller, known));
-        if engine.put_group(&name, repos, allowed)? {
-            Ok(())
-        } else {
-            Err(forbidden("this name is taken by a group that is not yours to change; choose another"))
-        }
-    };
-    call.app.write(write).await?
-}
-
-/// Whether a caller may save or remove a group of these repos.
-fn may_manage(caller: &Caller, repos: &[RepoKey]) -> bool {
-    caller.is_admin() || repos.iter().all(|repo| repo.name.org().is_some_and(|org| caller.publishes(org)))
+/// Whether a caller may save or remove a group of this name. The name alone decides, before anything is looked up: an answer
+/// that depended on what is saved would tell of groups and repos that are hidden from who asks.
+fn manages(caller: &Caller, name: &GroupName) -> Result<(), Answer> {
+    if caller.is_admin() || name.org().is_some_and(|org| caller.publishes(org)) {
+        return Ok(());
+    }
+    Err(forbidden("a publisher's groups are called ORG:NAME after its organization; all others are the administrators'"))
 }
 
 fn repo((index, listed): (usize, Listed)) -> Result<RepoKey, Answer> {
@@ -115,6 +107,7 @@ fn repo((index, listed): (usize, Listed)) -> Result<RepoKey, Answer> {
 
 fn name(call: &Call) -> Result<GroupName, Answer> {
     let text = call.params.get("group");
-    let sentence = "the name of a group is 1 to 96 letters, digits, '.', '_' or '-'";
+    let sentence =
+        "the name of a group is 1 to 96 letters, digits, '.', '_' or '-', with ORG: in front if it is an organization's";
     GroupName::parse(text).ok_or_else(|| Answer::error(StatusCode::UNPROCESSABLE_ENTITY, sentence))
 }

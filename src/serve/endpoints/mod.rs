@@ -2,6 +2,7 @@
 
 mod access_logs;
 mod analytics;
+mod backup;
 mod badges;
 mod breakdown;
 mod catalog;
@@ -12,6 +13,7 @@ mod drilldown;
 mod ecosystem;
 mod events;
 mod exports;
+mod forget;
 mod freshness;
 mod groups;
 mod health;
@@ -81,8 +83,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::AddPerson => people::add(call).await,
         Endpoint::ChangePerson => people::change(call).await,
         Endpoint::RemovePerson => people::remove(call).await,
-        Endpoint::Verify => upkeep::verify(call).await,
-        Endpoint::Rebuild => upkeep::rebuild(call).await,
+        Endpoint::Upkeep(what) => upkeep::upkeep(what, call).await,
         Endpoint::Hub => pages::hub(call).await,
         Endpoint::Catalog => pages::catalog(call).await,
         Endpoint::OverlapPage => pages::overlap(call).await,

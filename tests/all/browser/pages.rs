@@ -140,3 +140,35 @@ fn the_counter_moves_while_one_looks_and_counts_only_what_happened() {
     drop(server);
     browser.wait_for("document.querySelector('[data-live]').dataset.live === 'off'");
 }
+
+/// Printed, not asserted: how long it takes depends on what else the machine does.
+#[test]
+fn an_organization_of_a_thousand_repos_is_searched_at_once() {
+    let Some(mut browser) = Browser::start("the pages in a browser") else { return };
+    let server = Server::start(&["--now", NOW, "--visibility", "public"]);
+    let cookie = server.admin_cookie();
+    let authorization = format!("Bearer {}", server.token(&cookie, "admin"));
+    push(
+        &server,
+        &authorization,
+        &crate::server::thousand_repos(NOON_MS).iter().map(|event| format!("{event}\n")).collect::<String>(),
+    );
+    let (name, value) = cookie.split_once('=').unwrap();
+    browser.command("Network.setCookie", json!({ "name": name, "value": value, "url": server.url() }));
+    for turn in ["first", "second"] {
+        browser.open(&format!("{}/orgs/acme?window=30d", server.url()));
+        let timing = browser.text(
+            "(() => { const [seen] = performance.getEntriesByType('navigation'); return `first byte ${seen.responseStart.toFixed()} ms, \
+             all read ${seen.responseEnd.toFixed()} ms, shown ${seen.domContentLoadedEventEnd.toFixed()} ms, \
+             loaded ${seen.loadEventEnd.toFixed()} ms; ${seen.encodedBodySize} of ${seen.decodedBodySize} bytes` })()",
+        );
+        println!("an organization of 1,000 repositories, {turn} look: {timing}");
+    }
+    // The last of all is not on the page, and found by its name.
+    browser.js("window.began = performance.now(); document.querySelector('#repos input[name=q]').focus()");
+    browser.type_text("NAME-0999");
+    browser.wait_for("document.querySelectorAll('#repos tbody tr').length === 1");
+    assert!(browser.text("document.querySelector('#repos tbody th a').textContent").contains("name-0999"));
+    let milliseconds = browser.js("Math.round(performance.now() - window.began)");
+    println!("searched among 1,000 repositories in {milliseconds} ms, the pause of the typing included");
+}

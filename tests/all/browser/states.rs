@@ -60,6 +60,7 @@ impl Hub {
                 browser.command("Network.setCookie", json!({ "name": name, "value": value, "url": self.server.url() }));
             }
             browser.open(&format!("{}{path}", self.server.url()));
+            browser.wait_for("!document.querySelector('[data-later]')");
             if let Some(axe) = &rules.axe {
                 browser.js(&format!("{axe}\n;void 0"));
             }
@@ -126,7 +127,8 @@ const VIOLATIONS: &str = "axe.run().then(found => JSON.stringify(found.violation
 
 /// Ten digits where a number stands.
 const STRETCH: &str = "for (const element of document.querySelectorAll('.value, .number, data, .numbers td')) \
-    if (/^[0-9,]+$/.test(element.textContent) && element.textContent !== '0') element.textContent = '1,234,567,890'; void 0";
+    if (/^[0-9,]+$/.test(element.textContent) && element.textContent !== '0') element.textContent = '1,234,567,890'; \
+    for (const element of document.querySelectorAll('.value')) element.classList.add('long'); void 0";
 
 fn event(repo: &str, person: u64, days_ago: u64) -> String {
     let agent = ["curl/8.5.0", "vllm/0.11.0; hf_hub/0.36.2; python/3.12.3", "transformers/4.57.1; hf_hub/0.36.2; python/3.11.9"];
@@ -208,7 +210,7 @@ fn a_huge_hub_of_long_names_fits() {
     }
     hub.send("/api/v1/events", "application/x-ndjson", &format!("{}not json\n", event("other/words", 9, 3)));
     hub.put(
-        "/api/v1/groups/family",
+        "/api/v1/groups/acme-research-institute:family",
         &json!({ "repos": [{ "type": "model", "id": name(0) }, { "type": "model", "id": name(2) }] }),
     );
     let total = |day: u64| json!({ "date": format!("2026-{:02}-{:02}", 1 + day / 28, 1 + day % 28), "total": 900_000_000 + day * 3_300_000 });
@@ -233,7 +235,7 @@ fn a_huge_hub_of_long_names_fits() {
         ("org-month", "/orgs/acme-research-institute?window=30d&measure=uniques"),
         ("org-public", "/orgs/acme-research-institute"),
         ("repo", long.as_str()),
-        ("group", "/groups/family"),
+        ("group", "/groups/acme-research-institute:family"),
         ("overlap", sides.as_str()),
         ("sources", "/sources"),
         ("settings", "/settings"),

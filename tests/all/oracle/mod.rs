@@ -19,5 +19,6 @@ pub use count::{Counts, Oracle};
 pub use fact::{Fact, Git, Line, Repo, date, repo};
 pub use queries::Trend;
 pub use random::Random;
+pub use render::hash;
 pub use reported::{Breakdown, History, believed};
 pub use world::{Delivery, Kind, Settings, Shape, Source, World};

@@ -154,7 +154,7 @@ fn export_line(line: &Line) -> Option<String> {
 }
 
 /// 32 hexadecimal digits of FNV-1a: the exporter's hash, of which hubtally knows nothing.
-fn hash(text: &str) -> String {
+pub fn hash(text: &str) -> String {
     let fnv = |seed: u64| text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{:016x}{:016x}", fnv(0xcbf2_9ce4_8422_2325), fnv(0x1234_5678_9abc_def1))
 }

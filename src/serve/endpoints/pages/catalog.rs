@@ -2,8 +2,9 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{TableAsked, table};
+use super::scoped::{TableAsked, path_of, table};
 use super::{page, reader, refused, view_page};
+use crate::model::{GroupName, RepoKey, Role};
 use crate::query::{Scope, Span};
 use crate::render::links::State;
 use crate::render::pages::{CatalogPage, Choice, Frame, Pick, Section, TableChoice};
@@ -37,8 +38,16 @@ pub async fn catalog(call: Call) -> Outcome {
             Pick { href: reader.links.to(format_args!("{PATH}{state}")), text: text.to_owned(), current: choice.window == span }
         };
         let windows = vec![pick(Span::All, "All time"), pick(Span::Month, "Last month")];
+        let group = |(name, repos): (GroupName, Vec<RepoKey>)| {
+            (name.to_string(), reader.links.to(path_of(&Scope::Group(name))), repos.len() as u64)
+        };
+        // As in the API: names of groups are for those who read.
+        let known = if caller.roles.is_empty() { Vec::new() } else { view.groups(&caller)? };
+        let groups = known.into_iter().map(group).collect();
         let frame = Frame::new("Repositories", Section::Repos, reader);
-        Ok(Some(page(StatusCode::OK, &CatalogPage { frame, windows, repos })))
+        let publishes = |role: &Role| matches!(role, Role::Admin | Role::Publisher(_));
+        let may_save = caller.roles.iter().any(publishes);
+        Ok(Some(page(StatusCode::OK, &CatalogPage { frame, windows, repos, groups, may_save })))
     })
     .await
 }

@@ -14,10 +14,14 @@ pub async fn counter(call: Call) -> Outcome {
     let (name, as_of) = (call.params.get("name").to_owned(), call.engine().now());
     view_page(call, reader, move |view, reader| {
         let Some((counter, milestones)) = view.counter(&name, &DEFAULT_TARGETS)? else { return Ok(None) };
-        let json = reader.links.to(format_args!("/api/v1/counters/{name}"));
-        let milestones = Milestones::new(milestones, Foot { as_of: Instant(as_of), csv: None, json: Some(json) });
+        let foot = |csv: &str| Foot {
+            as_of: Instant(as_of),
+            csv: Some(reader.links.to(format_args!("/api/v1/counters/{name}.csv{csv}"))),
+            json: Some(reader.links.to(format_args!("/api/v1/counters/{name}"))),
+        };
+        let (milestones, foot) = (Milestones::new(milestones, foot("?part=milestones")), foot(""));
         let frame = Frame::new(counter.title.clone(), Section::Other, reader);
-        Ok(Some(page(StatusCode::OK, &CounterPage::new(frame, counter, milestones))))
+        Ok(Some(page(StatusCode::OK, &CounterPage::new(frame, counter, milestones, foot))))
     })
     .await
 }

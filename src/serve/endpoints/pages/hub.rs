@@ -50,21 +50,27 @@ fn hub_page(
         let days: Vec<u64> = rows.unwrap_or_default().iter().map(|row| row.counts.downloads().0).collect();
         trending.push(TrendRow { trend, line: sparkline(&days) });
     }
-    let json = place.links.to(format_args!("/api/trending?repo_type=all&days={TRENDING_DAYS}&limit={TRENDING_REPOS}"));
+    let links = reader.links.clone();
+    let foot = |path: &str, state: String| Foot {
+        as_of: Instant(as_of),
+        csv: Some(links.to(format_args!("{path}.csv{state}"))),
+        json: Some(links.to(format_args!("{path}{state}"))),
+    };
+    let trending_foot = foot("/api/trending", format!("?repo_type=all&days={TRENDING_DAYS}&limit={TRENDING_REPOS}"));
     let totals = view.hub(caller)?;
-    let milestones = view.milestones(&Milestones::round_numbers(totals.downloads.0), caller)?;
+    let targets = Milestones::round_numbers(totals.downloads.0);
+    let milestones = view.milestones(&targets, caller)?;
+    let asked: Vec<String> = targets.iter().map(u64::to_string).collect();
     let counters = view.counters()?;
     Ok(Some(HubPage {
         totals,
         as_of: Instant(as_of),
         overview: Overview::new(&figures, choice, &place, as_of),
         trending,
-        milestones: Milestones::new(
-            milestones,
-            Foot { as_of: Instant(as_of), csv: None, json: Some(reader.links.to("/api/ecosystem")) },
-        ),
+        milestones: Milestones::new(milestones, foot("/api/ecosystem", format!("?targets={}", asked.join(",")))),
+        counters_foot: foot("/api/v1/counters", String::new()),
         counters: counters.into_iter().map(other_hub).collect(),
-        trending_foot: Foot { as_of: Instant(as_of), csv: None, json: Some(json) },
+        trending_foot,
         origin: format!("{origin}{}", reader.links.to("")),
         frame: Frame::new("hubtally", Section::Hub, reader),
     }))

@@ -80,9 +80,11 @@ fn own_path(next: &str) -> &str {
 }
 
 fn show(call: &Call, status: StatusCode, name: &str, next: &str, error: Option<String>) -> Outcome {
-    let frame = Frame::new("Sign in", Section::Other, reader(call));
+    let frame = Frame::new("Sign in", Section::Account, reader(call));
     let in_the_open = !call.app.front.is_private(&call.head, call.trust);
-    page(status, &Login { frame, name: name.to_owned(), next: own_path(next).to_owned(), error, in_the_open })
+    let by_proxy = call.app.front.signed_in(&call.head, call.trust);
+    let unknown = by_proxy.filter(|_| !call.caller.is_known()).map(|name| name.to_string());
+    page(status, &Login { unknown, frame, name: name.to_owned(), next: own_path(next).to_owned(), error, in_the_open })
 }
 
 #[cfg(test)]

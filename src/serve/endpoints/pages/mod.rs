@@ -50,7 +50,11 @@ fn reader(call: &Call) -> Reader {
         Some(person) => Some(person.to_string()),
         None => caller.roles.first().map(words),
     };
-    Reader { links: Links::new(call.app.front.base_path()), account, admin: call.caller.is_admin() }
+    let home = caller.roles.iter().find_map(|role| match role {
+        Role::Reader(org) | Role::Publisher(org) => Some(org.to_string()),
+        Role::Admin | Role::Ingest(_) => None,
+    });
+    Reader { links: Links::new(call.app.front.base_path()), account, admin: call.caller.is_admin(), home }
 }
 
 /// The fields of a form.

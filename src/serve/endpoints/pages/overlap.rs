@@ -83,7 +83,7 @@ fn overlap_page(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Overla
 fn compared(view: &View<'_>, asked: &Asked, a: &Scope, b: &Scope, reader: &Reader) -> Result<Option<Found>, QueryError> {
     let today = view.today();
     let range = match asked.choice.window {
-        Span::All => DayRange { first: Millis::EARLIEST.day(), last: today },
+        Span::All => DayRange { first: view.hub(&asked.caller)?.first_day.unwrap_or(today), last: today },
         Span::Month => DayRange::ending(today, MONTH_DAYS),
         Span::Range(range) => range,
     };

@@ -2,8 +2,8 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{TableAsked, api_of, path_of, shares, table};
-use super::{choice, missing, page, reader, refused, view_page};
+use super::scoped::{TableAsked, api_of, cohorts, overlap_of, path_of, shares, table};
+use super::{choice, missing, notice, page, reader, refused, view_page};
 use crate::model::{Caller, GroupName, Millis, OrgName};
 use crate::query::{QueryError, Scope, View};
 use crate::render::pages::{Choice, Frame, Overview, Place, PublisherPage, Reader, Section, TableChoice};
@@ -56,9 +56,24 @@ async fn publisher(call: Call, scope: Option<Scope>) -> Outcome {
             let made = table(view, &asked.of_table(&path_of(&asked.scope)), &reader)?;
             return Ok(made.map(|(repos, _)| page(StatusCode::OK, &repos)));
         }
-        Ok(whole(view, &asked, reader)?.map(|whole| page(StatusCode::OK, &whole)))
+        if let Some(whole) = whole(view, &asked, reader.clone())? {
+            return Ok(Some(page(StatusCode::OK, &whole)));
+        }
+        // To its own people an organization is no secret.
+        Ok(match &asked.scope {
+            Scope::Org(org) if asked.caller.sees_private(Some(org.as_str())) => Some(nothing_yet(org, reader)),
+            _ => None,
+        })
     })
     .await
+}
+
+fn nothing_yet(org: &OrgName, reader: Reader) -> Outcome {
+    let sentence = format!(
+        "No repository of {org} is known here. `hubtally import access.log.gz` brings in those that a log names, and a hub lists \
+         its own with PUT /api/v1/repos."
+    );
+    notice(StatusCode::NOT_FOUND, "Nothing to see yet", &sentence, reader)
 }
 
 fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<PublisherPage>, QueryError> {
@@ -79,6 +94,8 @@ fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<Publis
         }
         _ => None,
     };
+    let home = reader.home.as_deref().is_some_and(|home| home.eq_ignore_ascii_case(name) && matches!(scope, Scope::Org(_)));
+    let section = if home { Section::Home } else { Section::Other };
     let (range, files) = (figures.now.range, figures.now.counts.files.0);
     Ok(Some(PublisherPage {
         what,
@@ -88,7 +105,9 @@ fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<Publis
         overview: Overview::new(&figures, choice, &place, *as_of),
         repos,
         shares: shares(view, scope, range, files, caller, &place, *as_of)?,
+        cohorts: cohorts(view, scope, &figures, caller, &place, *as_of)?,
+        overlap: overlap_of(scope, caller, &reader),
         export,
-        frame: Frame::new(name, Section::Other, reader),
+        frame: Frame::new(name, section, reader),
     }))
 }

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{api_of, path_of, shares};
+use super::scoped::{api_of, cohorts, overlap_of, path_of, shares};
 use super::{choice, missing, page, reader, view_page};
 use crate::query::Scope;
 use crate::render::links::State;
@@ -36,6 +36,8 @@ pub async fn repo(call: Call) -> Outcome {
                 reported: view.reported_sum(&scope, &caller)?,
                 overview: Overview::new(&figures, &choice, &place, as_of),
                 shares: shares(view, &scope, range, files, &caller, &place, as_of)?,
+                cohorts: cohorts(view, &scope, &figures, &caller, &place, as_of)?,
+                overlap: overlap_of(&scope, &caller, &reader),
                 frame: Frame::new(repo.name.as_str(), Section::Other, reader),
                 repo,
             },

@@ -1,17 +1,21 @@
 //! A scope as pages have it: where its page and its figures lie, and the blocks that need a role.
 
 use crate::model::{Caller, DayRange, Millis};
-use crate::query::{Dimension, Filter, QueryError, RepoTable, Scope, Span, View, Window};
-use crate::render::pages::{Choice, Place, Reader, Repos, Shares, TableChoice, TablePlace};
+use crate::query::{Dimension, Filter, Interval, Overview, QueryError, RepoTable, Scope, Span, View, Window};
+use crate::render::links::State;
+use crate::render::pages::{Choice, Cohorts, Place, Reader, Repos, Shares, TableChoice, TablePlace};
 
-const DIMENSIONS: [Dimension; 4] = [Dimension::Country, Dimension::Library, Dimension::Kind, Dimension::Weekday];
+const DIMENSIONS: [Dimension; 5] =
+    [Dimension::Country, Dimension::Region, Dimension::Library, Dimension::Kind, Dimension::Weekday];
 
 /// Whether a caller may see more of a scope than its totals, series and uniques, which are public with their repos.
 pub fn may_see(scope: &Scope, caller: &Caller) -> bool {
     match scope {
         Scope::Org(org) => caller.sees_private(Some(org.as_str())),
         Scope::Repo(repo) => caller.sees_private(repo.name.org()),
-        Scope::Hub | Scope::Kind(_) | Scope::Group(_) => caller.is_admin(),
+        // An organization's group holds repos of that organization alone.
+        Scope::Group(group) => caller.is_admin() || group.org().is_some_and(|org| caller.sees_private(Some(org))),
+        Scope::Hub | Scope::Kind(_) => caller.is_admin(),
     }
 }
 
@@ -29,8 +33,45 @@ pub fn shares(
         return Ok(None);
     }
     let Some(sums) = view.facets(scope, range, &Filter::default(), caller)? else { return Ok(None) };
-    let block = |by| Ok(Shares::new(&view.breakdown_of(&sums, by, files)?, range, place, as_of));
-    DIMENSIONS.into_iter().map(block).collect::<Result<Vec<_>, QueryError>>().map(Some)
+    let mut blocks = Vec::new();
+    for by in DIMENSIONS {
+        let breakdown = view.breakdown_of(&sums, by, files)?;
+        // Few logs know regions: a block that only says so is none.
+        if by != Dimension::Region || breakdown.rows.iter().any(|row| row.key.is_some()) {
+            blocks.push(Shares::new(&breakdown, range, place, as_of));
+        }
+    }
+    Ok(Some(blocks))
+}
+
+/// New and returning downloaders over a range; `None` if they are not for this caller.
+pub fn cohorts(
+    view: &View<'_>,
+    scope: &Scope,
+    figures: &Overview,
+    caller: &Caller,
+    place: &Place<'_>,
+    as_of: Millis,
+) -> Result<Option<Cohorts>, QueryError> {
+    if !may_see(scope, caller) {
+        return Ok(None);
+    }
+    let range = figures.now.range;
+    // Few points: each is a union of its own.
+    let interval = match (range.last.0 + 1).saturating_sub(range.first.0) {
+        0..=31 => Interval::Day,
+        32..=190 => Interval::Week,
+        _ => Interval::Month,
+    };
+    let since_before = figures.first_day.is_some_and(|first| first < range.first);
+    let found = view.cohorts(scope, range, interval, caller)?;
+    Ok(found.map(|cohorts| Cohorts::new(&cohorts, interval, range, since_before, place, as_of)))
+}
+
+/// Where the downloaders of a scope are compared with others, for those who may.
+pub fn overlap_of(scope: &Scope, caller: &Caller, reader: &Reader) -> Option<String> {
+    let side = path_of(scope).trim_start_matches('/').to_owned();
+    may_see(scope, caller).then(|| reader.links.to(format_args!("/overlap{}", State::default().and("a", side))))
 }
 
 /// Where the API has the figures of a scope.

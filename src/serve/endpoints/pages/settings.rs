@@ -188,7 +188,7 @@ async fn end(call: Call, came: Result<Came, Answer>) -> Outcome {
 }
 
 async fn show(call: Call, status: StatusCode, done: Option<String>, error: Option<String>, token: Option<String>) -> Outcome {
-    let frame = Frame::new("Settings", Section::Other, reader(&call));
+    let frame = Frame::new("Settings", Section::Account, reader(&call));
     let caller = call.caller.clone();
     let work = move |engine: &Engine| -> Result<_, EngineError> {
         let everybody = engine.people()?;
@@ -214,17 +214,23 @@ async fn show(call: Call, status: StatusCode, done: Option<String>, error: Optio
     };
     let people = caller.is_admin().then(|| everybody.into_iter().map(row).collect());
     let roles: Vec<String> = caller.roles.iter().map(Role::to_string).collect();
+    let page_of = |role: &Role| match role {
+        Role::Reader(org) | Role::Publisher(org) => Some(frame.links.org(org.as_str())),
+        Role::Admin | Role::Ingest(_) => None,
+    };
+    let linked = caller.roles.iter().map(|role| (role.to_string(), page_of(role))).collect();
     let settings = Settings {
-        frame,
+        by_proxy: call.app.front.signed_in(&call.head, call.trust).is_some(),
         done,
         error,
         token,
         person: caller.person.as_ref().map(PersonName::to_string),
         password: has_password,
-        scopes: if caller.person.is_some() || caller.is_admin() { roles.clone() } else { Vec::new() },
-        roles,
+        scopes: if caller.person.is_some() || caller.is_admin() { roles } else { Vec::new() },
+        roles: linked,
         tokens: tokens.collect(),
         people,
+        frame,
     };
     page(status, &settings)
 }

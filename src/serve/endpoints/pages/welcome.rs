@@ -16,7 +16,7 @@ use crate::serve::sign_in;
 
 /// The page behind the one-time link. Opening it changes nothing.
 pub fn welcome(call: &Call) -> Outcome {
-    let frame = Frame::new("Welcome", Section::Other, reader(call));
+    let frame = Frame::new("Welcome", Section::Account, reader(call));
     let key = call.query.last("key").unwrap_or_default().to_owned();
     page(StatusCode::OK, &Welcome { frame, key, name: String::new(), error: None })
 }
@@ -58,7 +58,7 @@ async fn make_account(call: &Call, key: String, name: &str, form: &QueryString) 
 
 /// The page again, with what was wrong; the link is still good.
 fn again(call: &Call, key: String, name: &str, refused: &Answer) -> Outcome {
-    let frame = Frame::new("Welcome", Section::Other, reader(call));
+    let frame = Frame::new("Welcome", Section::Account, reader(call));
     let error = Some(sentence_of(refused));
     page(refused.status, &Welcome { frame, key, name: name.to_owned(), error })
 }
