@@ -9,6 +9,7 @@ mod dictionary;
 mod facet;
 mod facet_chunk;
 mod fold;
+mod gather;
 mod history;
 mod kin;
 mod live;
@@ -22,6 +23,7 @@ pub use dictionary::{DictionaryChunk, Entries, Entry, encode_chunk, encode_run};
 pub use facet::{Client, Facet, FacetBook, Numbered, Place};
 pub use facet_chunk::{FacetChunk, FacetChunkWriter, FacetCount, FacetEntry};
 pub use fold::{DayFold, DayFolder, RepoFold};
+pub use gather::Gather;
 pub use history::{RepoHead, RepoYear, YearDay, YearHead};
 pub use kin::{KIN_CHUNK_PAIRS, Persons, decode_kin, encode_kin};
 pub use live::{Applied, Live, LiveRepo};
@@ -30,4 +32,4 @@ pub use set::{DownloaderNumber, DownloaderSet, RepoSet};
 pub use tail::{Edge, TAIL_MS, decode_edges, encode_edges, find_edges};
 
 /// Version of all formats of this module; a store with another one rebuilds its views.
-pub const VIEW_VERSION: u32 = 3;
+pub const VIEW_VERSION: u32 = 4;

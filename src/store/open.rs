@@ -16,7 +16,7 @@ use super::disk::{AnyFile, Disk, Folder, SharedDisk};
 use super::permission;
 use super::records::{CountersRecord, FormatRecord};
 use super::sums::{check_at_start, knows_all_tables};
-use super::table::{COMMIT_KEY, Read, ReadTxn, Table, WriteTxn};
+use super::table::{COMMIT_KEY, Read, ReadTxn, Snapshot, Table, WriteTxn};
 use crate::model::Millis;
 
 /// Version of the truth's format. Older ones are upgraded at start, newer ones refused.
@@ -136,10 +136,18 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn read(&self) -> Result<ReadTxn, StoreError> {
+        Ok(self.snapshot()?.read())
+    }
+
+    /// A snapshot of what is committed, for several readers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let database = current.database.as_ref().ok_or_else(closed)?;
         let txn = redb::ReadableDatabase::begin_read(database)?;
-        Ok(ReadTxn::of_store(txn, Arc::clone(&current.readers)))
+        Ok(Snapshot::of_store(txn, Arc::clone(&current.readers)))
     }
 
     /// The write transaction. Every commit is durable and leaves what a quick reopening after a kill needs.
