@@ -386,7 +386,7 @@ fn digest_of_folds(folds: &[DayFold]) -> u64 {
             let counts = repo.counts;
             values.extend([u64::from(repo.repo.0), counts.authenticated.0, counts.anonymous.0, counts.files.0]);
         }
-        values.extend(fold.downloaders.iter().map(|downloader| downloader.0));
+        values.extend(fold.downloaders.iter().map(|downloader| downloader.who.0 ^ downloader.tag()));
     }
     digest(&values)
 }

@@ -61,16 +61,18 @@ impl Persons {
         Persons { kin, later }
     }
 
-    /// How many persons are in a set of downloaders.
+    /// How many persons are in a set of downloaders, by `parts` whose pairs are of different numbers.
     #[must_use]
-    pub fn in_set(&self, set: &DownloaderSet) -> u64 {
+    pub fn in_set(parts: &[&Persons], set: &DownloaderSet) -> u64 {
         let mut later = 0;
         let mut elsewhere: Vec<DownloaderNumber> = Vec::new();
-        for number in set.members_shared_with(&self.later) {
-            later += 1;
-            let at = self.kin.binary_search_by_key(&number, |(number, _)| *number).ok();
-            // A person whose first number is in the set is counted by it; others are counted once here.
-            elsewhere.extend(at.and_then(|at| self.kin.get(at)).map(|(_, first)| *first).filter(|first| !set.contains(*first)));
+        for Persons { kin, later: of_part } in parts {
+            for number in set.members_shared_with(of_part) {
+                later += 1;
+                let at = kin.binary_search_by_key(&number, |(number, _)| *number).ok();
+                // A person whose first number is in the set is counted by it; others are counted once here.
+                elsewhere.extend(at.and_then(|at| kin.get(at)).map(|(_, first)| *first).filter(|first| !set.contains(*first)));
+            }
         }
         elsewhere.sort_unstable();
         elsewhere.dedup();

@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 
+use super::scoped::may_see;
 use super::{choice, page, reader, view_page};
 use crate::model::{Caller, Counter, Day, DayRange, Millis};
 use crate::query::{QueryError, Scope, View};
@@ -41,7 +42,9 @@ fn hub_page(
     origin: &str,
 ) -> Result<Option<HubPage>, QueryError> {
     let place = Place { links: &reader.links.clone(), path: "/", api: "/api/v1/hub", rest: &State::default() };
-    let Some(figures) = view.overview(&Scope::Hub, choice.look(), caller)? else { return Ok(None) };
+    let Some(figures) = view.overview(&Scope::Hub, choice.look(may_see(&Scope::Hub, caller)), caller)? else {
+        return Ok(None);
+    };
     let range = DayRange::ending(view.today(), TRENDING_DAYS);
     let recent = DayRange::ending(view.today().previous(), SPARKLINE_DAYS);
     let mut trending = Vec::new();

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{TableAsked, api_of, cohorts, overlap_of, path_of, shares, table};
+use super::scoped::{TableAsked, api_of, cohorts, may_see, overlap_of, path_of, shares, table};
 use super::{choice, missing, notice, page, reader, refused, view_page};
 use crate::model::{Caller, GroupName, Millis, OrgName};
 use crate::query::{QueryError, Scope, View};
@@ -78,7 +78,7 @@ fn nothing_yet(org: &OrgName, reader: Reader) -> Outcome {
 
 fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<PublisherPage>, QueryError> {
     let Asked { scope, caller, choice, table: rows, as_of } = asked;
-    let Some(figures) = view.overview(scope, choice.look(), caller)? else { return Ok(None) };
+    let Some(figures) = view.overview(scope, choice.look(may_see(scope, caller)), caller)? else { return Ok(None) };
     let (path, api) = (path_of(scope), api_of(scope));
     let Some((repos, found)) = table(view, &asked.of_table(&path), &reader)? else { return Ok(None) };
     let place = Place { links: &reader.links.clone(), path: &path, api: &api, rest: &rows.state() };
