@@ -21,10 +21,7 @@ const SPARKLINE_DAYS: u16 = 30;
 /// The start page.
 pub async fn hub(call: Call) -> Outcome {
     let reader = reader(&call);
-    let choice = match choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
+    let choice = choice(&call, &reader)?;
     let (origin, caller, as_of) = (call.origin(), call.caller.clone(), call.engine().now());
     view_page(call, reader, move |view, reader| {
         let made = hub_page(view, &caller, &choice, as_of, reader, &origin)?;

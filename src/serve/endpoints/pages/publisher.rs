@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use super::scoped::{TableAsked, api_of, cohorts, may_see, overlap_of, path_of, shares, table};
-use super::{choice, missing, notice, page, reader, refused, view_page};
+use super::{choice, missing, notice, page, reader, table_choice, view_page};
 use crate::model::{Caller, GroupName, Millis, OrgName};
 use crate::query::{QueryError, Scope, View};
 use crate::render::pages::{Choice, Frame, Overview, Place, PublisherPage, Reader, Section, TableChoice};
@@ -41,15 +41,8 @@ impl Asked {
 async fn publisher(call: Call, scope: Option<Scope>) -> Outcome {
     let reader = reader(&call);
     let Some(scope) = scope else { return missing(reader) };
-    let choice = match choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
-    let rows = match TableChoice::read(|name| call.query.last(name)) {
-        Ok(rows) => rows,
-        Err(sentence) => return refused(&sentence, reader),
-    };
-    let part = call.query.last("part") == Some("repos");
+    let choice = choice(&call, &reader)?;
+    let (rows, part) = table_choice(&call, &reader)?;
     let asked = Asked { scope, caller: call.caller.clone(), choice, table: rows, as_of: call.engine().now() };
     view_page(call, reader, move |view, reader| {
         if part {

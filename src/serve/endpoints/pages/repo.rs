@@ -14,10 +14,7 @@ use crate::serve::call::Call;
 pub async fn repo(call: Call) -> Outcome {
     let reader = reader(&call);
     let Ok(asked) = call.repo() else { return missing(reader) };
-    let choice = match choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
+    let choice = choice(&call, &reader)?;
     let (caller, as_of) = (call.caller.clone(), call.engine().now());
     view_page(call, reader, move |view, reader| {
         let Some(number) = view.repo(&asked, &caller)? else { return Ok(None) };
