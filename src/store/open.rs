@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, Durability, StorageBackend};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
 use super::codec::{get_record, put_record};
@@ -31,8 +32,9 @@ pub(super) const SECRET_NAME: &str = "secret.key";
 pub(super) const FORMAT_KEY: &[u8] = b"format";
 const COUNTERS_KEY: &[u8] = b"counters";
 const PROBE_KEY: &[u8] = b"probe";
+const PROBE_NAME: &str = "hubtally.probe";
 
-/// What must fit before a store that failed counts as one that can be written.
+/// What must fit, on the disk and in the database, before a store that failed counts as one that can be written.
 const PROBE_BYTES: usize = 1 << 20;
 
 /// Where a store lives.
@@ -106,9 +108,9 @@ impl Store {
                     create_file(&**disk, [UNFINISHED_NAME, FILE_NAME], |database| initialise(database, fingerprint, now))?;
                 }
                 let database = open_file(&**disk)?;
-                if disk.exists(UNFINISHED_NAME) {
-                    // Of a compaction that was killed. Now that the store is open, nobody else is at it.
-                    disk.remove(UNFINISHED_NAME)?;
+                // Of a compaction or a probe that was killed. Now that the store is open, nobody else is at it.
+                for name in [UNFINISHED_NAME, PROBE_NAME].into_iter().filter(|name| disk.exists(name)) {
+                    disk.remove(name)?;
                 }
                 (database, disk.secret())
             }
@@ -179,6 +181,9 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub fn probe(&self) -> Result<(), StoreError> {
+        if let Some(disk) = &self.disk {
+            probe_space(&**disk)?;
+        }
         let txn = self.write()?;
         txn.put(Table::Meta, PROBE_KEY, &vec![0; PROBE_BYTES])?;
         txn.commit()?;
@@ -216,6 +221,21 @@ pub(super) fn begin_write(database: &Database, commits: &Arc<AtomicU64>) -> Resu
     txn.set_durability(Durability::Immediate)?;
     txn.set_quick_repair(true);
     WriteTxn::new(txn, Arc::clone(commits))
+}
+
+/// Makes sure that the disk has space of its own left. A file has holes, so a value that fits into the database tells
+/// nothing: it may lie where an earlier one lay, while the next one lies in a hole.
+fn probe_space(disk: &dyn Disk) -> Result<(), StoreError> {
+    if disk.exists(PROBE_NAME) {
+        disk.remove(PROBE_NAME)?;
+    }
+    let file = disk.open(PROBE_NAME)?;
+    // Not zeros: some file systems keep those without taking any space.
+    let bytes: Vec<u8> = (0..PROBE_BYTES as u64 / 8).flat_map(|at| xxh3_64(&at.to_le_bytes()).to_le_bytes()).collect();
+    let written = file.set_len(bytes.len() as u64).and_then(|()| file.write(0, &bytes)).and_then(|()| file.sync_data());
+    drop(file);
+    let removed = disk.remove(PROBE_NAME);
+    Ok(written.and(removed)?)
 }
 
 /// Opens all tables, which makes those that are not there.
