@@ -3,13 +3,14 @@
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName};
 
-use crate::ingest::{Engine, Push, PushContent};
-use crate::model::SourceName;
+use crate::ingest::{Engine, GivenSettings, Push, PushContent};
+use crate::model::{HeadRedirect, Redirects, SourceName};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth;
 use crate::serve::call::Call;
 use crate::serve::intake::Held;
 use crate::serve::limits;
+use crate::serve::validation::Validation;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_MAX: usize = 255;
@@ -19,6 +20,9 @@ pub async fn push(mut call: Call) -> Outcome {
     let source = source(&call)?;
     let idempotency_key = idempotency_key(&call)?;
     let declared = content(&call)?;
+    let mut validation = Validation::new(&call.query);
+    let settings = settings(&mut validation);
+    validation.finish()?;
     let held = Held::read(&mut call, limits::PUSH_BYTES_MAX).await?;
     let write = move |engine: &Engine| {
         let (body, _share) = held.decoded()?;
@@ -27,10 +31,24 @@ pub async fn push(mut call: Call) -> Outcome {
             None if looks_like_json(&body) => PushContent::Json,
             None => return Err(unknown_type("application/x-www-form-urlencoded")),
         };
+        if settings != GivenSettings::default() {
+            engine.configure_source(&source, settings)?;
+        }
         let receipt = engine.push(Push { source, body, content, idempotency_key })?;
         Ok(Answer::json(&receipt))
     };
     call.app.write(write).await?
+}
+
+/// Settings of the source that come with its events; what is left out stays as it is.
+pub fn settings(validation: &mut Validation<'_>) -> GivenSettings {
+    let redirects = [("handoff", Some(Redirects::Handoff)), ("ignore", Some(Redirects::Ignore))];
+    let head_redirect = [("probe", Some(HeadRedirect::Probe)), ("handoff", Some(HeadRedirect::Handoff))];
+    GivenSettings {
+        redirects: validation.word("redirects", None, &redirects),
+        head_redirect: validation.word("head_redirect", None, &head_redirect),
+        knows_users: validation.word("knows_users", None, &[("true", Some(true)), ("false", Some(false))]),
+    }
 }
 
 /// The source events go to: the token's own, else the one asked for, else the default.
