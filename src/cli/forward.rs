@@ -29,8 +29,11 @@ have the same secret key: copy the centre's secret.key into the data folder of t
 in the data folder; what is sent again after a kill or a lost answer counts once. Retractions and forgotten people are no events: \
 repeat these commands at the centre.
 
-Sources keep their names and settings, so either one token may push to all of them (admin), or the node has the one source of its \
-token. Plain HTTP only: for https:// let a local proxy (stunnel, caddy, ssh -L) carry it.
+Sources keep their names and settings. A token of the scope ingest:SOURCE hands on that one source, if the centre reads it with the \
+same settings; an admin token hands on all of them and sets them there.
+
+Plain HTTP only, so token and events can be read on the way: outside of a trusted network let a tunnel carry it (ssh -L, WireGuard, \
+stunnel). An https:// address is refused.
 
 Examples:
   hubtally forward --to http://centre:8642 --to-token-file ingest.token
@@ -121,15 +124,18 @@ fn round(configuration: &Configuration, centre: &Client, place: &PlaceFile) -> R
     loop {
         let query = after.as_ref().map(|after| format!("?after={after}")).unwrap_or_default();
         let page = own.get(&format!("/api/v1/outgoing{query}")).map_err(passing)?.value;
+        let key = page.get("key").and_then(Value::as_str).unwrap_or_default();
         for source in output::rows(&page, "sources") {
-            push(centre, source)?;
+            push(centre, source, key)?;
             sent += output::count(source, "lines");
         }
         let next =
             page.get("next").and_then(Value::as_str).ok_or_else(|| Failure::failed("the store's answer has no next page"))?;
-        // On disk before the next page is asked for: what is sent again after a kill is a round at most.
-        if page.get("end").and_then(Value::as_bool) == Some(true) {
+        // On disk before the next page is asked for: what is sent again after a kill is a page at most.
+        if after.as_deref() != Some(next) {
             place.write(next)?;
+        }
+        if page.get("end").and_then(Value::as_bool) == Some(true) {
             return Ok(sent);
         }
         after = Some(next.to_owned());
@@ -144,12 +150,12 @@ fn passing(failure: Failure) -> Halt {
 }
 
 /// Pushes the events of one source, with the settings by which they count here.
-fn push(centre: &Client, source: &Value) -> Result<(), Halt> {
+fn push(centre: &Client, source: &Value, key: &str) -> Result<(), Halt> {
     let text = |key: &str| source.get(key).and_then(Value::as_str).unwrap_or_default();
     let knows_users = source.get("knows_users").and_then(Value::as_bool).unwrap_or(false);
     let (name, redirects, head_redirect) = (text("source"), text("redirects"), text("head_redirect"));
-    let path =
-        format!("/api/v1/events?source={name}&redirects={redirects}&head_redirect={head_redirect}&knows_users={knows_users}");
+    let settings = format!("redirects={redirects}&head_redirect={head_redirect}&knows_users={knows_users}");
+    let path = format!("/api/v1/events?source={name}&key={key}&{settings}");
     let upload = Upload::Lines(text("events").to_owned());
     let ask = Ask { method: "POST", path: &path, upload, timeout: Some(PUSH_TIMEOUT) };
     let reply = centre.ask(ask).map_err(|error| Halt::Passing(error.to_string()))?;
@@ -169,7 +175,12 @@ fn check(reply: &Reply, source: &str) -> Result<(), Halt> {
     };
     let rejected: u64 = rejected.values().filter_map(Value::as_u64).sum();
     if rejected > 0 {
-        eprintln!("hubtally: {rejected} events of {source} were not understood at the other end: is it an older version?");
+        // Going on would lose them; what was taken of the page counts once when it is sent again.
+        return Err(Failure::failed(format!(
+            "{rejected} events of {source} were not understood at the other end, so nothing after them is handed on: bring the \
+             server there up to this version, then start again"
+        ))
+        .into());
     }
     Ok(())
 }

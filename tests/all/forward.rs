@@ -79,13 +79,12 @@ fn a_node_that_is_killed_and_cut_off_hands_on_everything_once() {
     let place = tempfile::tempdir().unwrap();
     let (node, centre, whole) = (place.path().join("node"), place.path().join("centre"), place.path().join("whole"));
     let mut random = Random::new(17);
-    said(&whole, &["token", "list"]);
+    let token_of_whole = said(&whole, &["token", "create", "--scope", "admin"]).trim().to_owned();
     for folder in [&node, &centre] {
         fs::create_dir(folder).unwrap();
         fs::copy(whole.join("secret.key"), folder.join("secret.key")).unwrap();
     }
-    let tokens: Vec<String> =
-        [&centre, &whole].map(|folder| said(folder, &["token", "create", "--scope", "admin"]).trim().to_owned()).into();
+    let tokens = [said(&centre, &["token", "create", "--scope", "admin"]).trim().to_owned(), token_of_whole];
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let to = format!("http://{listen}");
     let now = ["--now", "2026-07-01T00:00:00Z"];
@@ -96,9 +95,11 @@ fn a_node_that_is_killed_and_cut_off_hands_on_everything_once() {
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     };
+    let logs = logs(place.path());
+    import(&node, &logs[0]);
     assert_eq!(run(&node, &["forward", "--to", &to, "--once"]).status.code(), Some(1), "nobody listens there");
     let mut kills = 0;
-    for log in logs(place.path()) {
+    for log in logs {
         import(&whole, &log);
         // The node itself serves half of the time, and takes the log in while it forwards.
         let serving = random.chance(50).then(|| serve(&node, "127.0.0.1:0"));
@@ -145,4 +146,49 @@ fn a_node_that_is_killed_and_cut_off_hands_on_everything_once() {
     let tls = run(&node, &["forward", "--to", "https://centre", "--once"]);
     assert_eq!(tls.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&tls.stderr).contains("plain HTTP"));
+}
+
+#[test]
+fn a_token_that_pushes_neither_sets_a_source_nor_hands_on_hashes_of_another_key() {
+    let place = tempfile::tempdir().unwrap();
+    let (node, centre) = (place.path().join("node"), place.path().join("centre"));
+    let admin = format!("Bearer {}", said(&centre, &["token", "create", "--scope", "admin"]).trim());
+    let token = said(&centre, &["token", "create", "--scope", "ingest:proxy"]).trim().to_owned();
+    let log = place.path().join("proxy.log");
+    let lines = "192.0.2.1 - - [01/May/2026:10:00:00 +0000] \"GET /acme/m/resolve/main/f.bin HTTP/1.1\" 200 5 \"-\" \"curl/8\"\n";
+    fs::write(&log, lines).unwrap();
+    let log = ("proxy".to_owned(), log.to_str().unwrap().to_owned());
+    import(&node, &log);
+    let server = Server::start_in(&centre, &["--now", "2026-07-01T00:00:00Z"]);
+    let to = format!("http://{}", server.address);
+    let forward = |folder: &Path| {
+        let output = run(folder, &["forward", "--to", &to, "--once", "--to-token", &token]);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let stored = |expected: usize| {
+        let list = server.get_with("/api/v1/deliveries", &[("Authorization", &admin)]).json();
+        assert_eq!(list["deliveries"].as_array().unwrap().len(), expected, "{list}");
+    };
+    let (code, why) = forward(&node);
+    assert!(code == Some(1) && why.contains("another secret key"), "{why}");
+    stored(0);
+
+    let node = place.path().join("node-of-the-key");
+    fs::create_dir(&node).unwrap();
+    fs::copy(centre.join("secret.key"), node.join("secret.key")).unwrap();
+    import(&node, &log);
+    let (code, why) = forward(&node);
+    let remedy = "hubtally source set proxy --redirects handoff --head-redirect probe --knows-users false";
+    assert!(code == Some(1) && why.contains(remedy), "{why}");
+    stored(0);
+    let list = server.get_with("/api/v1/sources", &[("Authorization", &admin)]).text();
+    assert!(!list.contains("proxy"), "a refused push leaves no source behind: {list}");
+
+    said(&centre, &remedy.split(' ').skip(1).collect::<Vec<_>>());
+    let (code, why) = forward(&node);
+    assert_eq!(code, Some(0), "{why}");
+    stored(1);
+    let repo = |bearer: &str| server.get_with("/api/v1/repos/model/acme/m/totals?days=90", &[("Authorization", bearer)]);
+    assert_eq!(repo(&admin).json()["downloads"], 1, "{}", repo(&admin).text());
+    assert_eq!(server.get("/api/v1/repos/model/acme/m/totals?days=90").status, 404, "a log without users proves nothing");
 }

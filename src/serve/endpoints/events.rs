@@ -23,6 +23,8 @@ pub async fn push(mut call: Call) -> Outcome {
     let mut validation = Validation::new(&call.query);
     let settings = settings(&mut validation);
     validation.finish()?;
+    let may_set = call.caller.is_admin();
+    let key = call.query.last("key").map(str::to_owned);
     let held = Held::read(&mut call, limits::PUSH_BYTES_MAX).await?;
     let write = move |engine: &Engine| {
         let (body, _share) = held.decoded()?;
@@ -31,13 +33,45 @@ pub async fn push(mut call: Call) -> Outcome {
             None if looks_like_json(&body) => PushContent::Json,
             None => return Err(unknown_type("application/x-www-form-urlencoded")),
         };
+        if key.is_some_and(|key| key != engine.key_id()) {
+            return Err(other_key());
+        }
         if settings != GivenSettings::default() {
-            engine.configure_source(&source, settings)?;
+            if may_set {
+                engine.configure_source(&source, settings)?;
+            } else if engine.reads_otherwise(&source, settings)? {
+                return Err(may_not_set(&source, settings));
+            }
         }
         let receipt = engine.push(Push { source, body, content, idempotency_key })?;
         Ok(Answer::json(&receipt))
     };
     call.app.write(write).await?
+}
+
+/// Hashes of another key would be hashed again: everybody would be somebody else here.
+fn other_key() -> Answer {
+    let sentence = "these events hold hashes made with another secret key, and nothing of them was kept: nodes that hand events on \
+                    need the secret.key of this server, from before their first event";
+    Answer::error(StatusCode::CONFLICT, sentence)
+}
+
+/// Whoever may only push may not decide how a source is read: that could make a hidden repo public.
+fn may_not_set(source: &SourceName, settings: GivenSettings) -> Answer {
+    let redirects = settings.redirects.map(|redirects| match redirects {
+        Redirects::Handoff => " --redirects handoff",
+        Redirects::Ignore => " --redirects ignore",
+    });
+    let head_redirect = settings.head_redirect.map(|head_redirect| match head_redirect {
+        HeadRedirect::Probe => " --head-redirect probe",
+        HeadRedirect::Handoff => " --head-redirect handoff",
+    });
+    let knows_users = settings.knows_users.map(|knows| format!(" --knows-users {knows}")).unwrap_or_default();
+    let (redirects, head_redirect) = (redirects.unwrap_or_default(), head_redirect.unwrap_or_default());
+    auth::forbidden(&format!(
+        "the source {source} is read otherwise here and this token may not change that, so nothing was kept: on this server run \
+         `hubtally source set {source}{redirects}{head_redirect}{knows_users}`, or push with an admin token"
+    ))
 }
 
 /// Settings of the source that come with its events; what is left out stays as it is.

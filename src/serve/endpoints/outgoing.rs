@@ -44,7 +44,9 @@ pub async fn outgoing(call: Call) -> Outcome {
             }))
         });
         let sources: Vec<_> = sources.collect();
-        Ok(Answer::json(&json!({ "sources": sources, "next": page.next.to_string(), "end": page.is_end })))
+        Ok(Answer::json(
+            &json!({ "key": engine.key_id(), "sources": sources, "next": page.next.to_string(), "end": page.is_end }),
+        ))
     };
     Ok(call.app.read(ask).await??)
 }

@@ -91,7 +91,7 @@ pub const OPERATIONS: &[Operation] = &[
         Endpoint::PushEvents,
         IN,
         "Pushes events; answered when they are on disk",
-        &["source"],
+        &["source", "redirects", "headRedirect", "knowsUsers", "key"],
         EVENTS,
         &[(200, JSON, "Receipt")],
     ),
