@@ -311,12 +311,6 @@ impl Engine {
         }
     }
 
-    /// The public name of the key under which people are hashed.
-    #[must_use]
-    pub fn key_id(&self) -> &str {
-        self.shared.key.id()
-    }
-
     /// A downloader as exports write it.
     #[must_use]
     pub fn exported(&self, who: Who, agent_counts: bool) -> String {

@@ -93,6 +93,12 @@ impl Engine {
         Ok(sources)
     }
 
+    /// The public name of the key under which people are hashed.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.shared.key.id()
+    }
+
     /// Whether events that come with settings would be read otherwise without them.
     ///
     /// # Errors
