@@ -21,6 +21,7 @@ mod ecosystem;
 mod faults;
 mod forget;
 mod formats;
+mod forward;
 mod full_disk;
 mod generate;
 mod hub;
