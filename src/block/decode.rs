@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use super::bytes::ByteReader;
 use super::group::{Group, read_by_group, read_runs};
+use super::layout::version_1::WORDS;
 use super::layout::{VERSION, codec, column};
+use super::texts::read_sorted_texts;
 use super::time::TimeReader;
 use super::who::read_whos;
 use super::{BlockError, ROWS_MAX, version_1};
@@ -28,7 +30,7 @@ impl Wanted {
         match self {
             Wanted::All => true,
             Wanted::Counting => !matches!(id, column::BYTES | column::DURATION),
-            Wanted::Identity => !matches!(id, column::BYTES..=column::WORDS | column::PLACE_BOOK | column::PLACE),
+            Wanted::Identity => !matches!(id, column::BYTES..=WORDS | column::PLACE_BOOK | column::PLACE | column::SORTED_WORDS),
         }
     }
 }
@@ -45,7 +47,7 @@ pub struct Decoded {
 ///
 /// A row has at most two varints and a dictionary entry in a column; texts are cut long before 1 KiB, three to a row.
 fn column_bytes_max(id: u8, rows: usize) -> usize {
-    64 + rows * if id == column::WORDS { 3 << 10 } else { 32 }
+    64 + rows * if matches!(id, WORDS | column::SORTED_WORDS) { 3 << 10 } else { 32 }
 }
 
 /// Decodes a block of `day`.
@@ -78,7 +80,7 @@ pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockEr
         columns.runs(column::COUNT_RUNS, "count column", rows, |row, value: u32| row.count = value.saturating_add(1))?;
     }
     columns.read_kinds(rows)?;
-    decoded.texts = columns.read_texts()?;
+    decoded.texts = columns.read_texts(rows.len())?;
     columns.read_paths(rows, &mut decoded.texts)?;
     columns.read_ids(rows)?;
     // Columns that are not wanted were not unpacked, and read as absent.
@@ -278,15 +280,12 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    fn read_texts(&self) -> Result<Vec<Box<[u8]>>, BlockError> {
-        let Some(mut reader) = self.get(column::WORDS, "text column") else { return Ok(Vec::new()) };
-        let count = reader.length(1)?;
-        (0..count)
-            .map(|_| {
-                let len: usize = reader.number()?;
-                reader.take(len).map(Box::from)
-            })
-            .collect()
+    /// The block's texts, of so many rows.
+    fn read_texts(&self, rows: usize) -> Result<Vec<Box<[u8]>>, BlockError> {
+        if let Some(reader) = self.get(column::SORTED_WORDS, "text column") {
+            return read_sorted_texts(reader, column_bytes_max(column::SORTED_WORDS, rows));
+        }
+        self.get(WORDS, "text column").map_or(Ok(Vec::new()), version_1::read_texts)
     }
 
     /// A column with a number per row.

@@ -1,12 +1,11 @@
 //! Sorted rows of a day -> the bytes of a block.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
+use zstd::zstd_safe::CParameter;
 
 use super::bytes::put_varint;
-use super::group::{Book, Group, put_by_group, put_runs};
+use super::group::{Book, ByGroup, Group, put_runs};
 use super::layout::{VERSION, codec, column};
+use super::texts::BlockWords;
 use super::time::split_times;
 use super::who::put_whos;
 use crate::model::{AgentHash, Country, Day, Row, Word, Words};
@@ -14,6 +13,8 @@ use crate::model::{AgentHash, Country, Day, Row, Word, Words};
 /// Encodes blocks, reusing its buffers and compressor.
 pub struct Encoder {
     compressor: zstd::bulk::Compressor<'static>,
+    /// For columns in which nothing repeats for long: looking for repetitions would make them longer.
+    by_frequency: zstd::bulk::Compressor<'static>,
     plain: Vec<u8>,
 }
 
@@ -23,7 +24,9 @@ impl Encoder {
     /// # Errors
     /// When zstd cannot allocate its context.
     pub fn new() -> std::io::Result<Encoder> {
-        Ok(Encoder { compressor: zstd::bulk::Compressor::new(1)?, plain: Vec::new() })
+        let mut by_frequency = zstd::bulk::Compressor::new(1)?;
+        by_frequency.set_parameter(CParameter::HashLog(6))?;
+        Ok(Encoder { compressor: zstd::bulk::Compressor::new(1)?, by_frequency, plain: Vec::new() })
     }
 
     /// Encodes rows of `day` that are sorted by `Row::cmp_stored`, at most `ROWS_MAX` of them.
@@ -35,8 +38,13 @@ impl Encoder {
         debug_assert!(rows.is_sorted_by(|a, b| a.cmp_stored(b).is_le()));
         let groups = group_lengths(rows);
         let times = split_times(day, rows, &groups);
-        let (mut clients, mut places) = (Book::new(), Book::new());
-        let mut block_words = BlockWords::new(words);
+        let (mut clients, mut places) = (ByGroup::default(), ByGroup::default());
+        clients.add(rows, &groups, |row| (row.agent, row.agent_note));
+        places.add(rows, &groups, |row| (row.country, row.region));
+        let paths = Paths::of(rows);
+        let names = paths.book.entries.iter().map(|(_, name)| *name);
+        let notes = clients.entries().iter().map(|(_, note)| *note);
+        let block_words = BlockWords::new(words, places.entries().iter().map(|(_, region)| *region).chain(notes).chain(names));
         let mut out = vec![VERSION];
         put_varint(&mut out, rows.len() as u64);
         let columns_at = out.len();
@@ -49,19 +57,19 @@ impl Encoder {
         columns.add(column::BEGIN, |plain| plain.extend(times.begins))?;
         columns.add(column::GAP_WIDTH, |plain| plain.extend(times.gap_widths))?;
         columns.add(column::GAP_BITS, |plain| plain.extend(times.gap_bits))?;
-        columns.add(column::CLIENT, |plain| put_clients(plain, &mut clients, rows, &groups))?;
-        columns.add(column::CLIENT_BOOK, |plain| put_client_book(plain, &clients, &mut block_words))?;
+        columns.add(column::CLIENT, |plain| clients.put(plain))?;
+        columns.add(column::CLIENT_BOOK, |plain| put_client_book(plain, &clients, &block_words))?;
         columns.add(column::SOURCE_RUNS, |plain| put_runs(plain, rows, |row| row.source.0.into()))?;
         columns.add(column::KIND, |plain| put_kinds(plain, rows))?;
-        columns.add(column::PATH, |plain| put_paths(plain, rows, &mut block_words))?;
+        columns.add(column::PATH, |plain| paths.put(plain, &block_words))?;
         columns.add(column::ID, |plain| put_ids(plain, rows))?;
         columns.add(column::DELIVERY_RUNS, |plain| put_runs(plain, rows, |row| row.delivery.0.into()))?;
         columns.add(column::COUNT_RUNS, |plain| put_runs(plain, rows, |row| row.count.saturating_sub(1).into()))?;
         columns.add(column::BYTES, |plain| put_unless_zero(plain, rows, |row| row.bytes))?;
         columns.add(column::DURATION, |plain| put_unless_zero(plain, rows, |row| row.duration))?;
-        columns.add(column::PLACE, |plain| put_places(plain, &mut places, rows, &groups))?;
-        columns.add(column::PLACE_BOOK, |plain| put_place_book(plain, &places, &mut block_words))?;
-        columns.add(column::WORDS, |plain| block_words.put(plain))?;
+        columns.add(column::PLACE, |plain| places.put(plain))?;
+        columns.add(column::PLACE_BOOK, |plain| put_place_book(plain, &places, &block_words))?;
+        columns.add(column::SORTED_WORDS, |plain| block_words.put(plain))?;
         let count = columns.count;
         if let Some(place) = out.get_mut(columns_at) {
             *place = count;
@@ -90,6 +98,9 @@ impl ColumnWriter<'_> {
         // Hashes and the bits of gaps do not compress; trying costs more than the rest of the block.
         let compressed = match id {
             column::WHO_GAPS | column::BEGIN | column::GAP_BITS | column::ID => None,
+            column::REPO | column::GROUP | column::KIND | column::GAP_WIDTH | column::CLIENT | column::PLACE => {
+                Some(self.encoder.by_frequency.compress(plain)?)
+            }
             _ => Some(self.encoder.compressor.compress(plain)?).filter(|bytes| bytes.len() < plain.len()),
         };
         let (used, bytes) = match &compressed {
@@ -101,42 +112,6 @@ impl ColumnWriter<'_> {
         put_varint(self.out, bytes.len() as u64);
         self.out.extend_from_slice(bytes);
         Ok(())
-    }
-}
-
-/// Renumbers the words that the rows of one block use, from 1.
-struct BlockWords<'a> {
-    words: &'a Words,
-    numbers: HashMap<Word, u64, FixedState>,
-    used: Vec<Word>,
-}
-
-impl<'a> BlockWords<'a> {
-    fn new(words: &'a Words) -> BlockWords<'a> {
-        BlockWords { words, numbers: HashMap::default(), used: Vec::new() }
-    }
-
-    fn number(&mut self, word: Word) -> u64 {
-        if word == Word::UNKNOWN {
-            return 0;
-        }
-        let next = self.used.len() as u64 + 1;
-        *self.numbers.entry(word).or_insert_with(|| {
-            self.used.push(word);
-            next
-        })
-    }
-
-    fn put(&self, plain: &mut Vec<u8>) {
-        if self.used.is_empty() {
-            return;
-        }
-        put_varint(plain, self.used.len() as u64);
-        for &word in &self.used {
-            let text = self.words.text(word);
-            put_varint(plain, text.len() as u64);
-            plain.extend_from_slice(text);
-        }
     }
 }
 
@@ -185,40 +160,22 @@ fn put_group_whos(plain: &mut Vec<u8>, rows: &[Row], groups: &[usize]) {
     }
 }
 
-type Client = (AgentHash, Word);
-
-fn put_clients(plain: &mut Vec<u8>, clients: &mut Book<Client>, rows: &[Row], groups: &[usize]) {
-    let client = |row: &Row| (row.agent, row.agent_note);
-    if rows.iter().any(|row| client(row) != Client::default()) {
-        put_by_group(plain, clients, rows, groups, client);
-    }
-}
-
-fn put_client_book(plain: &mut Vec<u8>, clients: &Book<Client>, words: &mut BlockWords<'_>) {
-    for (agent, note) in &clients.entries {
+fn put_client_book(plain: &mut Vec<u8>, clients: &ByGroup<(AgentHash, Word)>, words: &BlockWords<'_>) {
+    for (agent, note) in clients.entries() {
         plain.extend(agent.0.to_le_bytes());
         put_varint(plain, words.number(*note));
     }
 }
 
-type Place = (Country, Word);
-
-fn put_places(plain: &mut Vec<u8>, places: &mut Book<Place>, rows: &[Row], groups: &[usize]) {
-    let place = |row: &Row| (row.country, row.region);
-    if rows.iter().any(|row| place(row) != Place::default()) {
-        put_by_group(plain, places, rows, groups, place);
-    }
-}
-
-fn put_place_book(plain: &mut Vec<u8>, places: &Book<Place>, words: &mut BlockWords<'_>) {
-    for (country, region) in &places.entries {
+fn put_place_book(plain: &mut Vec<u8>, places: &ByGroup<(Country, Word)>, words: &BlockWords<'_>) {
+    for (country, region) in places.entries() {
         put_varint(plain, country.0.into());
         put_varint(plain, words.number(*region));
     }
 }
 
 fn put_kinds(plain: &mut Vec<u8>, rows: &[Row]) {
-    let mut kinds = Book::new();
+    let mut kinds = Book::default();
     let places: Vec<u32> = rows.iter().map(|row| kinds.place((row.method.code(), row.status.0, row.range.code()))).collect();
     put_varint(plain, kinds.entries.len() as u64);
     for (method, status, range) in &kinds.entries {
@@ -229,21 +186,35 @@ fn put_kinds(plain: &mut Vec<u8>, rows: &[Row]) {
     places.into_iter().for_each(|place| put_varint(plain, place.into()));
 }
 
-fn put_paths(plain: &mut Vec<u8>, rows: &[Row], words: &mut BlockWords<'_>) {
-    const NONE: (u64, Word) = (0, Word::UNKNOWN);
-    let path = |row: &Row| (row.path.0, row.path_name);
-    if rows.iter().all(|row| path(row) == NONE) {
-        return;
+/// The distinct paths, and of each row 0 or the place of its path plus 1.
+struct Paths {
+    book: Book<(u64, Word)>,
+    of_rows: Vec<u64>,
+}
+
+impl Paths {
+    fn of(rows: &[Row]) -> Paths {
+        let mut paths = Paths { book: Book::default(), of_rows: Vec::new() };
+        if rows.iter().any(|row| (row.path.0, row.path_name) != (0, Word::UNKNOWN)) {
+            paths.of_rows.extend(rows.iter().map(|row| match (row.path.0, row.path_name) {
+                (0, Word::UNKNOWN) => 0,
+                path => u64::from(paths.book.place(path)) + 1,
+            }));
+        }
+        paths
     }
-    let mut paths = Book::new();
-    let mut place = |row: &Row| if path(row) == NONE { 0 } else { u64::from(paths.place(path(row))) + 1 };
-    let places: Vec<u64> = rows.iter().map(&mut place).collect();
-    put_varint(plain, paths.entries.len() as u64);
-    for (hash, name) in &paths.entries {
-        plain.extend(hash.to_le_bytes());
-        put_varint(plain, words.number(*name));
+
+    fn put(&self, plain: &mut Vec<u8>, words: &BlockWords<'_>) {
+        if self.of_rows.is_empty() {
+            return;
+        }
+        put_varint(plain, self.book.entries.len() as u64);
+        for (hash, name) in &self.book.entries {
+            plain.extend(hash.to_le_bytes());
+            put_varint(plain, words.number(*name));
+        }
+        self.of_rows.iter().for_each(|place| put_varint(plain, *place));
     }
-    places.into_iter().for_each(|place| put_varint(plain, place));
 }
 
 fn put_ids(plain: &mut Vec<u8>, rows: &[Row]) {

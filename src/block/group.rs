@@ -31,11 +31,13 @@ pub struct Book<K> {
     last: Option<(K, u32)>,
 }
 
-impl<K: Copy + Eq + Hash> Book<K> {
-    pub fn new() -> Book<K> {
+impl<K> Default for Book<K> {
+    fn default() -> Book<K> {
         Book { entries: Vec::new(), numbers: HashMap::default(), last: None }
     }
+}
 
+impl<K: Copy + Eq + Hash> Book<K> {
     /// The place of a value, which is entered if it is new.
     pub fn place(&mut self, value: K) -> u32 {
         if let Some((_, place)) = self.last.filter(|(last, _)| *last == value) {
@@ -51,37 +53,58 @@ impl<K: Copy + Eq + Hash> Book<K> {
     }
 }
 
-/// Appends the place of each group's value, then the exceptions: rows to go, and the place of the value from there to the
-/// end of the group.
-pub fn put_by_group<K: Copy + Eq + Hash>(
-    out: &mut Vec<u8>,
-    book: &mut Book<K>,
-    rows: &[Row],
-    groups: &[usize],
-    value: impl Fn(&Row) -> K,
-) {
-    let mut exceptions = Vec::new();
-    let (mut rest, mut to_go) = (rows, 0_u64);
-    for &len in groups {
-        let (group, after) = rest.split_at(len.min(rest.len()));
-        rest = after;
-        let Some(first) = group.first() else { continue };
-        let mut current = value(first);
-        put_varint(out, book.place(current).into());
-        for row in group {
-            let value = value(row);
-            if value != current {
-                put_varint(&mut exceptions, to_go);
-                put_varint(&mut exceptions, book.place(value).into());
-                (current, to_go) = (value, 0);
-            }
-            to_go += 1;
-        }
-    }
-    out.extend(exceptions);
+/// A column of places in a book: one per group, then the exceptions: rows since the last exception, and the place of the
+/// value from there to the end of the group.
+pub struct ByGroup<K> {
+    book: Book<K>,
+    bytes: Vec<u8>,
 }
 
-/// Reads what [`put_by_group`] wrote and hands every row its value.
+impl<K> Default for ByGroup<K> {
+    fn default() -> ByGroup<K> {
+        ByGroup { book: Book::default(), bytes: Vec::new() }
+    }
+}
+
+impl<K: Copy + Default + Eq + Hash> ByGroup<K> {
+    /// Adds the rows of a block; nothing if none has a value.
+    pub fn add(&mut self, rows: &[Row], groups: &[usize], value: impl Fn(&Row) -> K) {
+        if rows.iter().all(|row| value(row) == K::default()) {
+            return;
+        }
+        let mut exceptions = Vec::new();
+        let (mut rest, mut since) = (rows, 0_u64);
+        for &len in groups {
+            let (group, after) = rest.split_at(len.min(rest.len()));
+            rest = after;
+            let Some(first) = group.first() else { continue };
+            let mut current = value(first);
+            put_varint(&mut self.bytes, self.book.place(current).into());
+            for row in group {
+                let value = value(row);
+                if value != current {
+                    put_varint(&mut exceptions, since);
+                    put_varint(&mut exceptions, self.book.place(value).into());
+                    (current, since) = (value, 0);
+                }
+                since += 1;
+            }
+        }
+        self.bytes.append(&mut exceptions);
+    }
+
+    /// The distinct values.
+    pub fn entries(&self) -> &[K] {
+        &self.book.entries
+    }
+
+    /// Appends the column.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes);
+    }
+}
+
+/// Reads a column of [`ByGroup`] and hands every row its value.
 pub fn read_by_group<K: Copy>(
     mut reader: ByteReader<'_>,
     book: &[K],

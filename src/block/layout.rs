@@ -27,8 +27,6 @@ pub mod column {
     pub const BYTES: u8 = 12;
     /// Duration in ms per row, plus 1, 0 if unknown.
     pub const DURATION: u8 = 13;
-    /// The block's words: count, then length and bytes of each. Numbered from 1.
-    pub const WORDS: u8 = 17;
 
     /// Per group: who, as `who.rs` packs sorted hashes.
     pub const WHO_GAPS: u8 = 18;
@@ -54,8 +52,11 @@ pub mod column {
     /// Repeat count minus 1, as *runs*.
     pub const COUNT_RUNS: u8 = 28;
 
+    /// The block's words by text: bytes shared with the one before, bytes of its own, and these. Numbered from 1.
+    pub const SORTED_WORDS: u8 = 29;
+
     /// The highest id.
-    pub const LAST: u8 = COUNT_RUNS;
+    pub const LAST: u8 = SORTED_WORDS;
 
     // *By group*: a value per group, then exceptions (rows since the last exception, value until the group's end).
     // *Runs*: pairs (rows, value).
@@ -81,6 +82,8 @@ pub mod version_1 {
     pub const REGION: u8 = 15;
     /// Agent-note word per row, as *changes*.
     pub const AGENT_NOTE: u8 = 16;
+    /// The block's words: count, then length and bytes of each. Numbered from 1.
+    pub const WORDS: u8 = 17;
 
     // *Changes*: 0 repeats the value of the previous row (0 before the first), any other number is the value plus 1.
 }

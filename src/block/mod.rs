@@ -18,6 +18,7 @@ mod group;
 mod layout;
 mod merge;
 mod sort;
+mod texts;
 mod time;
 mod version_1;
 mod who;

@@ -1,6 +1,7 @@
 //! The columns that blocks of version 1 stored otherwise: nothing writes them any more.
 
 use super::BlockError;
+use super::bytes::ByteReader;
 use super::decode::Columns;
 use super::group::Group;
 use super::layout::version_1::{AGENT, AGENT_NOTE, COUNT, COUNTRY, DELIVERY, REGION, SOURCE, TIME, WHO};
@@ -71,4 +72,15 @@ fn changes<T: TryFrom<u64> + Copy + Default>(
         set(row, previous);
     }
     Ok(())
+}
+
+/// The block's texts.
+pub fn read_texts(mut reader: ByteReader<'_>) -> Result<Vec<Box<[u8]>>, BlockError> {
+    let count = reader.length(1)?;
+    (0..count)
+        .map(|_| {
+            let len: usize = reader.number()?;
+            reader.take(len).map(Box::from)
+        })
+        .collect()
 }
