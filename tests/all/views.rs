@@ -8,9 +8,10 @@ use hubtally::model::{Country, Day, DayCounts, DownloaderHash, Downloads, Files,
 use hubtally::rollup::{
     ChunkWriter, Client, Counting, DayChunk, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Facet, FacetBook,
     FacetChunk, FacetChunkWriter, FacetCount, FacetEntry, Numbering, Place, RUN_CHUNK_ENTRIES, RepoDay, RepoHead, RepoSet,
-    RepoYear, SET_INLINE_MAX, YearHead, decode_edges, encode_edges, encode_run_chunk, find_edges,
+    RepoYear, SET_INLINE_MAX, YEAR_INLINE_BYTES_MAX, YearHead, decode_edges, encode_edges, encode_run_chunk, find_edges,
 };
 use hubtally::sessionize::{KindFiles, Origin};
+use hubtally::store::{Place as StorePlace, RepoYears, Store, Table, get_head, get_year};
 
 use crate::oracle::Random;
 
@@ -36,6 +37,16 @@ fn any_count(random: &mut Random) -> u64 {
 }
 
 fn any_day(random: &mut Random, uniques: usize) -> RepoDay {
+    if random.chance(40) {
+        // As most days are: every download is another downloader's.
+        let authenticated = random.below(uniques as u64 + 1);
+        let counts = DayCounts {
+            authenticated: Downloads(authenticated),
+            anonymous: Downloads(uniques as u64 - authenticated),
+            files: Files(random.below(40)),
+        };
+        return RepoDay { counts, uniques: Uniques(uniques as u64), evidence: random.chance(50) };
+    }
     let counts = DayCounts {
         authenticated: Downloads(any_count(random)),
         anonymous: Downloads(any_count(random)),
@@ -242,6 +253,51 @@ fn years_and_heads_come_back_and_take_days_in_any_order() {
             head.set(year, None);
         }
         assert_eq!(head, RepoHead::default());
+    });
+}
+
+#[test]
+fn a_year_lies_in_the_head_while_it_is_short_and_is_found_wherever_it_lies() {
+    let store = Store::open(StorePlace::Memory, |_| [7; 32], Millis(1_780_000_000_000)).unwrap();
+    for_seeds("places of years", 20, |random| {
+        let repo = RepoNumber(u32::try_from(random.below(1 << 32)).unwrap());
+        let other = RepoNumber(repo.0 ^ 1);
+        let mut written = RepoHead::default();
+        for _ in 0..6 {
+            let days = year(random, 2024);
+            let short = days.encode(2024).len() <= YEAR_INLINE_BYTES_MAX;
+            let txn = store.write().unwrap();
+            let mut years = RepoYears::open(&txn).unwrap();
+            let mut head = years.head(repo).unwrap();
+            assert_eq!(head, written);
+            years.put(repo, &mut head, vec![(2024, days.clone())]).unwrap();
+            assert_eq!(years.year(repo, &head, 2024).unwrap(), days);
+            assert_eq!(years.year(repo, &head, 2025).unwrap(), RepoYear::default());
+            drop(years);
+            txn.commit().unwrap();
+            let txn = store.read().unwrap();
+            assert_eq!(txn.len(Table::RepoYears).unwrap(), u64::from(!short), "a value of its own or none");
+            match get_head(&txn, repo).unwrap() {
+                Some(read) => {
+                    assert_eq!(read, head);
+                    assert_eq!(get_year(&txn, repo, &read.years[0]).unwrap(), days);
+                    if !short {
+                        let error = get_year(&txn, other, &read.years[0]).unwrap_err();
+                        assert!(error.to_string().contains("the value is missing"), "{error}");
+                    }
+                }
+                None => assert!(days.days.is_empty()),
+            }
+            written = head;
+        }
+        let txn = store.write().unwrap();
+        let mut years = RepoYears::open(&txn).unwrap();
+        years.put(repo, &mut written, vec![(2024, RepoYear::default())]).unwrap();
+        assert_eq!(written, RepoHead::default());
+        drop(years);
+        txn.commit().unwrap();
+        let txn = store.read().unwrap();
+        assert_eq!((txn.len(Table::RepoYears).unwrap(), txn.len(Table::RepoHeads).unwrap()), (0, 0));
     });
 }
 
