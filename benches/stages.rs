@@ -349,10 +349,7 @@ fn day_chunks(fold: &DayFold, numbering: &Numbering, changes: &mut Vec<(RepoNumb
         numbers.sort_unstable();
         let uniques = Uniques(downloaders.len() as u64);
         let of_day = RepoDay { counts: of_repo.counts, uniques, evidence: of_repo.evidence };
-        if writer.is_full() {
-            chunks.extend(writer.take());
-        }
-        writer.add(of_repo.repo, &of_day, &numbers);
+        chunks.extend(writer.add(of_repo.repo, &of_day, &numbers));
         changes.push((of_repo.repo, fold.day, of_day));
     }
     chunks.extend(writer.take());

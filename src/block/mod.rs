@@ -3,7 +3,7 @@
 //! A block holds up to [`ROWS_MAX`] rows of one UTC day in the order of `Row::cmp_stored`:
 //!
 //! ```text
-//!  version u8 = 1 | rows | columns | columns x ( id u8 | codec u8 | plain length | stored length | stored bytes )
+//!  version u8 = 2 | rows | columns | columns x ( id u8 | codec u8 | plain length | stored length | stored bytes )
 //! ```
 //!
 //! Numbers without a width are LEB128 varints. A reader skips columns whose id it does not know, and an absent column
@@ -14,9 +14,14 @@ mod bits;
 mod bytes;
 mod decode;
 mod encode;
+mod group;
 mod layout;
 mod merge;
 mod sort;
+mod texts;
+mod time;
+mod version_1;
+mod who;
 
 pub use bits::{BitReader, BitWriter, width_of};
 pub use bytes::{ByteReader, put_varint};

@@ -415,10 +415,7 @@ impl Publication<'_> {
                 downloaders.iter().filter_map(|downloader| numbering.number(*downloader)).collect();
             numbers.sort_unstable();
             let day = repo_day(of_repo, downloaders);
-            if writer.is_full() {
-                parts.chunks.extend(writer.take());
-            }
-            writer.add(of_repo.repo, &day, &numbers);
+            parts.chunks.extend(writer.add(of_repo.repo, &day, &numbers));
             if numbers.len() > SET_INLINE_MAX {
                 let mut set = DownloaderSet::default();
                 set.add(numbers);
@@ -466,7 +463,7 @@ impl Publication<'_> {
                     days.set(*day, *of_day);
                 }
             }
-            histories.put(*repo, &mut head, &years)?;
+            histories.put(*repo, &mut head, years)?;
             self.sets.counted.set(*repo, !head.years.is_empty());
             self.sets.evidence.set(*repo, head.years.iter().any(|year| year.evidence));
         }

@@ -51,7 +51,7 @@ impl View<'_> {
             if whole {
                 sum += year.downloads;
             } else if year.year <= this_year {
-                let days = store::get_year(&self.txn, repo, year.year, year.checksum)?.days;
+                let days = store::get_year(&self.txn, repo, year)?.days;
                 let counted = days.iter().filter(|day| day.day <= self.today && !live.contains(&day.day));
                 sum += counted.map(|day| day.of_day.counts.downloads()).sum();
             }
@@ -82,7 +82,7 @@ impl View<'_> {
         if let Some(head) = self.head(repo)? {
             let wanted = range.first.year()..=range.last.year();
             for year in head.years.iter().filter(|year| wanted.contains(&year.year)) {
-                let of_year = store::get_year(&self.txn, repo, year.year, year.checksum)?;
+                let of_year = store::get_year(&self.txn, repo, year)?;
                 days.extend(of_year.days.iter().filter(|day| range.contains(day.day)).map(|day| (day.day, day.of_day)));
             }
         }
@@ -93,7 +93,7 @@ impl View<'_> {
     pub(super) fn first_day(&self, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
         let head = self.head(repo)?;
         let stored = match head.as_ref().and_then(|head| head.years.first()) {
-            Some(year) => store::get_year(&self.txn, repo, year.year, year.checksum)?.days.first().map(|day| day.day),
+            Some(year) => store::get_year(&self.txn, repo, year)?.days.first().map(|day| day.day),
             None => None,
         };
         let live = self.published.live.days_of(repo).find(|(_, live)| live.day().uniques.0 > 0).map(|(day, _)| day);

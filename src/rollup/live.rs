@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
 
-use super::chunk::RepoDay;
 use super::counting::{Counting, DownloaderDay};
 use super::facet::{Client, Facet, FacetBook, Place};
 use super::facet_chunk::FacetCount;
 use super::numbering::{Found, Kin};
+use super::repo_day::RepoDay;
 use super::set::DownloaderNumber;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::{for_events, join_sorted};

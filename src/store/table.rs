@@ -49,7 +49,7 @@ tables! {
     Sources => "sources", true;
     /// repo u32 -> RepoRecord.
     Repos => "repos", true;
-    /// lower-case name, 0, kind u8, name -> repo u32.
+    /// lower-case name, 0, kind u8, and the name if it is another -> repo u32.
     RepoNames => "repo_names", true;
     /// delivery u32 -> DeliveryRecord.
     Deliveries => "deliveries", true;
@@ -91,7 +91,7 @@ tables! {
     DayTails => "day_tails", false;
     /// repo u32 -> repo head.
     RepoHeads => "repo_heads", false;
-    /// repo u32, year u16 -> repo year.
+    /// repo u32, year u16 -> repo year that is too long for the head.
     RepoYears => "repo_years", false;
     /// run u32, chunk u32 -> dictionary chunk.
     Dictionary => "dictionary", false;
