@@ -20,6 +20,7 @@ pub struct Agents {
 }
 
 /// An agent and what was made of it.
+#[derive(Default)]
 pub struct Agent {
     text: String,
     hash: Option<AgentHash>,
@@ -42,12 +43,12 @@ impl Agents {
         let at = xxh3_64(text.as_bytes()) as usize & (PLACES - 1);
         let long = text.len() > AGENT_BYTES_MAX;
         let place = self.places.get_mut(at).filter(|_| !long).unwrap_or(&mut self.long);
-        if place.as_ref().is_none_or(|agent| agent.text != text) {
-            *place = None;
+        let agent = place.get_or_insert_default();
+        if agent.text != text || agent.text.is_empty() {
+            agent.text.clear();
+            agent.text.push_str(text);
+            (agent.hash, agent.note) = (None, number(agent_note(text).as_bytes()));
         }
-        place.get_or_insert_with(|| {
-            let note = number(agent_note(text).as_bytes());
-            Agent { text: text.to_owned(), hash: None, note }
-        })
+        agent
     }
 }
