@@ -176,10 +176,7 @@ impl Writer {
         let renames = store::renames(&txn)?;
         if renames == *self.renames {
             store::put_repo_sets(&txn, &sets)?;
-            let mut published = self.lock()?;
-            txn.commit()?;
-            published.sets = sets;
-            drop(published);
+            self.shared.commit(txn, |published| published.sets = sets)?;
             self.shared.advance();
         } else {
             self.rename(txn, sets, renames)?;
@@ -221,12 +218,11 @@ impl Writer {
         let likes = store::likes_as_read(&txn, &self.renames, read_as)?.unwrap_or(likes);
         store::put_counters(&txn, &counters)?;
         let sets = self.with_new_repos(&txn, &new)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        if let Some(sets) = sets {
-            published.sets = sets;
-        }
-        drop(published);
+        self.shared.commit(txn, |published| {
+            if let Some(sets) = sets {
+                published.sets = sets;
+            }
+        })?;
         self.shared.advance();
         Ok(likes)
     }

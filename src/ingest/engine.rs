@@ -17,6 +17,7 @@ use super::follow::{Following, Tails};
 use super::import::COMMIT_ROWS;
 use super::names::NAMES_MAX;
 use super::publish::Publishing;
+use super::room::Room;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
 use crate::model::{
@@ -24,7 +25,7 @@ use crate::model::{
 };
 use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
-use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
+use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Snapshot, Store, StoreError, ViewStateRecord, WriteTxn};
 
 /// Commands that may wait for the writer.
 const QUEUE_LENGTH: usize = 4_096;
@@ -64,6 +65,13 @@ pub struct Published {
     pub views: ViewStateRecord,
     /// The last day that has a view: it may lie in the future.
     pub last_day: Day,
+    /// The store as this was published from it, while a commit that changes both is under way: it goes to the disk while
+    /// questions are answered from here.
+    pub(super) before: Option<Snapshot>,
+    /// What questions keep while the stored views stay the same.
+    pub of_views: Room,
+    /// What questions keep until anything changes.
+    pub of_sequence: Room,
 }
 
 impl Published {
@@ -128,9 +136,23 @@ impl Shared {
         self.sequence.fetch_add(1, Ordering::Release);
     }
 
-    /// What is published, to be changed.
+    /// What is published, to be changed: nothing that was kept of it until now holds any longer.
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
-        self.published.write().map_err(|_| doubtful())
+        let mut published = self.published.write().map_err(|_| doubtful())?;
+        published.of_sequence = Room::default();
+        Ok(published)
+    }
+
+    /// Commits, and changes what is published with it. Nobody waits for the disk but the writer.
+    pub(super) fn commit(&self, txn: WriteTxn, change: impl FnOnce(&mut Published)) -> Result<(), EngineError> {
+        let before = self.store.snapshot()?;
+        self.published.write().map_err(|_| doubtful())?.before = Some(before);
+        let outcome = txn.commit();
+        let mut published = self.lock()?;
+        published.before = None;
+        outcome?;
+        change(&mut published);
+        Ok(())
     }
 
     /// The people whose events are dropped.
@@ -313,7 +335,10 @@ impl Engine {
         if published.doubtful {
             return Err(doubtful());
         }
-        let txn = self.shared.store.read()?;
+        let txn = match &published.before {
+            Some(before) => before.read(),
+            None => self.shared.store.read()?,
+        };
         Ok((published, txn))
     }
 

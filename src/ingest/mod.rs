@@ -33,6 +33,7 @@ mod recount;
 mod recovery;
 mod reported;
 mod retract;
+mod room;
 mod rotated;
 mod segments;
 mod sources;
@@ -52,6 +53,7 @@ pub use import::{ImportOptions, Progress};
 pub use people::{PASSWORD_BYTES_MAX, PersonChange, PersonInfo};
 pub use push::{Push, PushContent};
 pub use recount::Recounted;
+pub use room::Room;
 pub use sources::SourceInfo;
 pub use verify::VerifyReport;
 

@@ -65,11 +65,11 @@ impl Writer {
         }
         store::put_counters(&txn, &counters)?;
         let sets = self.with_new_repos(&txn, &new)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        if let Some(sets) = sets {
-            published.sets = sets;
-        }
+        self.shared.commit(txn, |published| {
+            if let Some(sets) = sets {
+                published.sets = sets;
+            }
+        })?;
         Ok(numbers)
     }
 

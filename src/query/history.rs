@@ -46,7 +46,8 @@ impl View<'_> {
         let mut sum = Downloads(0);
         for year in head.iter().flat_map(|head| &head.years) {
             // A year's sum is right unless the overlay replaces some of its days, or days of it are still to come.
-            let whole = year.year < this_year && live.iter().all(|day| day.year() != year.year);
+            let over = year.year < this_year || self.published.last_day <= self.today;
+            let whole = over && live.iter().all(|day| day.year() != year.year);
             if whole {
                 sum += year.downloads;
             } else if year.year <= this_year {
@@ -63,20 +64,26 @@ impl View<'_> {
     /// The days of a repo that have counted events, until today.
     pub(super) fn days(&self, repo: RepoNumber, range: DayRange) -> Result<BTreeMap<Day, RepoDay>, QueryError> {
         let range = range.until(self.today);
-        let mut days = BTreeMap::new();
-        if let Some(head) = self.head(repo)? {
-            let wanted = range.first.year()..=range.last.year();
-            for year in head.years.iter().filter(|year| wanted.contains(&year.year)) {
-                let of_year = store::get_year(&self.txn, repo, year.year, year.checksum)?;
-                days.extend(of_year.days.iter().filter(|day| range.contains(day.day)).map(|day| (day.day, day.of_day)));
-            }
-        }
+        let mut days: BTreeMap<Day, RepoDay> = self.stored_days(repo, range)?.into_iter().collect();
         for (day, live) in self.published.live.days_of(repo).filter(|(day, _)| range.contains(*day)) {
             let of_day = live.day();
             if of_day.uniques.0 == 0 {
                 days.remove(&day);
             } else {
                 days.insert(day, of_day);
+            }
+        }
+        Ok(days)
+    }
+
+    /// The days of a repo that the views hold, ascending.
+    pub(super) fn stored_days(&self, repo: RepoNumber, range: DayRange) -> Result<Vec<(Day, RepoDay)>, QueryError> {
+        let mut days = Vec::new();
+        if let Some(head) = self.head(repo)? {
+            let wanted = range.first.year()..=range.last.year();
+            for year in head.years.iter().filter(|year| wanted.contains(&year.year)) {
+                let of_year = store::get_year(&self.txn, repo, year.year, year.checksum)?;
+                days.extend(of_year.days.iter().filter(|day| range.contains(day.day)).map(|day| (day.day, day.of_day)));
             }
         }
         Ok(days)

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod answers;
+mod asker;
 mod breakdown;
 mod cards;
 mod coverage;
@@ -13,6 +14,7 @@ mod forecast;
 mod groups;
 mod history;
 mod hub_rules;
+mod kept;
 mod ledger;
 mod members;
 mod milestones;
@@ -24,12 +26,15 @@ mod rules;
 mod scan;
 mod scope;
 mod sets;
+mod sums;
 mod trending;
+mod united;
 mod view;
 mod visible;
 
 pub use access_log::{AccessColumns, AccessRow};
 pub use answers::{DayRow, Ecosystem, HubTotals, Interval, RepoHistory, RepoTotals, Scope, Trend};
+pub use asker::{Asker, Waiting};
 pub use breakdown::{Breakdown, BreakdownRow, Dimension};
 pub use cards::{Card, CardOrder, CardPlace, CardQuery};
 pub use coverage::{Explanation, Named, SourceCoverage, SourceReading};

@@ -1,5 +1,7 @@
 //! The algebra of downloader sets: who two scopes share, and who of an interval was never seen before.
 
+use std::sync::Arc;
+
 use super::answers::{Interval, Scope};
 use super::members::Members;
 use super::scope::intervals;
@@ -101,7 +103,7 @@ impl View<'_> {
     }
 
     /// Distinct downloaders of some members over a range.
-    pub(super) fn distinct(&self, members: &Members, range: DayRange) -> Result<Uniques, QueryError> {
+    pub(super) fn distinct(&self, members: &Arc<Members>, range: DayRange) -> Result<Uniques, QueryError> {
         Ok(Uniques(self.set_of(members, range)?.len()))
     }
 }

@@ -121,14 +121,23 @@ impl ChunkEntry<'_> {
     /// # Errors
     /// When the set is damaged.
     pub fn numbers(&self) -> Result<Vec<DownloaderNumber>, BlockError> {
-        let mut reader = ByteReader::new(self.set, "downloader list");
         let mut numbers = Vec::new();
+        self.for_numbers(|number| numbers.push(number))?;
+        Ok(numbers)
+    }
+
+    /// Calls `each` with the downloader numbers, ascending; with none when the set lies apart.
+    ///
+    /// # Errors
+    /// When the set is damaged.
+    pub fn for_numbers(&self, mut each: impl FnMut(DownloaderNumber)) -> Result<(), BlockError> {
+        let mut reader = ByteReader::new(self.set, "downloader list");
         let mut previous = 0_u32;
         while !reader.is_empty() {
             previous = previous.checked_add(reader.number()?).ok_or_else(|| reader.malformed())?;
-            numbers.push(DownloaderNumber(previous));
+            each(DownloaderNumber(previous));
         }
-        Ok(numbers)
+        Ok(())
     }
 }
 

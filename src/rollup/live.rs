@@ -76,6 +76,10 @@ pub struct LiveRepo {
     facets: BTreeMap<Facet, u64>,
     uniques: u64,
     with_evidence: u64,
+    /// What the views hold in its place.
+    stored: RepoDay,
+    /// Whether somebody who counted counts no more.
+    lost: bool,
 }
 
 impl LiveRepo {
@@ -83,6 +87,18 @@ impl LiveRepo {
     #[must_use]
     pub fn day(&self) -> RepoDay {
         RepoDay { counts: self.counts, uniques: Uniques(self.uniques), evidence: self.with_evidence > 0 }
+    }
+
+    /// The counts that the views hold of it, and that these replace.
+    #[must_use]
+    pub fn stored(&self) -> RepoDay {
+        self.stored
+    }
+
+    /// Whether the views may hold a downloader of it who counts no more.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.lost
     }
 
     /// Files by kind.
@@ -141,6 +157,7 @@ impl LiveRepo {
         }
         let before = (downloader.visits, downloader.counted, downloader.evidence);
         (downloader.visits, downloader.counted, downloader.evidence) = now;
+        self.lost |= before.1 && !now.1;
 
         let sum = if user { &mut self.counts.authenticated } else { &mut self.counts.anonymous };
         *sum = Downloads((sum.0 + now.0.downloads.0).saturating_sub(before.0.downloads.0));
@@ -270,6 +287,8 @@ impl Live {
                 live.join(first.downloader(), rows, counting, &mut self.texts);
             }
         }
+        // Just what was folded is loaded, so it comes to what the views say.
+        live.stored = live.day();
         self.rows += rows.len();
         self.days.entry(day).or_default().insert(repo, live);
     }

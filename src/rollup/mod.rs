@@ -9,6 +9,7 @@ mod dictionary;
 mod facet;
 mod facet_chunk;
 mod fold;
+mod gather;
 mod history;
 mod live;
 mod set;
@@ -20,10 +21,11 @@ pub use dictionary::{DictionaryChunk, Numbering, RUN_CHUNK_ENTRIES, encode_run_c
 pub use facet::{Client, Facet, FacetBook, Numbered, Place};
 pub use facet_chunk::{FacetChunk, FacetChunkWriter, FacetCount, FacetEntry};
 pub use fold::{DayFold, DayFolder, RepoFold};
+pub use gather::Gather;
 pub use history::{RepoHead, RepoYear, YearDay, YearHead};
 pub use live::{Applied, Live, LiveRepo};
 pub use set::{DownloaderNumber, DownloaderSet, RepoSet};
 pub use tail::{Edge, TAIL_MS, decode_edges, encode_edges, find_edges};
 
 /// Version of all formats of this module; a store with another one rebuilds its views.
-pub const VIEW_VERSION: u32 = 2;
+pub const VIEW_VERSION: u32 = 3;

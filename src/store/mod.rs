@@ -15,6 +15,7 @@ mod disk;
 mod error;
 mod forgotten;
 mod groups;
+mod heads;
 mod key;
 mod ledger;
 mod likes;
@@ -46,6 +47,7 @@ pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
 pub use forgotten::{list_forgotten, put_forgotten, remove_forgotten};
 pub use groups::{get_group, list_groups, put_group};
+pub use heads::for_heads;
 pub use ledger::{add_restatement, get_body, get_delivery, list_deliveries, list_restatements, put_body, put_delivery};
 pub use likes::{forget_likes, like_count, likes_as_read, put_like};
 pub use open::{FORMAT_VERSION, Place, Store, counters, put_counters};
@@ -61,7 +63,7 @@ pub use renames::{put_renames, renames};
 pub use reported::{Reported, put_reported, read_reported, remove_reported, reported_as_read, reported_readings, reported_repos};
 pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
 pub use sums::{check_table, check_truth};
-pub use table::{Read, ReadTxn, Table, WriteTxn};
+pub use table::{Read, ReadTxn, Snapshot, Table, WriteTxn};
 pub use views::{
     DayViewParts, RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, get_head, get_year, last_day_view,
     put_day_view, put_repo_sets, put_run, put_view_state, read_chunk, read_facets, read_run_chunk, read_set, read_tail,

@@ -330,4 +330,6 @@ pub struct DayViewRecord {
     pub anonymous: u64,
     pub files: u64,
     pub repos: u32,
+    /// The same sums by type, in the order of `RepoKind::ALL`: authenticated, anonymous, files.
+    pub kinds: [[u64; 3]; 3],
 }

@@ -25,6 +25,7 @@ mod full_disk;
 mod generate;
 mod hub;
 mod importing;
+mod kept;
 mod laws;
 mod layering;
 mod life;
