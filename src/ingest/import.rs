@@ -21,7 +21,7 @@ use crate::rollup::RepoSet;
 use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
-pub(super) const COMMIT_ROWS: usize = 200_000;
+pub(super) const COMMIT_ROWS: usize = 150_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
