@@ -1,5 +1,6 @@
 //! What the writer knows by name: repos with what the catalog says of them, sources with their settings, and likes.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,11 +36,11 @@ impl Writer {
         &mut self,
         txn: &WriteTxn,
         counters: &mut CountersRecord,
-        repos: &[RepoKey],
+        repos: &[impl Borrow<RepoKey>],
         new: &mut Vec<(RepoNumber, RepoKey)>,
     ) -> Result<Vec<RepoNumber>, StoreError> {
         let mut numbers = Vec::with_capacity(repos.len());
-        for repo in repos {
+        for repo in repos.iter().map(Borrow::borrow) {
             let number = match self.names.get(repo) {
                 Some(number) => *number,
                 None => {

@@ -15,6 +15,7 @@ use super::declared::{Declaration, Declared};
 use super::error::EngineError;
 use super::follow::{Following, Tails};
 use super::import::COMMIT_ROWS;
+use super::names::NAMES_MAX;
 use super::publish::Publishing;
 use super::room::Room;
 use super::writer::{Command, Writer};
@@ -111,8 +112,8 @@ pub(crate) struct Shared {
     pub(super) proxies: RwLock<HashMap<String, Arc<Proxies>>>,
     sequence: AtomicU64,
     pub(super) queue_bytes: AtomicUsize,
-    /// Bytes of a chunk and rows of a commit of an import.
-    pub(super) piece: (AtomicUsize, AtomicUsize),
+    /// Bytes of a chunk of an import, rows of a commit, and names that are remembered.
+    pub(super) piece: (AtomicUsize, AtomicUsize, AtomicUsize),
     /// People whose events are dropped. Only the writer changes it.
     pub(super) forgotten: RwLock<Arc<BTreeSet<Who>>>,
     /// The last failure of the writer, until it works again.
@@ -251,7 +252,7 @@ impl Engine {
             proxies: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
-            piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),
+            piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS), AtomicUsize::new(NAMES_MAX)),
             forgotten: RwLock::default(),
             trouble: Mutex::default(),
             following: Mutex::default(),
@@ -284,10 +285,12 @@ impl Engine {
         self.shared.advance();
     }
 
-    /// Sets the pieces in which documents are read and committed: for tests, which are too short to see a second one.
+    /// Sets the pieces in which documents are read and committed, and after how many names they are numbered anew: for
+    /// tests, which are too short to see a second one.
     pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
         self.shared.piece.0.store(chunk_bytes, Ordering::Release);
         self.shared.piece.1.store(commit_rows, Ordering::Release);
+        self.shared.piece.2.store(commit_rows, Ordering::Release);
     }
 
     /// The UTC day answers are given for.

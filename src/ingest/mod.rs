@@ -4,6 +4,7 @@
 //! documents are parsed on all cores, committed piece by piece and published at their end.
 
 mod access;
+mod agents;
 mod append;
 mod backup;
 mod batch;
@@ -20,6 +21,7 @@ mod forget;
 mod grouping;
 mod groups;
 mod import;
+mod names;
 mod numbers;
 mod observe;
 mod overlay;

@@ -55,7 +55,7 @@ impl Writer {
         Ok(DeliveryId::document(counters.delivery))
     }
 
-    pub(super) fn enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
+    pub(super) fn enter_repos(&mut self, repos: &[Arc<RepoKey>]) -> Result<Vec<RepoNumber>, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut new = Vec::new();

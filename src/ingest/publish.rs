@@ -23,7 +23,7 @@ use crate::store::{
 };
 
 /// Rows that are folded before their views are written, which bounds memory.
-const WAVE_ROWS_MAX: u64 = 3_000_000;
+const WAVE_ROWS_MAX: u64 = 1_000_000;
 
 /// Which segments that were not published before are counted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -234,7 +234,7 @@ impl Writer {
                 let record = BodyRecord { body_hash: job.body_hash, delivery: delivery.0, lines: lines.clone() };
                 store::put_body(txn, source, key, &record)?;
             }
-            let numbers = self.number_repos(txn, counters, &batch.repos, &mut group.new_repos)?;
+            let numbers = self.number_repos(txn, counters, &batch.names.repos(), &mut group.new_repos)?;
             let mut rows = Vec::with_capacity(batch.rows.len());
             batch.append_to(&numbers, &mut rows, &mut group.words);
             for row in &mut rows {
