@@ -1,5 +1,6 @@
 //! Stored events for another hubtally, page by page.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
@@ -23,10 +24,10 @@ pub async fn outgoing(call: Call) -> Outcome {
         let mut repos = HashMap::new();
         let mut bodies: BTreeMap<u16, (u64, String)> = BTreeMap::new();
         for event in &page.events {
-            if !repos.contains_key(&event.row.repo) {
-                repos.insert(event.row.repo, view.stored_repo(event.row.repo)?);
-            }
-            let Some(repo) = repos.get(&event.row.repo) else { continue };
+            let repo = match repos.entry(event.row.repo) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(view.stored_repo(event.row.repo)?),
+            };
             let who = engine.exported(event.row.who, event.row.agent.0 != 0);
             let (lines, body) = bodies.entry(event.row.source.0).or_default();
             *lines += u64::from(event.count);
