@@ -184,7 +184,7 @@ impl Questions {
                 Window::Range(range) => range,
             };
             let days = range.last.0 - range.first.0 + 1;
-            let look = Look { window: span, interval: None, uniques: false, compare: false };
+            let look = Look { window: span, interval: None, uniques: false, compare: false, bounds: true };
             let overview = |view: &View<'_>| {
                 Ok::<_, QueryError>(view.overview(&group, look, caller)?.map_or(0, |of| of.now.uniques.0 + of.now.counts.files.0))
             };

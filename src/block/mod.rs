@@ -10,6 +10,7 @@
 //! means "unknown" (all zero), so that later columns need no migration. Codec 0 is plain, codec 1 is zstd.
 //! The checksum of a block is the store's: it covers the key as well. The columns are listed in `layout.rs`.
 
+mod bits;
 mod bytes;
 mod decode;
 mod encode;
@@ -17,6 +18,7 @@ mod layout;
 mod merge;
 mod sort;
 
+pub use bits::{BitReader, BitWriter, width_of};
 pub use bytes::{ByteReader, put_varint};
 pub use decode::{Decoded, Wanted, decode};
 pub use encode::Encoder;

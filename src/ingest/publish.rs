@@ -12,7 +12,7 @@ use super::room::Room;
 use super::writer::Writer;
 use super::{numbers, segments};
 use crate::block::{Merge, Wanted};
-use crate::model::{Day, DayCounts, DeliveryId, DownloaderHash, Millis, RepoNumber, SourceSettings};
+use crate::model::{Day, DayCounts, DeliveryId, DownloaderKey, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
     Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live,
     Numbering, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
@@ -488,7 +488,7 @@ pub(super) fn facet_chunks(fold: &DayFold) -> std::io::Result<Vec<(RepoNumber, V
     Ok(chunks)
 }
 
-fn repo_day(fold: &RepoFold, downloaders: &[DownloaderHash]) -> RepoDay {
+fn repo_day(fold: &RepoFold, downloaders: &[DownloaderKey]) -> RepoDay {
     RepoDay { counts: fold.counts, uniques: crate::model::Uniques(downloaders.len() as u64), evidence: fold.evidence }
 }
 

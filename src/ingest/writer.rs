@@ -307,7 +307,7 @@ impl Writer {
             };
             let mut guard = shared.lock()?;
             let published = &mut *guard;
-            numbers.into_iter().for_each(|(hash, number)| published.live.learn(hash, number));
+            numbers.found().for_each(|found| published.live.learn(found));
             overlay::load(&mut published.live, loaded, &counting);
             if let Some(sets) = sets {
                 published.sets = sets;

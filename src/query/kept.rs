@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::members::Members;
 use super::{QueryError, View};
 use crate::model::{Caller, Day, DayCounts, DayRange, Downloads, Role};
-use crate::rollup::{DownloaderSet, RepoSet};
+use crate::rollup::{DownloaderSet, Persons, RepoSet};
 
 /// Sets of repos of which something is kept: hub and types as the public and an admin see them, and some orgs.
 const SCOPES_MAX: usize = 64;
@@ -37,6 +37,7 @@ struct KeptViews {
     sets_bytes: usize,
     ranges: Vec<(DayRange, ByRepo)>,
     all_time: Option<ByRepo>,
+    persons: Option<Arc<Persons>>,
 }
 
 struct KeptScope {
@@ -150,6 +151,16 @@ impl OfViews {
         let sums = Arc::new(make()?);
         lock(&self.0).all_time = Some(Arc::clone(&sums));
         Ok(sums)
+    }
+
+    /// Which downloaders are one person.
+    pub(super) fn persons(&self, make: impl FnOnce() -> Result<Persons, QueryError>) -> Result<Arc<Persons>, QueryError> {
+        if let Some(persons) = &lock(&self.0).persons {
+            return Ok(Arc::clone(persons));
+        }
+        let persons = Arc::new(make()?);
+        lock(&self.0).persons = Some(Arc::clone(&persons));
+        Ok(persons)
     }
 }
 

@@ -14,9 +14,7 @@ use super::members::Members;
 use super::scope::intervals;
 use super::{QueryError, View};
 use crate::block::{Joined, Merge, Wanted};
-use crate::model::{
-    AgentHash, Caller, Day, DayCounts, DayRange, DownloaderHash, Millis, PathHash, RepoNumber, Row, Uniques, Word, Words,
-};
+use crate::model::{Caller, Day, DayCounts, DayRange, DownloaderKey, Millis, PathHash, RepoNumber, Row, Uniques, Word, Words};
 use crate::rollup::{Counting, DownloaderDay, FacetBook};
 use crate::sessionize::{Visit, starts_session};
 use crate::store::{self, DayQuestion};
@@ -109,9 +107,12 @@ impl View<'_> {
         self.answered(question, caller, |_| 0, || self.reach_of(&members, range, filter)).map(Some)
     }
 
-    pub(super) fn reach_of(&self, members: &Members, range: DayRange, filter: &Filter) -> Result<Reach, QueryError> {
+    pub(super) fn reach_of(&self, members: &Arc<Members>, range: DayRange, filter: &Filter) -> Result<Reach, QueryError> {
+        if filter.is_empty() {
+            return self.distinct_with_bounds(members, range);
+        }
         let counting = self.counting()?;
-        let (mut ceiling, mut floor) = (FastSet::<DownloaderHash>::default(), FastSet::<DownloaderHash>::default());
+        let (mut ceiling, mut floor) = (FastSet::<DownloaderKey>::default(), FastSet::<DownloaderKey>::default());
         for day in self.days_with_events(range.until(self.today))? {
             let mut book = FacetBook::default();
             let mut takes: FastMap<(crate::model::Country, Word), bool> = FastMap::default();
@@ -124,7 +125,7 @@ impl View<'_> {
                 });
                 if taken && filter.takes_audience(user) {
                     ceiling.insert(of.first.downloader());
-                    floor.insert(Row { agent: AgentHash(0), ..of.first }.downloader());
+                    floor.insert(of.first.downloader().person());
                 }
             };
             self.scan_day(members, day, Wanted::Counting, &counting, &mut book, visits)?;
@@ -155,7 +156,7 @@ impl View<'_> {
 
     fn filter_series(
         &self,
-        members: &Members,
+        members: &Arc<Members>,
         range: DayRange,
         interval: Interval,
         uniques: bool,

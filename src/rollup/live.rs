@@ -12,11 +12,12 @@ use super::chunk::RepoDay;
 use super::counting::{Counting, DownloaderDay};
 use super::facet::{Client, Facet, FacetBook, Place};
 use super::facet_chunk::FacetCount;
+use super::numbering::{Found, Kin};
 use super::set::DownloaderNumber;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::{for_events, join_sorted};
 use crate::classify::FileKind;
-use crate::model::{DAY_MS, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, Row, Uniques, Word, Words};
+use crate::model::{DAY_MS, Day, DayCounts, DownloaderKey, Downloads, Files, Millis, RepoNumber, Row, Uniques, Word, Words};
 use crate::sessionize::{DayVisits, KindFiles};
 
 type FastMap<K, V> = HashMap<K, V, FixedState>;
@@ -68,9 +69,9 @@ impl Texts {
 /// One repo on one day, with all its events.
 #[derive(Default)]
 pub struct LiveRepo {
-    downloaders: FastMap<DownloaderHash, LiveDownloader>,
+    downloaders: FastMap<DownloaderKey, LiveDownloader>,
     /// Last counted events of the day before, as far as a session could reach over midnight.
-    previous: FastMap<DownloaderHash, Millis>,
+    previous: FastMap<DownloaderKey, Millis>,
     counts: DayCounts,
     kinds: KindFiles,
     facets: BTreeMap<Facet, u64>,
@@ -113,14 +114,14 @@ impl LiveRepo {
     }
 
     /// Downloaders with a counted event.
-    pub fn downloaders(&self) -> impl Iterator<Item = DownloaderHash> {
+    pub fn downloaders(&self) -> impl Iterator<Item = DownloaderKey> {
         self.downloaders.iter().filter(|(_, downloader)| downloader.counted).map(|(hash, _)| *hash)
     }
 
     /// Joins rows into a downloader's and counts it anew; gives its last counted events before and after.
     fn join(
         &mut self,
-        hash: DownloaderHash,
+        hash: DownloaderKey,
         rows: &[Row],
         counting: &Counting,
         texts: &mut Texts,
@@ -137,7 +138,7 @@ impl LiveRepo {
     }
 
     /// Replaces what a downloader adds to the sums by what its rows say now.
-    fn count(&mut self, hash: DownloaderHash, counting: &Counting, texts: &mut Texts) {
+    fn count(&mut self, hash: DownloaderKey, counting: &Counting, texts: &mut Texts) {
         let previous = self.previous.get(&hash).copied();
         let Some(downloader) = self.downloaders.get_mut(&hash) else { return };
         let user = downloader.rows.first().is_some_and(|row| row.user);
@@ -188,8 +189,11 @@ fn over_midnight(last: Option<Millis>) -> Option<Millis> {
 pub struct Live {
     days: BTreeMap<Day, FastMap<RepoNumber, LiveRepo>>,
     texts: Texts,
-    numbers: FastMap<DownloaderHash, DownloaderNumber>,
+    numbers: FastMap<DownloaderKey, DownloaderNumber>,
     next_provisional: u32,
+    /// The first provisional numbers of persons whom the dictionary does not know.
+    persons: FastMap<DownloaderKey, DownloaderNumber>,
+    kin: Vec<Kin>,
     rows: usize,
 }
 
@@ -248,24 +252,37 @@ impl Live {
 
     /// Whether a downloader has a number already.
     #[must_use]
-    pub fn knows(&self, downloader: DownloaderHash) -> bool {
+    pub fn knows(&self, downloader: DownloaderKey) -> bool {
         self.numbers.contains_key(&downloader)
     }
 
-    /// Remembers a downloader's number in the dictionary, or gives a provisional one.
-    pub fn learn(&mut self, downloader: DownloaderHash, number: Option<DownloaderNumber>) {
-        let next = &mut self.next_provisional;
-        self.numbers.entry(downloader).or_insert_with(|| {
-            number.unwrap_or_else(|| {
-                *next = next.saturating_add(1);
-                DownloaderNumber(*next - 1)
-            })
-        });
+    /// Remembers what the dictionary knows of a downloader, and gives a provisional number if that is nothing.
+    pub fn learn(&mut self, Found { key, number, kin }: Found) {
+        if self.knows(key) {
+            return;
+        }
+        if let Some(number) = number {
+            self.numbers.insert(key, number);
+            return;
+        }
+        let number = DownloaderNumber(self.next_provisional);
+        self.next_provisional = self.next_provisional.saturating_add(1);
+        self.numbers.insert(key, number);
+        let first = kin.unwrap_or_else(|| *self.persons.entry(key.person()).or_insert(number));
+        if first != number {
+            self.kin.push((number, first));
+        }
+    }
+
+    /// Which of the provisional numbers are a person with a smaller number, ascending.
+    #[must_use]
+    pub fn kin(&self) -> &[Kin] {
+        &self.kin
     }
 
     /// The number of a downloader that was learnt.
     #[must_use]
-    pub fn number(&self, downloader: DownloaderHash) -> Option<DownloaderNumber> {
+    pub fn number(&self, downloader: DownloaderKey) -> Option<DownloaderNumber> {
         self.numbers.get(&downloader).copied()
     }
 
@@ -313,7 +330,7 @@ impl Live {
     }
 
     /// Tells the day after that a downloader was seen later before midnight.
-    fn move_midnight(&mut self, day: Day, repo: RepoNumber, hash: DownloaderHash, previous: Option<Millis>, counting: &Counting) {
+    fn move_midnight(&mut self, day: Day, repo: RepoNumber, hash: DownloaderKey, previous: Option<Millis>, counting: &Counting) {
         let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
         match previous {
             Some(last) => live.previous.insert(hash, last),

@@ -57,6 +57,17 @@ impl DownloaderSet {
         self.bitmap.intersection_len(&other.bitmap)
     }
 
+    /// The members that both sets have, ascending.
+    pub fn members_shared_with(&self, other: &DownloaderSet) -> impl Iterator<Item = DownloaderNumber> {
+        (&self.bitmap & &other.bitmap).into_iter().map(DownloaderNumber)
+    }
+
+    /// Whether a downloader is a member.
+    #[must_use]
+    pub fn contains(&self, number: DownloaderNumber) -> bool {
+        self.bitmap.contains(number.0)
+    }
+
     /// How many downloaders.
     #[must_use]
     pub fn len(&self) -> u64 {

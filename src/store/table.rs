@@ -95,6 +95,8 @@ tables! {
     RepoYears => "repo_years", false;
     /// run u32, chunk u32 -> dictionary chunk.
     Dictionary => "dictionary", false;
+    /// chunk u32 -> chunk of numbers that are a person with a smaller number.
+    Kin => "kin", false;
 }
 
 const CHECKSUM_BYTES: usize = 8;

@@ -1,4 +1,4 @@
-//! The views on disk: chunks, sets and tails of days, heads and years of repos, and the dictionary's runs.
+//! The views on disk: chunks, sets and tails of days, heads and years of repos.
 //!
 //! What names a value also knows its checksum, so that a missing or stale one is noticed: a day's record its chunks,
 //! sets and tail; a repo's head its years; the set of repos that exist the heads.
@@ -9,7 +9,7 @@ use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u16_at};
 use super::pieces::{get_pieces, put_pieces, remove_pieces};
-use super::records::{DayViewRecord, RunRecord, ViewStateRecord};
+use super::records::{DayViewRecord, ViewStateRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::block::BlockError;
 use crate::model::{Day, DayRange, RepoKind, RepoNumber};
@@ -221,7 +221,7 @@ pub fn remove_day_view(txn: &WriteTxn, day: Day) -> Result<(), StoreError> {
 }
 
 /// Reads a value that something names, and refuses it if it is not the one that was named.
-fn named(txn: &(impl Read + ?Sized), table: Table, key: &Key, checksum: u64) -> Result<Vec<u8>, StoreError> {
+pub(super) fn named(txn: &(impl Read + ?Sized), table: Table, key: &Key, checksum: u64) -> Result<Vec<u8>, StoreError> {
     checked(table, key, checksum, txn.get(table, key.bytes())?)
 }
 
@@ -372,45 +372,4 @@ impl<'txn> RepoYears<'txn> {
         let key = Key::default().repo(repo);
         if head.years.is_empty() { self.heads.remove(key.bytes()) } else { self.heads.put(key.bytes(), &head.encode()).map(drop) }
     }
-}
-
-fn run_key(run: u32, chunk: usize) -> Key {
-    Key::default().u32(run).u32(u32::try_from(chunk).unwrap_or(u32::MAX))
-}
-
-/// Writes the chunks of a dictionary run, each with its first and last hash.
-///
-/// # Errors
-/// When the store fails.
-pub fn put_run(
-    txn: &WriteTxn,
-    id: u32,
-    entries: u64,
-    chunks: impl IntoIterator<Item = (u64, u64, Vec<u8>)>,
-) -> Result<RunRecord, StoreError> {
-    let mut record = RunRecord { id, entries, chunks: Vec::new() };
-    let mut table = txn.open(Table::Dictionary)?;
-    for (number, (first, last, bytes)) in chunks.into_iter().enumerate() {
-        let checksum = table.put(run_key(id, number).bytes(), &bytes)?;
-        record.chunks.push((first, last, checksum));
-    }
-    Ok(record)
-}
-
-/// The bytes of a chunk of a run.
-///
-/// # Errors
-/// When the store fails, or the chunk is missing, stale or damaged.
-pub fn read_run_chunk(txn: &(impl Read + ?Sized), run: &RunRecord, chunk: usize) -> Result<Vec<u8>, StoreError> {
-    let checksum = run.chunks.get(chunk).map_or(0, |(_, _, checksum)| *checksum);
-    named(txn, Table::Dictionary, &run_key(run.id, chunk), checksum)
-}
-
-/// Removes a run.
-///
-/// # Errors
-/// When the store fails.
-pub fn remove_run(txn: &WriteTxn, run: &RunRecord) -> Result<(), StoreError> {
-    let mut table = txn.open(Table::Dictionary)?;
-    (0..run.chunks.len()).try_for_each(|chunk| table.remove(run_key(run.id, chunk).bytes()))
 }

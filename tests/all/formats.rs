@@ -177,7 +177,7 @@ fn hashes_and_checksums_are_what_they_were() {
     }
     for (user, agent) in [(true, 0), (true, 7), (false, 0), (false, 7)] {
         let row = Row { who: Who(0x0123_4567_89ab_cdef), user, agent: AgentHash(agent), ..Row::default() };
-        writeln!(table, "downloader of one who, user {user}, agent {agent}: {:016x}", row.downloader().0).unwrap();
+        writeln!(table, "downloader of one who, user {user}, agent {agent}: {:09x}", row.downloader().tag()).unwrap();
     }
     for known in Table::ALL.iter().filter(|table| table.is_truth()) {
         let checksum = known.checksum(b"key", b"a value of some bytes");
