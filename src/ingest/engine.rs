@@ -285,14 +285,6 @@ impl Engine {
         self.shared.advance();
     }
 
-    /// Sets the pieces in which documents are read and committed, and after how many names they are numbered anew: for
-    /// tests, which are too short to see a second one.
-    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
-        self.shared.piece.0.store(chunk_bytes, Ordering::Release);
-        self.shared.piece.1.store(commit_rows, Ordering::Release);
-        self.shared.piece.2.store(commit_rows, Ordering::Release);
-    }
-
     /// The UTC day answers are given for.
     #[must_use]
     pub fn today(&self) -> Day {

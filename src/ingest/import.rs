@@ -71,6 +71,14 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Engine {
+    /// Sets the pieces in which documents are read and committed, and after how many names they are numbered anew: for
+    /// tests, which are too short to see a second one.
+    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
+        self.shared.piece.0.store(chunk_bytes, Ordering::Release);
+        self.shared.piece.1.store(commit_rows, Ordering::Release);
+        self.shared.piece.2.store(commit_rows, Ordering::Release);
+    }
+
     /// Imports a document: a file or stream, compressed or not, new, known or grown.
     ///
     /// # Errors
