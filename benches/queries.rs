@@ -1,14 +1,15 @@
 //! Questions to a store that an import filled, in process: one view each, as each HTTP request takes one.
 //!
 //! `cargo bench --bench queries` prints the latency that half, 99 % and all of the calls stay within, and a digest of the
-//! answers. `HUBTALLY_BENCH_ROWS` sets the size of the log (1,000,000), `HUBTALLY_BENCH_CALLS` how often the cheap
+//! answers. The last ones are asked of an org with a thousand repos, first right after an import, when nothing is kept.
+//! `HUBTALLY_BENCH_ROWS` sets the size of the log (1,000,000), `HUBTALLY_BENCH_CALLS` how often the cheap
 //! questions are asked (20,000; dear ones a hundredth of that), `HUBTALLY_BENCH_DIR` the folder the store is made in.
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Cursor, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,8 +53,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         as_new: false,
     };
     engine.import(Box::new(File::open(&log)?), &options, &|_| {})?;
-    Questions::new(engine, workload.first_day, today, rows, calls)?.ask_all()
+    let questions = Questions::new(Arc::clone(&engine), workload.first_day, today, rows, calls)?;
+    questions.ask_all()?;
+    let log = log_of_large_org(workload.first_day, workload.days, (rows / 1_000).clamp(10, 1_000));
+    let options = ImportOptions { name: "large-org.csv".to_owned(), ..options };
+    engine.import(Box::new(Cursor::new(log)), &options, &|_| {})?;
+    questions.ask_of_large_org()
 }
+
+/// An export in which one org has many repos, each downloaded a few times a day.
+fn log_of_large_org(first_day: Day, days: u16, repos: u64) -> Vec<u8> {
+    let mut random = Random(repos);
+    let mut log = String::from("timestamp,status,method,repoName,repoType,hashedUserId,hashedIp,country,region,userAgent\n");
+    for day in first_day.0..first_day.0 + days {
+        for repo in 0..repos {
+            for _ in 0..=random.below(5) {
+                let (hour, person) = (random.below(24), random.below(60_000));
+                log.push_str(&format!(
+                    "{}T{hour:02}:00:00.000Z,200,GET,{LARGE_ORG}/model-{repo},model,,{person:032x},US,,unknown/None; hf_hub/0.20.3\n",
+                    Day(day)
+                ));
+            }
+        }
+    }
+    log.into_bytes()
+}
+
+const LARGE_ORG: &str = "large-org";
 
 /// The questions and whom to ask.
 struct Questions {
@@ -158,7 +184,7 @@ impl Questions {
                 Window::Range(range) => range,
             };
             let days = range.last.0 - range.first.0 + 1;
-            let look = Look { window: span, interval: None, uniques: false, compare: false };
+            let look = Look { window: span, interval: None, uniques: false, compare: false, bounds: true };
             let overview = |view: &View<'_>| {
                 Ok::<_, QueryError>(view.overview(&group, look, caller)?.map_or(0, |of| of.now.uniques.0 + of.now.counts.files.0))
             };
@@ -191,6 +217,41 @@ impl Questions {
         self.ask("reach of 1000 repos, 30 days, from events", 20, |view, _| {
             Ok(view.reach(&group, range, &Filter::default(), caller)?.map_or(0, |reach| reach.ceiling.0))
         })
+    }
+
+    /// What its public page shows of an org with many repos.
+    fn ask_of_large_org(&self) -> Result<(), Box<dyn Error>> {
+        let org = Scope::Org(OrgName::parse(LARGE_ORG).ok_or("an org has a name")?);
+        let caller = &self.caller;
+        let page = |view: &View<'_>| {
+            let look = Look { compare: true, ..Look::default() };
+            let figures = view.overview(&org, look, caller)?.map_or(0, |of| of.now.uniques.0);
+            let ask = TableQuestion { window: Window::All, limit: 50, ..TableQuestion::default() };
+            Ok(figures + view.repo_table(&org, &ask, caller)?.map_or(0, |table| table.rows.len() as u64))
+        };
+        self.once("page of the large org", page)?;
+        self.once("uniques of the hub, all days", |view| {
+            let all = DayRange { first: self.first_day, last: self.today };
+            Ok(view.uniques(&Scope::Hub, all, caller)?.map_or(0, |uniques| uniques.0))
+        })?;
+        self.once("ecosystem", |view| Ok(view.ecosystem(caller)?.uniques.0))?;
+        self.once("table of all repos", |view| {
+            let ask = TableQuestion { window: Window::All, limit: 50, ..TableQuestion::default() };
+            Ok(view.repo_table(&Scope::Hub, &ask, caller)?.map_or(0, |table| table.total))
+        })?;
+        let calls = (self.calls / 100).max(20);
+        self.ask("page of the large org", calls, |view, _| page(view))?;
+        self.ask("uniques of the large org", calls, |view, random| self.uniques(view, &org, random))?;
+        self.ask("ecosystem", calls, |view, _| Ok(view.ecosystem(caller)?.uniques.0))
+    }
+
+    /// Asks for the first time after an import.
+    fn once(&self, what: &str, question: impl Fn(&View<'_>) -> Result<u64, QueryError>) -> Result<(), Box<dyn Error>> {
+        let start = Instant::now();
+        let answer = question(&View::of(&self.engine)?)?;
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        println!("{:<42} {:>9} {:>9} {ms:>9.3} {:>7}  {answer:016x}", format!("first: {what}"), "", "", 1);
+        Ok(())
     }
 
     /// Asks one kind of question many times; a digest of the answers shows whether they stay the same.

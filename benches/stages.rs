@@ -20,10 +20,7 @@ use hubtally::model::{
     Country, Day, DeliveryId, Format, PathHash, RepoNumber, Row, SenderId, SourceSettings, Uniques, Words, stored_number,
 };
 use hubtally::parse::{Chunk, ChunkReader, LineParser, Request, Target};
-use hubtally::rollup::{
-    ChunkWriter, Counting, DayFold, DayFolder, DownloaderNumber, Numbering, RUN_CHUNK_ENTRIES, RepoDay, RepoYear,
-    encode_run_chunk,
-};
+use hubtally::rollup::{ChunkWriter, Counting, DayFold, DayFolder, DownloaderNumber, Numbering, RepoDay, RepoYear, encode_run};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 #[path = "common/settings.rs"]
@@ -221,12 +218,12 @@ impl Bench {
         self.stage(&format!("{name}: number downloaders"), || {
             let start = Instant::now();
             numbering = Numbering::wanting(folds.iter().flat_map(|fold| fold.downloaders.iter().copied()).collect());
-            entries = numbering.number_rest(DownloaderNumber(0));
-            Ok((start.elapsed(), digest(&[entries.len() as u64, entries.last().map_or(0, |(hash, _)| hash.0)])))
+            entries = numbering.number_rest(DownloaderNumber(0)).entries;
+            Ok((start.elapsed(), digest(&[entries.len() as u64, entries.last().map_or(0, |(key, _)| key.who.0)])))
         })?;
         self.stage(&format!("{name}: dictionary run"), || {
             let start = Instant::now();
-            let chunks: Vec<Vec<u8>> = entries.chunks(RUN_CHUNK_ENTRIES).map(encode_run_chunk).collect();
+            let chunks: Vec<Vec<u8>> = encode_run(&entries).map(|(_, _, bytes)| bytes).collect();
             let took = start.elapsed();
             Ok((took, xxh3_64(&chunks.concat())))
         })?;
@@ -352,10 +349,7 @@ fn day_chunks(fold: &DayFold, numbering: &Numbering, changes: &mut Vec<(RepoNumb
         numbers.sort_unstable();
         let uniques = Uniques(downloaders.len() as u64);
         let of_day = RepoDay { counts: of_repo.counts, uniques, evidence: of_repo.evidence };
-        if writer.is_full() {
-            chunks.extend(writer.take());
-        }
-        writer.add(of_repo.repo, &of_day, &numbers);
+        chunks.extend(writer.add(of_repo.repo, &of_day, &numbers));
         changes.push((of_repo.repo, fold.day, of_day));
     }
     chunks.extend(writer.take());
@@ -389,7 +383,7 @@ fn digest_of_folds(folds: &[DayFold]) -> u64 {
             let counts = repo.counts;
             values.extend([u64::from(repo.repo.0), counts.authenticated.0, counts.anonymous.0, counts.files.0]);
         }
-        values.extend(fold.downloaders.iter().map(|downloader| downloader.0));
+        values.extend(fold.downloaders.iter().map(|downloader| downloader.who.0 ^ downloader.tag()));
     }
     digest(&values)
 }

@@ -1,12 +1,18 @@
 //! The bytes of a block -> rows.
 
+use std::borrow::Cow;
+
 use super::bytes::ByteReader;
+use super::group::{Group, read_by_group, read_runs};
+use super::layout::version_1::WORDS;
 use super::layout::{VERSION, codec, column};
-use super::{BlockError, ROWS_MAX};
+use super::texts::read_sorted_texts;
+use super::time::TimeReader;
+use super::who::read_whos;
+use super::{BlockError, ROWS_MAX, version_1};
 use crate::classify::FileKind;
 use crate::model::{
-    AgentHash, Country, Day, DeliveryId, Method, Millis, PathHash, RangeFlag, RepoNumber, Row, SenderId, SourceId, Status, Who,
-    Word,
+    AgentHash, Country, Day, DeliveryId, Method, Millis, PathHash, RangeFlag, RepoNumber, Row, SenderId, SourceId, Status, Word,
 };
 
 /// Which columns a reader needs: what is left packed costs no time.
@@ -24,7 +30,7 @@ impl Wanted {
         match self {
             Wanted::All => true,
             Wanted::Counting => !matches!(id, column::BYTES | column::DURATION),
-            Wanted::Identity => !matches!(id, column::BYTES..=column::WORDS),
+            Wanted::Identity => !matches!(id, column::BYTES..=WORDS | column::PLACE_BOOK | column::PLACE | column::SORTED_WORDS),
         }
     }
 }
@@ -41,7 +47,7 @@ pub struct Decoded {
 ///
 /// A row has at most two varints and a dictionary entry in a column; texts are cut long before 1 KiB, three to a row.
 fn column_bytes_max(id: u8, rows: usize) -> usize {
-    64 + rows * if id == column::WORDS { 3 << 10 } else { 32 }
+    64 + rows * if matches!(id, WORDS | column::SORTED_WORDS) { 3 << 10 } else { 32 }
 }
 
 /// Decodes a block of `day`.
@@ -51,7 +57,7 @@ fn column_bytes_max(id: u8, rows: usize) -> usize {
 pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockError> {
     let mut reader = ByteReader::new(bytes, "header");
     let version = reader.byte()?;
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(BlockError::Version(version));
     }
     let rows: usize = reader.number()?;
@@ -61,33 +67,38 @@ pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockEr
     let columns = Columns::read(&mut reader, rows, wanted)?;
     let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; rows], texts: Vec::new() };
     let rows = &mut decoded.rows;
-    columns.read_groups(day, rows)?;
+    let groups = columns.read_groups(rows)?;
+    if version == 1 {
+        version_1::read(&columns, day, &groups, rows)?;
+    } else {
+        columns.read_whos(rows, &groups)?;
+        columns.read_times(day, rows, &groups)?;
+        columns.read_clients(rows, &groups)?;
+        columns.read_places(rows, &groups)?;
+        columns.runs(column::SOURCE_RUNS, "source column", rows, |row, value| row.source = SourceId(value))?;
+        columns.runs(column::DELIVERY_RUNS, "delivery column", rows, |row, value| row.delivery = DeliveryId(value))?;
+        columns.runs(column::COUNT_RUNS, "count column", rows, |row, value: u32| row.count = value.saturating_add(1))?;
+    }
     columns.read_kinds(rows)?;
-    columns.read_agents(rows)?;
-    decoded.texts = columns.read_texts()?;
+    decoded.texts = columns.read_texts(rows.len())?;
     columns.read_paths(rows, &mut decoded.texts)?;
-    columns.changes(column::SOURCE, "source column", rows, |row, value| row.source = SourceId(value))?;
-    columns.changes(column::DELIVERY, "delivery column", rows, |row, value| row.delivery = DeliveryId(value))?;
-    columns.each(column::COUNT, "count column", rows, |row, value: u32| row.count = value.saturating_add(1))?;
     columns.read_ids(rows)?;
     // Columns that are not wanted were not unpacked, and read as absent.
     columns.each(column::BYTES, "bytes column", rows, |row, value| row.bytes = value)?;
     columns.each(column::DURATION, "duration column", rows, |row, value| row.duration = value)?;
-    columns.changes(column::COUNTRY, "country column", rows, |row, value| row.country = Country(value))?;
-    columns.changes(column::REGION, "region column", rows, |row, value| row.region = Word(value))?;
-    columns.changes(column::AGENT_NOTE, "agent column", rows, |row, value| row.agent_note = Word(value))?;
     Ok(decoded)
 }
 
 /// The unpacked columns of a block by id.
-struct Columns {
-    columns: Vec<Option<Vec<u8>>>,
+pub(super) struct Columns<'a> {
+    columns: Vec<Option<Cow<'a, [u8]>>>,
     wanted: Wanted,
 }
 
-impl Columns {
-    fn read(reader: &mut ByteReader<'_>, rows: usize, wanted: Wanted) -> Result<Columns, BlockError> {
-        let mut columns: Vec<Option<Vec<u8>>> = vec![None; usize::from(column::WORDS) + 1];
+impl<'a> Columns<'a> {
+    fn read(reader: &mut ByteReader<'a>, rows: usize, wanted: Wanted) -> Result<Columns<'a>, BlockError> {
+        let mut columns: Vec<Option<Cow<'a, [u8]>>> = vec![None; usize::from(column::LAST) + 1];
+        let mut unpacker = None;
         for _ in 0..reader.byte()? {
             let id = reader.byte()?;
             let codec_id = reader.byte()?;
@@ -98,7 +109,10 @@ impl Columns {
                 continue;
             }
             let Some(place) = columns.get_mut(usize::from(id)) else { continue };
-            *place = Some(unpack(codec_id, plain_len, column_bytes_max(id, rows), stored)?);
+            if plain_len > column_bytes_max(id, rows) {
+                return Err(BlockError::Malformed("compression"));
+            }
+            *place = Some(unpack(&mut unpacker, codec_id, plain_len, stored)?);
         }
         if !reader.is_empty() {
             return Err(reader.malformed());
@@ -107,25 +121,23 @@ impl Columns {
     }
 
     /// The bytes of a column, if it is there.
-    fn get(&self, id: u8, part: &'static str) -> Option<ByteReader<'_>> {
+    pub(super) fn get(&self, id: u8, part: &'static str) -> Option<ByteReader<'_>> {
         self.columns.get(usize::from(id))?.as_deref().map(|bytes| ByteReader::new(bytes, part))
     }
 
     /// The bytes of a column without which there are no rows.
-    fn required(&self, id: u8, part: &'static str) -> Result<ByteReader<'_>, BlockError> {
+    pub(super) fn required(&self, id: u8, part: &'static str) -> Result<ByteReader<'_>, BlockError> {
         self.get(id, part).ok_or(BlockError::Malformed(part))
     }
 
-    /// Repo, downloader and time: they are stored by runs.
-    fn read_groups(&self, day: Day, rows: &mut [Row]) -> Result<(), BlockError> {
+    /// The groups, which cover all rows; the rows get their repo and audience.
+    fn read_groups(&self, rows: &mut [Row]) -> Result<Vec<Group>, BlockError> {
+        let mut all = Vec::new();
         if rows.is_empty() {
-            return Ok(());
+            return Ok(all);
         }
         let mut repos = self.required(column::REPO, "repo column")?;
         let mut groups = self.required(column::GROUP, "downloader column")?;
-        let mut whos = self.required(column::WHO, "who column")?;
-        let mut times = self.required(column::TIME, "time column")?;
-        let day_start = day.start().0;
         let mut repo = 0_u32;
         let mut rest = rows;
         while !rest.is_empty() {
@@ -142,20 +154,81 @@ impl Columns {
                 if of_group.is_empty() {
                     return Err(groups.malformed());
                 }
-                let who = Who(u64::from_le_bytes(whos.array()?));
-                let mut ms_of_day = 0_u32;
+                let group = Group { repo: RepoNumber(repo), user: group & 1 == 1, rows: len };
                 for row in of_group {
-                    ms_of_day = ms_of_day.checked_add(times.number()?).ok_or_else(|| times.malformed())?;
-                    row.repo = RepoNumber(repo);
-                    row.user = group & 1 == 1;
-                    row.who = who;
-                    row.time = Millis(day_start + i64::from(ms_of_day));
+                    (row.repo, row.user) = (group.repo, group.user);
                 }
+                all.push(group);
                 of_repo = after;
             }
             rest = after;
         }
+        Ok(all)
+    }
+
+    fn read_whos(&self, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let whos = read_whos(self.required(column::WHO_GAPS, "who column")?.rest(), groups)?;
+        let mut rows = rows.iter_mut();
+        for (group, who) in groups.iter().zip(whos) {
+            rows.by_ref().take(group.rows).for_each(|row| row.who = who);
+        }
         Ok(())
+    }
+
+    fn read_times(&self, day: Day, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+        let gaps = |id: u8| self.get(id, "time gap column").unwrap_or(ByteReader::new(&[], "time gap column"));
+        let begins = self.required(column::BEGIN, "time column")?;
+        let mut times = TimeReader::new(begins, gaps(column::GAP_WIDTH), gaps(column::GAP_BITS).rest())?;
+        let day_start = day.start().0;
+        let mut rows = rows.iter_mut();
+        for group in groups {
+            let mut of_group = rows.by_ref().take(group.rows);
+            let mut ms_of_day = times.begin()?;
+            if let Some(first) = of_group.next() {
+                first.time = Millis(day_start + i64::from(ms_of_day));
+            }
+            for row in of_group {
+                ms_of_day = times.after(ms_of_day)?;
+                row.time = Millis(day_start + i64::from(ms_of_day));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_clients(&self, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+        let Some(reader) = self.get(column::CLIENT, "agent column") else { return Ok(()) };
+        let mut book = self.required(column::CLIENT_BOOK, "agent column")?;
+        let mut clients = Vec::new();
+        while !book.is_empty() {
+            let agent = AgentHash(u32::from_le_bytes(book.array()?));
+            let note = Word(book.number()?);
+            clients.push((agent, if self.wanted == Wanted::Identity { Word::UNKNOWN } else { note }));
+        }
+        read_by_group(reader, &clients, rows, groups, |row, client| (row.agent, row.agent_note) = client)
+    }
+
+    fn read_places(&self, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+        let Some(reader) = self.get(column::PLACE, "place column") else { return Ok(()) };
+        let mut book = self.required(column::PLACE_BOOK, "place column")?;
+        let mut places = Vec::new();
+        while !book.is_empty() {
+            places.push((Country(book.number()?), Word(book.number()?)));
+        }
+        read_by_group(reader, &places, rows, groups, |row, place| (row.country, row.region) = place)
+    }
+
+    /// A column of runs.
+    fn runs<T: TryFrom<u64> + Copy>(
+        &self,
+        id: u8,
+        part: &'static str,
+        rows: &mut [Row],
+        set: impl Fn(&mut Row, T),
+    ) -> Result<(), BlockError> {
+        self.get(id, part).map_or(Ok(()), |reader| read_runs(reader, rows, set))
     }
 
     fn read_kinds(&self, rows: &mut [Row]) -> Result<(), BlockError> {
@@ -173,22 +246,6 @@ impl Columns {
         for row in rows {
             let index: usize = reader.number()?;
             (row.method, row.status, row.range) = *kinds.get(index).ok_or_else(|| reader.malformed())?;
-        }
-        Ok(())
-    }
-
-    fn read_agents(&self, rows: &mut [Row]) -> Result<(), BlockError> {
-        let Some(mut reader) = self.get(column::AGENT, "identity agent column") else { return Ok(()) };
-        let mut agents = Vec::new();
-        for _ in 0..reader.length(4)? {
-            agents.push(AgentHash(u32::from_le_bytes(reader.array()?)));
-        }
-        let mut previous = 0_usize;
-        for row in rows {
-            previous = reader.number::<usize>()?.checked_sub(1).unwrap_or(previous);
-            if let Some(index) = previous.checked_sub(1) {
-                row.agent = *agents.get(index).ok_or_else(|| reader.malformed())?;
-            }
         }
         Ok(())
     }
@@ -223,19 +280,16 @@ impl Columns {
         Ok(())
     }
 
-    fn read_texts(&self) -> Result<Vec<Box<[u8]>>, BlockError> {
-        let Some(mut reader) = self.get(column::WORDS, "text column") else { return Ok(Vec::new()) };
-        let count = reader.length(1)?;
-        (0..count)
-            .map(|_| {
-                let len: usize = reader.number()?;
-                reader.take(len).map(Box::from)
-            })
-            .collect()
+    /// The block's texts, of so many rows.
+    fn read_texts(&self, rows: usize) -> Result<Vec<Box<[u8]>>, BlockError> {
+        if let Some(reader) = self.get(column::SORTED_WORDS, "text column") {
+            return read_sorted_texts(reader, column_bytes_max(column::SORTED_WORDS, rows));
+        }
+        self.get(WORDS, "text column").map_or(Ok(Vec::new()), version_1::read_texts)
     }
 
     /// A column with a number per row.
-    fn each<T: TryFrom<u64>>(
+    pub(super) fn each<T: TryFrom<u64>>(
         &self,
         id: u8,
         part: &'static str,
@@ -244,25 +298,6 @@ impl Columns {
     ) -> Result<(), BlockError> {
         let Some(mut reader) = self.get(id, part) else { return Ok(()) };
         rows.iter_mut().try_for_each(|row| reader.number().map(|value| set(row, value)))
-    }
-
-    /// A column of *changes*.
-    fn changes<T: TryFrom<u64> + Copy + Default>(
-        &self,
-        id: u8,
-        part: &'static str,
-        rows: &mut [Row],
-        set: impl Fn(&mut Row, T),
-    ) -> Result<(), BlockError> {
-        let Some(mut reader) = self.get(id, part) else { return Ok(()) };
-        let mut previous = T::default();
-        for row in rows {
-            if let Some(value) = reader.varint()?.checked_sub(1) {
-                previous = T::try_from(value).map_err(|_| reader.malformed())?;
-            }
-            set(row, previous);
-        }
-        Ok(())
     }
 }
 
@@ -279,14 +314,24 @@ fn name_by_kind(paths: &mut [(PathHash, Word)], texts: &mut Vec<Box<[u8]>>) {
     }
 }
 
-fn unpack(codec_id: u8, plain_len: usize, plain_len_max: usize, stored: &[u8]) -> Result<Vec<u8>, BlockError> {
+/// Unpacks a column; the unpacker is made for the first one that needs it.
+fn unpack<'a>(
+    unpacker: &mut Option<zstd::bulk::Decompressor<'static>>,
+    codec_id: u8,
+    plain_len: usize,
+    stored: &'a [u8],
+) -> Result<Cow<'a, [u8]>, BlockError> {
     let malformed = BlockError::Malformed("compression");
-    if plain_len > plain_len_max {
-        return Err(malformed);
-    }
     let plain = match codec_id {
-        codec::PLAIN => stored.to_vec(),
-        codec::ZSTD => zstd::bulk::decompress(stored, plain_len).map_err(|_| malformed)?,
+        codec::PLAIN => Cow::Borrowed(stored),
+        codec::ZSTD => {
+            let fresh = || zstd::bulk::Decompressor::new().map_err(|_| malformed);
+            let unpacker = match unpacker {
+                Some(unpacker) => unpacker,
+                None => unpacker.insert(fresh()?),
+            };
+            Cow::Owned(unpacker.decompress(stored, plain_len).map_err(|_| malformed)?)
+        }
         _ => return Err(BlockError::Malformed("codec")),
     };
     if plain.len() == plain_len { Ok(plain) } else { Err(malformed) }

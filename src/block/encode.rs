@@ -1,17 +1,20 @@
 //! Sorted rows of a day -> the bytes of a block.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
-use foldhash::fast::FixedState;
+use zstd::zstd_safe::CParameter;
 
 use super::bytes::put_varint;
+use super::group::{Book, ByGroup, Group, put_runs};
 use super::layout::{VERSION, codec, column};
-use crate::model::{Day, Row, Word, Words};
+use super::texts::BlockWords;
+use super::time::split_times;
+use super::who::put_whos;
+use crate::model::{AgentHash, Country, Day, Row, Word, Words};
 
 /// Encodes blocks, reusing its buffers and compressor.
 pub struct Encoder {
     compressor: zstd::bulk::Compressor<'static>,
+    /// For columns in which nothing repeats for long: looking for repetitions would make them longer.
+    by_frequency: zstd::bulk::Compressor<'static>,
     plain: Vec<u8>,
 }
 
@@ -21,7 +24,9 @@ impl Encoder {
     /// # Errors
     /// When zstd cannot allocate its context.
     pub fn new() -> std::io::Result<Encoder> {
-        Ok(Encoder { compressor: zstd::bulk::Compressor::new(1)?, plain: Vec::new() })
+        let mut by_frequency = zstd::bulk::Compressor::new(1)?;
+        by_frequency.set_parameter(CParameter::HashLog(6))?;
+        Ok(Encoder { compressor: zstd::bulk::Compressor::new(1)?, by_frequency, plain: Vec::new() })
     }
 
     /// Encodes rows of `day` that are sorted by `Row::cmp_stored`, at most `ROWS_MAX` of them.
@@ -32,7 +37,14 @@ impl Encoder {
         debug_assert!(rows.len() <= super::ROWS_MAX);
         debug_assert!(rows.is_sorted_by(|a, b| a.cmp_stored(b).is_le()));
         let groups = group_lengths(rows);
-        let mut block_words = BlockWords::new(words);
+        let times = split_times(day, rows, &groups);
+        let (mut clients, mut places) = (ByGroup::default(), ByGroup::default());
+        clients.add(rows, &groups, |row| (row.agent, row.agent_note));
+        places.add(rows, &groups, |row| (row.country, row.region));
+        let paths = Paths::of(rows);
+        let names = paths.book.entries.iter().map(|(_, name)| *name);
+        let notes = clients.entries().iter().map(|(_, note)| *note);
+        let block_words = BlockWords::new(words, places.entries().iter().map(|(_, region)| *region).chain(notes).chain(names));
         let mut out = vec![VERSION];
         put_varint(&mut out, rows.len() as u64);
         let columns_at = out.len();
@@ -41,21 +53,23 @@ impl Encoder {
         let mut columns = ColumnWriter { out: &mut out, encoder: self, count: 0 };
         columns.add(column::REPO, |plain| put_repos(plain, rows))?;
         columns.add(column::GROUP, |plain| put_groups(plain, rows, &groups))?;
-        columns.add(column::WHO, |plain| put_group_whos(plain, rows, &groups))?;
-        columns.add(column::TIME, |plain| put_times(plain, day, rows, &groups))?;
-        columns.add(column::AGENT, |plain| put_agents(plain, rows))?;
-        columns.add(column::SOURCE, |plain| put_changes(plain, rows, |row| u64::from(row.source.0)))?;
+        columns.add(column::WHO_GAPS, |plain| put_group_whos(plain, rows, &groups))?;
+        columns.add(column::BEGIN, |plain| plain.extend(times.begins))?;
+        columns.add(column::GAP_WIDTH, |plain| plain.extend(times.gap_widths))?;
+        columns.add(column::GAP_BITS, |plain| plain.extend(times.gap_bits))?;
+        columns.add(column::CLIENT, |plain| clients.put(plain))?;
+        columns.add(column::CLIENT_BOOK, |plain| put_client_book(plain, &clients, &block_words))?;
+        columns.add(column::SOURCE_RUNS, |plain| put_runs(plain, rows, |row| row.source.0.into()))?;
         columns.add(column::KIND, |plain| put_kinds(plain, rows))?;
-        columns.add(column::PATH, |plain| put_paths(plain, rows, &mut block_words))?;
+        columns.add(column::PATH, |plain| paths.put(plain, &block_words))?;
         columns.add(column::ID, |plain| put_ids(plain, rows))?;
-        columns.add(column::DELIVERY, |plain| put_changes(plain, rows, |row| u64::from(row.delivery.0)))?;
-        columns.add(column::COUNT, |plain| put_unless_zero(plain, rows, |row| u64::from(row.count.saturating_sub(1))))?;
+        columns.add(column::DELIVERY_RUNS, |plain| put_runs(plain, rows, |row| row.delivery.0.into()))?;
+        columns.add(column::COUNT_RUNS, |plain| put_runs(plain, rows, |row| row.count.saturating_sub(1).into()))?;
         columns.add(column::BYTES, |plain| put_unless_zero(plain, rows, |row| row.bytes))?;
         columns.add(column::DURATION, |plain| put_unless_zero(plain, rows, |row| row.duration))?;
-        columns.add(column::COUNTRY, |plain| put_changes(plain, rows, |row| u64::from(row.country.0)))?;
-        columns.add(column::REGION, |plain| put_changes(plain, rows, |row| block_words.number(row.region)))?;
-        columns.add(column::AGENT_NOTE, |plain| put_changes(plain, rows, |row| block_words.number(row.agent_note)))?;
-        columns.add(column::WORDS, |plain| block_words.put(plain))?;
+        columns.add(column::PLACE, |plain| places.put(plain))?;
+        columns.add(column::PLACE_BOOK, |plain| put_place_book(plain, &places, &block_words))?;
+        columns.add(column::SORTED_WORDS, |plain| block_words.put(plain))?;
         let count = columns.count;
         if let Some(place) = out.get_mut(columns_at) {
             *place = count;
@@ -81,9 +95,12 @@ impl ColumnWriter<'_> {
             return Ok(());
         }
         self.count += 1;
-        // Hashes do not compress; trying costs more than the rest of the block.
+        // Hashes and the bits of gaps do not compress; trying costs more than the rest of the block.
         let compressed = match id {
-            column::WHO | column::ID => None,
+            column::WHO_GAPS | column::BEGIN | column::GAP_BITS | column::ID => None,
+            column::REPO | column::GROUP | column::KIND | column::GAP_WIDTH | column::CLIENT | column::PLACE => {
+                Some(self.encoder.by_frequency.compress(plain)?)
+            }
             _ => Some(self.encoder.compressor.compress(plain)?).filter(|bytes| bytes.len() < plain.len()),
         };
         let (used, bytes) = match &compressed {
@@ -95,42 +112,6 @@ impl ColumnWriter<'_> {
         put_varint(self.out, bytes.len() as u64);
         self.out.extend_from_slice(bytes);
         Ok(())
-    }
-}
-
-/// Renumbers the words that the rows of one block use, from 1.
-struct BlockWords<'a> {
-    words: &'a Words,
-    numbers: HashMap<Word, u64, FixedState>,
-    used: Vec<Word>,
-}
-
-impl<'a> BlockWords<'a> {
-    fn new(words: &'a Words) -> BlockWords<'a> {
-        BlockWords { words, numbers: HashMap::default(), used: Vec::new() }
-    }
-
-    fn number(&mut self, word: Word) -> u64 {
-        if word == Word::UNKNOWN {
-            return 0;
-        }
-        let next = self.used.len() as u64 + 1;
-        *self.numbers.entry(word).or_insert_with(|| {
-            self.used.push(word);
-            next
-        })
-    }
-
-    fn put(&self, plain: &mut Vec<u8>) {
-        if self.used.is_empty() {
-            return;
-        }
-        put_varint(plain, self.used.len() as u64);
-        for &word in &self.used {
-            let text = self.words.text(word);
-            put_varint(plain, text.len() as u64);
-            plain.extend_from_slice(text);
-        }
     }
 }
 
@@ -170,66 +151,70 @@ fn put_groups(plain: &mut Vec<u8>, rows: &[Row], groups: &[usize]) {
 }
 
 fn put_group_whos(plain: &mut Vec<u8>, rows: &[Row], groups: &[usize]) {
-    for_groups(rows, groups, |group| plain.extend(group.first().map_or(0, |row| row.who.0).to_le_bytes()));
-}
-
-fn put_times(plain: &mut Vec<u8>, day: Day, rows: &[Row], groups: &[usize]) {
+    let mut whos = Vec::with_capacity(groups.len());
     for_groups(rows, groups, |group| {
-        let mut previous = day.start().0;
-        for row in group {
-            put_varint(plain, u64::try_from(row.time.0 - previous).unwrap_or(0));
-            previous = row.time.0;
-        }
+        whos.extend(group.first().map(|row| (Group { repo: row.repo, user: row.user, rows: group.len() }, row.who)));
     });
+    if !whos.is_empty() {
+        put_whos(plain, &whos);
+    }
 }
 
-/// A dictionary in order of first appearance.
-fn dictionary<K: Hash + Eq + Copy>(keys: impl Iterator<Item = K>) -> (Vec<K>, HashMap<K, u64, FixedState>) {
-    let mut order = Vec::new();
-    let mut numbers = HashMap::default();
-    for key in keys {
-        numbers.entry(key).or_insert_with(|| {
-            order.push(key);
-            order.len() as u64 - 1
-        });
+fn put_client_book(plain: &mut Vec<u8>, clients: &ByGroup<(AgentHash, Word)>, words: &BlockWords<'_>) {
+    for (agent, note) in clients.entries() {
+        plain.extend(agent.0.to_le_bytes());
+        put_varint(plain, words.number(*note));
     }
-    (order, numbers)
 }
 
-fn put_agents(plain: &mut Vec<u8>, rows: &[Row]) {
-    if rows.iter().all(|row| row.agent.0 == 0) {
-        return;
+fn put_place_book(plain: &mut Vec<u8>, places: &ByGroup<(Country, Word)>, words: &BlockWords<'_>) {
+    for (country, region) in places.entries() {
+        put_varint(plain, country.0.into());
+        put_varint(plain, words.number(*region));
     }
-    let (agents, numbers) = dictionary(rows.iter().map(|row| row.agent.0));
-    put_varint(plain, agents.len() as u64);
-    agents.iter().for_each(|agent| plain.extend(agent.to_le_bytes()));
-    put_changes(plain, rows, |row| numbers.get(&row.agent.0).map_or(0, |number| number + 1));
 }
 
 fn put_kinds(plain: &mut Vec<u8>, rows: &[Row]) {
-    let kind = |row: &Row| (row.method.code(), row.status.0, row.range.code());
-    let (kinds, numbers) = dictionary(rows.iter().map(kind));
-    put_varint(plain, kinds.len() as u64);
-    for (method, status, range) in &kinds {
+    let mut kinds = Book::default();
+    let places: Vec<u32> = rows.iter().map(|row| kinds.place((row.method.code(), row.status.0, row.range.code()))).collect();
+    put_varint(plain, kinds.entries.len() as u64);
+    for (method, status, range) in &kinds.entries {
         plain.push(*method);
         plain.extend(status.to_le_bytes());
         plain.push(*range);
     }
-    rows.iter().for_each(|row| put_varint(plain, numbers.get(&kind(row)).copied().unwrap_or(0)));
+    places.into_iter().for_each(|place| put_varint(plain, place.into()));
 }
 
-fn put_paths(plain: &mut Vec<u8>, rows: &[Row], words: &mut BlockWords<'_>) {
-    if rows.iter().all(|row| row.path.0 == 0 && row.path_name == Word::UNKNOWN) {
-        return;
+/// The distinct paths, and of each row 0 or the place of its path plus 1.
+struct Paths {
+    book: Book<(u64, Word)>,
+    of_rows: Vec<u64>,
+}
+
+impl Paths {
+    fn of(rows: &[Row]) -> Paths {
+        let mut paths = Paths { book: Book::default(), of_rows: Vec::new() };
+        if rows.iter().any(|row| (row.path.0, row.path_name) != (0, Word::UNKNOWN)) {
+            paths.of_rows.extend(rows.iter().map(|row| match (row.path.0, row.path_name) {
+                (0, Word::UNKNOWN) => 0,
+                path => u64::from(paths.book.place(path)) + 1,
+            }));
+        }
+        paths
     }
-    let path = |row: &Row| (row.path.0, row.path_name);
-    let (paths, numbers) = dictionary(rows.iter().map(path).filter(|path| *path != (0, Word::UNKNOWN)));
-    put_varint(plain, paths.len() as u64);
-    for (hash, name) in &paths {
-        plain.extend(hash.to_le_bytes());
-        put_varint(plain, words.number(*name));
+
+    fn put(&self, plain: &mut Vec<u8>, words: &BlockWords<'_>) {
+        if self.of_rows.is_empty() {
+            return;
+        }
+        put_varint(plain, self.book.entries.len() as u64);
+        for (hash, name) in &self.book.entries {
+            plain.extend(hash.to_le_bytes());
+            put_varint(plain, words.number(*name));
+        }
+        self.of_rows.iter().for_each(|place| put_varint(plain, *place));
     }
-    rows.iter().for_each(|row| put_varint(plain, numbers.get(&path(row)).map_or(0, |number| number + 1)));
 }
 
 fn put_ids(plain: &mut Vec<u8>, rows: &[Row]) {
@@ -241,20 +226,5 @@ fn put_ids(plain: &mut Vec<u8>, rows: &[Row]) {
 fn put_unless_zero(plain: &mut Vec<u8>, rows: &[Row], value: impl Fn(&Row) -> u64) {
     if rows.iter().any(|row| value(row) != 0) {
         rows.iter().for_each(|row| put_varint(plain, value(row)));
-    }
-}
-
-fn put_changes(plain: &mut Vec<u8>, rows: &[Row], mut value: impl FnMut(&Row) -> u64) {
-    let start = plain.len();
-    let mut previous = 0;
-    let mut any = false;
-    for row in rows {
-        let value = value(row);
-        any |= value != 0;
-        put_varint(plain, if value == previous { 0 } else { value + 1 });
-        previous = value;
-    }
-    if !any {
-        plain.truncate(start);
     }
 }

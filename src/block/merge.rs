@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
-use super::sort::sort_stored;
+use super::sort::{in_stored_order, sort_stored};
 use super::{Decoded, ROWS_MAX};
 use crate::model::{Row, Word, Words};
 
@@ -257,6 +257,12 @@ fn joined_count(a: &Row, b: &Row) -> u32 {
     if a.delivery.is_pushes() { a.count.max(b.count) } else { a.count.saturating_add(b.count) }
 }
 
+/// Joins equal rows of one body or document: they add up.
+fn add_into(last: &mut Row, next: &Row, words: &Words) {
+    last.count = last.count.saturating_add(next.count);
+    join_annotations(last, next, words);
+}
+
 /// Joins equal neighbours of sorted rows that belong to one delivery.
 fn join_into(last: &mut Row, next: &Row, words: &Words) {
     last.count = joined_count(last, next);
@@ -277,10 +283,37 @@ fn join_neighbours(rows: &mut Vec<Row>, mut join: impl FnMut(&mut Row, &Row)) {
 /// Sorts rows and joins equal ones as lines of **one** delivery join within one body or document: they add up.
 pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
     sort_stored(rows);
-    join_neighbours(rows, |last, next| {
-        last.count = last.count.saturating_add(next.count);
-        join_annotations(last, next, words);
+    join_neighbours(rows, |last, next| add_into(last, next, words));
+}
+
+/// Hands out rows in blocks as [`sort_and_add`] leaves them; the rows stay where they are. `block` is memory for a block.
+///
+/// # Errors
+/// When `emit` fails.
+pub fn for_sorted_blocks<E>(
+    rows: &mut [&Row],
+    words: &Words,
+    block: &mut Vec<Row>,
+    mut emit: impl FnMut(&[Row]) -> Result<(), E>,
+) -> Result<(), E> {
+    block.clear();
+    block.reserve_exact(rows.len().min(ROWS_MAX));
+    let mut outcome = Ok(());
+    in_stored_order(rows, |row| match block.last_mut() {
+        // Most neighbours differ in their time already.
+        Some(last) if last.time == row.time && same_stored(last, row) => add_into(last, row, words),
+        _ => {
+            if block.len() == ROWS_MAX {
+                if outcome.is_ok() {
+                    outcome = emit(block);
+                }
+                block.clear();
+            }
+            block.push(*row);
+        }
     });
+    outcome?;
+    if block.is_empty() { Ok(()) } else { emit(block) }
 }
 
 /// Sorts rows of several bodies or documents and joins equal ones of one delivery as deliveries of that kind join.

@@ -3,24 +3,31 @@
 //! A block holds up to [`ROWS_MAX`] rows of one UTC day in the order of `Row::cmp_stored`:
 //!
 //! ```text
-//!  version u8 = 1 | rows | columns | columns x ( id u8 | codec u8 | plain length | stored length | stored bytes )
+//!  version u8 = 2 | rows | columns | columns x ( id u8 | codec u8 | plain length | stored length | stored bytes )
 //! ```
 //!
 //! Numbers without a width are LEB128 varints. A reader skips columns whose id it does not know, and an absent column
 //! means "unknown" (all zero), so that later columns need no migration. Codec 0 is plain, codec 1 is zstd.
 //! The checksum of a block is the store's: it covers the key as well. The columns are listed in `layout.rs`.
 
+mod bits;
 mod bytes;
 mod decode;
 mod encode;
+mod group;
 mod layout;
 mod merge;
 mod sort;
+mod texts;
+mod time;
+mod version_1;
+mod who;
 
+pub use bits::{BitReader, BitWriter, width_of};
 pub use bytes::{ByteReader, put_varint};
 pub use decode::{Decoded, Wanted, decode};
 pub use encode::Encoder;
-pub use merge::{Joined, Joins, Merge, compact, for_events, join_sorted, sort_and_add, sort_and_join};
+pub use merge::{Joined, Joins, Merge, compact, for_events, for_sorted_blocks, join_sorted, sort_and_add, sort_and_join};
 
 /// Rows of one block at most.
 pub const ROWS_MAX: usize = 1 << 15;

@@ -1,46 +1,73 @@
 //! Rows into stored order: by short keys, since moving and comparing whole rows is what takes the time.
 
-use std::cmp::Ordering;
-
 use crate::model::Row;
 
 /// Fewer rows than this are sorted as they are.
 const KEYED_MIN: usize = 64;
 
-/// The first 128 bits of what rows are ordered by, and the row's place.
-type Key = (u128, u32);
+/// Bits of the time in a key, and of the place.
+const TIME_BITS: u32 = 31;
+const PLACE_BITS: u32 = 32;
+
+/// The first 191 bits of what rows are ordered by, and below them the row's place.
+type Key = (u128, u64);
 
 /// Sorts rows by [`Row::cmp_stored`]; the order of equal rows is unspecified.
 pub fn sort_stored(rows: &mut [Row]) {
-    let Ok(count) = u32::try_from(rows.len()) else { return rows.sort_unstable_by(Row::cmp_stored) };
     if rows.len() < KEYED_MIN || rows.is_sorted_by(|a, b| a.cmp_stored(b).is_le()) {
         return rows.sort_unstable_by(Row::cmp_stored);
     }
-    let mut keys: Vec<Key> = rows.iter().map(key).zip(0..count).collect();
-    keys.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| compare(rows, a.1, b.1)));
+    let Some(mut keys) = sorted_keys(rows, |row| row) else { return rows.sort_unstable_by(Row::cmp_stored) };
     permute(rows, &mut keys);
 }
 
-/// Repo, user flag, who, and the upper bits of the downloader's agent. The lowest of these is cut off, so equal keys say nothing.
-fn key(row: &Row) -> u128 {
-    let high = u128::from(row.repo.0) << 96 | u128::from(row.user) << 95 | u128::from(row.who.0) << 31;
-    high | u128::from(row.downloader_agent().0 >> 1)
+/// Hands out rows by [`Row::cmp_stored`], which stay where they are; the order of equal rows is unspecified.
+pub fn in_stored_order<'r>(rows: &mut [&'r Row], mut each: impl FnMut(&'r Row)) {
+    let Some(keys) = sorted_keys(rows, |row| row) else {
+        rows.sort_unstable_by(|a, b| a.cmp_stored(b));
+        return rows.iter().for_each(|row| each(row));
+    };
+    keys.iter().filter_map(|key| rows.get(place(key))).for_each(|row| each(row));
 }
 
-fn compare(rows: &[Row], a: u32, b: u32) -> Ordering {
-    match (rows.get(a as usize), rows.get(b as usize)) {
-        (Some(a), Some(b)) => a.cmp_stored(b),
-        (a, b) => a.is_some().cmp(&b.is_some()),
+/// The keys of rows in stored order; `None` for more rows than a key can tell apart.
+fn sorted_keys<R>(rows: &[R], row: impl Fn(&R) -> &Row) -> Option<Vec<Key>> {
+    let count = u32::try_from(rows.len()).ok()?;
+    let first_ms = rows.iter().map(|item| row(item).time.0).min().unwrap_or(0);
+    let mut keys: Vec<Key> = rows.iter().zip(0..count).map(|(item, place)| key(row(item), first_ms, place)).collect();
+    keys.sort_unstable();
+    // Rows with one key are few, and ordered by their places so far.
+    for equal in keys.chunk_by_mut(|a, b| a.0 == b.0 && a.1 >> PLACE_BITS == b.1 >> PLACE_BITS) {
+        if equal.len() > 1 {
+            equal.sort_unstable_by(|a, b| match (rows.get(place(a)), rows.get(place(b))) {
+                (Some(a), Some(b)) => row(a).cmp_stored(row(b)),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            });
+        }
     }
+    Some(keys)
+}
+
+/// Repo, user flag, who, the downloader's agent, and the time from `first_ms` on as far as it fits.
+fn key(row: &Row, first_ms: i64, place: u32) -> Key {
+    let agent = row.downloader_agent().0;
+    let high = u128::from(row.repo.0) << 96 | u128::from(row.user) << 95 | u128::from(row.who.0) << 31;
+    let since = u64::try_from(row.time.0.saturating_sub(first_ms)).unwrap_or(0).min((1 << TIME_BITS) - 1);
+    let low = u64::from(agent & 1) << (TIME_BITS + PLACE_BITS) | since << PLACE_BITS | u64::from(place);
+    (high | u128::from(agent >> 1), low)
+}
+
+fn place(key: &Key) -> usize {
+    (key.1 & u64::from(u32::MAX)) as usize
 }
 
 /// Puts into every place the row whose number stands there, circle by circle. Done places point to themselves.
 fn permute(rows: &mut [Row], keys: &mut [Key]) {
     for start in 0..rows.len() {
         let mut hole = start;
-        while let Some(from) = keys.get(hole).map(|key| key.1 as usize) {
-            if let (Some(key), Ok(done)) = (keys.get_mut(hole), u32::try_from(hole)) {
-                key.1 = done;
+        while let Some(from) = keys.get(hole).map(place) {
+            if let Some(key) = keys.get_mut(hole) {
+                key.1 = hole as u64;
             }
             if from == start {
                 break;
@@ -69,7 +96,7 @@ mod tests {
                 user: random(2) == 0,
                 who: Who(random(4).wrapping_mul(0x5555_5555_5555_5555)),
                 agent: AgentHash(u32::try_from(random(3)).unwrap().wrapping_sub(1)),
-                time: Millis(i64::try_from(random(50)).unwrap()),
+                time: Millis(i64::try_from(random(50) * random(3) * (1 << 29)).unwrap()),
                 path: PathHash(random(3)),
                 ..Row::default()
             };
@@ -80,6 +107,11 @@ mod tests {
             assert_eq!(keyed, plain, "{count} rows");
             sort_stored(&mut keyed);
             assert_eq!(keyed, plain, "{count} sorted rows");
+            keyed.reverse();
+            let mut places: Vec<&Row> = keyed.iter().collect();
+            let mut handed = Vec::new();
+            in_stored_order(&mut places, |row| handed.push(*row));
+            assert_eq!(handed, plain, "{count} rows in their places");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::compact::CompactArguments;
 use super::completions::{CompletionsArguments, ManArguments};
 use super::config::ConfigArguments;
 use super::forget::ForgetArguments;
+use super::forward::ForwardArguments;
 use super::recount::RecountArguments;
 use super::report::ReportArguments;
 use super::restore::RestoreArguments;
@@ -113,6 +114,8 @@ pub enum Command {
     Compact(CompactArguments),
     /// Remove somebody's events for good, and drop later ones
     Forget(ForgetArguments),
+    /// Hand the events of this store on to another hubtally
+    Forward(ForwardArguments),
     /// Write a consistent copy of the store, also while a server holds it
     Backup(BackupArguments),
     /// Make a data folder of a backup

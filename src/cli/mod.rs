@@ -12,6 +12,7 @@ mod deliveries;
 mod demo;
 mod failure;
 mod forget;
+mod forward;
 mod generate;
 mod healthcheck;
 mod import;
@@ -112,6 +113,7 @@ fn run_command(command: Command, configuration: &Configuration) -> Result<(), Fa
         Command::Recount(arguments) => recount::run(&arguments, configuration),
         Command::Compact(arguments) => compact::run(&arguments, configuration),
         Command::Forget(arguments) => forget::run(&arguments, configuration),
+        Command::Forward(arguments) => forward::run(&arguments, configuration),
         Command::Restore(arguments) => restore::run(&arguments, configuration),
         Command::Rebuild => rebuild::run(configuration),
         Command::Demo(arguments) => demo::run(&arguments, configuration),

@@ -87,6 +87,11 @@ impl IdentityKey {
     /// Who made a request. A user wins over an address.
     #[must_use]
     pub fn identify(&self, request: &Request<'_>) -> Identity {
+        self.identify_with(request, |agent| self.agent(agent))
+    }
+
+    /// Who made a request, for those who know the hashes of agents: `agent` must give what [`IdentityKey::agent`] gives.
+    pub fn identify_with(&self, request: &Request<'_>, agent: impl FnOnce(&str) -> AgentHash) -> Identity {
         let present = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
         let user = present(&request.user);
         let named = if user { &request.user } else { &request.address };
@@ -105,7 +110,7 @@ impl IdentityKey {
         };
         let known = who != Who::NOBODY;
         let agent = match request.agent.as_deref() {
-            Some(agent) if has_agent && !agent.is_empty() => self.agent(agent),
+            Some(text) if has_agent && !text.is_empty() => agent(text),
             _ => AgentHash(0),
         };
         Identity { who, user: user && known, agent, known }
@@ -174,7 +179,9 @@ impl IdentityKey {
         Who(hasher.finish().max(1))
     }
 
-    fn agent(&self, agent: &str) -> AgentHash {
+    /// The hash of what of an agent tells clients apart.
+    #[must_use]
+    pub fn agent(&self, agent: &str) -> AgentHash {
         let hash = self.agent.hash(identity_agent(agent).as_bytes());
         AgentHash(u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default().max(1))
     }

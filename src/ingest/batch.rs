@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::fast::FixedState;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::classify::{NotADownload, agent_note, download};
+use super::agents::Agents;
+use super::names::Names;
+use crate::classify::{NotADownload, download};
 use crate::identify::IdentityKey;
 use crate::model::{
-    Country, Day, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason,
-    Who, Word, Words, stored_number,
+    Country, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Who,
+    Word, Words, stored_number,
 };
 use crate::parse::Request;
 use crate::store::LinesRecord;
@@ -97,13 +99,14 @@ pub fn receipt_of(delivery: &str, record: &LinesRecord) -> Receipt {
     }
 }
 
-/// Rows of some lines. Their repos are places in `repos` until the catalog numbers them; their source and delivery are
-/// the receiver's to set.
+/// Rows of some lines. Their repos are places in `names` until the catalog numbers them, and their texts are of its
+/// texts; their source and delivery are the receiver's to set.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    pub repos: Vec<RepoKey>,
+    pub names: Arc<Names>,
+    /// Places of repos in `names`, of all that no batch before of this builder has.
+    pub new_repos: Vec<u32>,
     pub rows: Vec<Row>,
-    pub words: Words,
     pub lines: Lines,
 }
 
@@ -113,10 +116,11 @@ pub struct BatchBuilder<'k> {
     /// Proxies that name their clients truly.
     proxies: Arc<Proxies>,
     batch: Batch,
-    /// Places of repos by hash of their names, and of those few whose hash another one has.
-    places: HashMap<u64, u32, FixedState>,
-    more_places: HashMap<RepoKey, u32>,
-    notes: HashMap<Box<str>, Word, FixedState>,
+    /// What this builder has met of the names. Repos are known by the hash of their name; of those few that share one the
+    /// first is.
+    places: HashMap<u64, (u32, Arc<RepoKey>), FixedState>,
+    words: HashMap<Box<[u8]>, Word, FixedState>,
+    agents: Agents,
     /// Memory that may be used for rows.
     spare: Arc<Mutex<Vec<Vec<Row>>>>,
 }
@@ -129,8 +133,8 @@ impl<'k> BatchBuilder<'k> {
             proxies,
             batch: Batch::default(),
             places: HashMap::default(),
-            more_places: HashMap::new(),
-            notes: HashMap::default(),
+            words: HashMap::default(),
+            agents: Agents::default(),
             spare: Arc::default(),
         }
     }
@@ -139,6 +143,23 @@ impl<'k> BatchBuilder<'k> {
     pub fn recycling(mut self, spare: Arc<Mutex<Vec<Vec<Row>>>>) -> BatchBuilder<'k> {
         self.spare = spare;
         self
+    }
+
+    /// Begins a batch of so many lines at most, with names that others may use too.
+    pub fn begin(&mut self, names: Arc<Names>, lines: usize) {
+        if !Arc::ptr_eq(&names, &self.batch.names) {
+            self.places.clear();
+            self.words.clear();
+            self.agents = Agents::default();
+            self.batch.names = names;
+        }
+        let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        rows.clear();
+        if rows.capacity() < lines {
+            // Growing as rows come would take up to twice the memory.
+            rows = Vec::with_capacity(lines);
+        }
+        self.batch.rows = rows;
     }
 
     /// Adds a line that was read, or could not be.
@@ -162,9 +183,13 @@ impl<'k> BatchBuilder<'k> {
         let Some(repo) = self.place(download.kind, &download.repo) else {
             return self.batch.lines.reject(line, RejectReason::BadRepo);
         };
-        let identity = self.key.identify(&request);
-        let agent_note = request.agent.as_deref().map_or(Word::UNKNOWN, |agent| self.note(agent));
-        let words = &mut self.batch.words;
+        let (key, names, words) = (self.key, &*self.batch.names, &mut self.words);
+        let mut agent = request.agent.as_deref().map(|text| self.agents.find(text, |note| word(words, names, note)));
+        let identity = key.identify_with(&request, |text| match &mut agent {
+            Some(agent) => agent.hash(key),
+            None => key.agent(text),
+        });
+        let mut text = |text: Option<&str>| word(words, names, cut(text));
         let row = Row {
             repo,
             user: identity.user,
@@ -180,9 +205,9 @@ impl<'k> BatchBuilder<'k> {
             bytes: stored_number(request.bytes),
             duration: stored_number(request.duration_ms),
             country: request.country.as_deref().map_or(Country(0), Country::parse),
-            region: words.number(cut(request.region.as_deref())),
-            agent_note,
-            path_name: words.number(cut(download.path.as_deref())),
+            region: text(request.region.as_deref()),
+            agent_note: agent.map_or(Word::UNKNOWN, |agent| agent.note),
+            path_name: text(download.path.as_deref()),
             ..Row::default()
         };
         self.batch.rows.push(row);
@@ -207,47 +232,39 @@ impl<'k> BatchBuilder<'k> {
         self.batch.lines.reject(line, reason);
     }
 
-    /// The batch so far; the builder starts anew.
+    /// The batch so far; the next one goes on with its names unless it begins with others.
     pub fn take(&mut self) -> Batch {
-        self.places.clear();
-        self.more_places.clear();
-        self.notes.clear();
-        let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        rows.clear();
-        std::mem::replace(&mut self.batch, Batch { rows, ..Batch::default() })
+        let names = Arc::clone(&self.batch.names);
+        std::mem::replace(&mut self.batch, Batch { names, ..Batch::default() })
     }
 
-    /// The place of a repo in the batch's list.
+    /// The place of a repo among the names.
     fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
-        let repos = &mut self.batch.repos;
         let hash = xxh3_64_with_seed(name.as_bytes(), u64::from(kind.code()));
-        let of_hash = self.places.get(&hash).copied();
-        let is_it = |place: u32| repos.get(place as usize).is_some_and(|repo| repo.kind == kind && repo.name.as_str() == name);
-        if let Some(place) = of_hash.filter(|place| is_it(*place)) {
-            return Some(RepoNumber(place));
-        }
-        let repo = RepoKey { kind, name: RepoName::parse(name)? };
-        if let Some(place) = of_hash.and_then(|_| self.more_places.get(&repo)) {
+        if let Some((place, repo)) = self.places.get(&hash)
+            && repo.kind == kind
+            && repo.name.as_str() == name
+        {
             return Some(RepoNumber(*place));
         }
-        let place = u32::try_from(repos.len()).ok()?;
-        if of_hash.is_none() {
-            self.places.insert(hash, place);
-        } else {
-            self.more_places.insert(repo.clone(), place);
-        }
-        repos.push(repo);
+        let (place, repo) = self.batch.names.place(RepoKey { kind, name: RepoName::parse(name)? })?;
+        self.places.entry(hash).or_insert((place, repo));
+        self.batch.new_repos.push(place);
         Some(RepoNumber(place))
     }
+}
 
-    fn note(&mut self, agent: &str) -> Word {
-        if let Some(word) = self.notes.get(agent) {
-            return *word;
-        }
-        let word = self.batch.words.number(agent_note(agent).as_bytes());
-        self.notes.insert(agent.into(), word);
-        word
+/// The number of a text, from what a thread knows by itself if that is enough.
+fn word(known: &mut HashMap<Box<[u8]>, Word, FixedState>, names: &Names, text: &[u8]) -> Word {
+    if text.is_empty() {
+        return Word::UNKNOWN;
     }
+    if let Some(word) = known.get(text) {
+        return *word;
+    }
+    let word = names.word(text);
+    known.insert(text.into(), word);
+    word
 }
 
 /// The first bytes of a text, cut at a character.
@@ -279,30 +296,15 @@ impl Batch {
 
     /// Appends this batch's rows to `rows`, their repos numbered by `numbers` (one per place) and their texts by `words`.
     pub fn append_to(&self, numbers: &[RepoNumber], rows: &mut Vec<Row>, words: &mut Words) {
-        self.by_day(numbers, words).for_each(|(_, of_day)| rows.extend(of_day));
-    }
-
-    /// This batch's rows with their repos numbered by `numbers` (one per place) and their texts by `words`, in stretches
-    /// of one day.
-    pub fn by_day<'b>(
-        &'b self,
-        numbers: &'b [RepoNumber],
-        words: &mut Words,
-    ) -> impl Iterator<Item = (Day, impl Iterator<Item = Row> + use<'b>)> + use<'b> {
-        let renumbered: Arc<[Word]> = self.words.texts().map(|text| words.number(text)).collect();
-        self.rows.chunk_by(|a, b| a.time.day() == b.time.day()).map(move |rows| {
-            let renumbered = Arc::clone(&renumbered);
-            let word = move |word: Word| {
-                (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default()
-            };
-            let numbered = move |row: &Row| Row {
-                repo: numbers.get(row.repo.0 as usize).copied().unwrap_or_default(),
-                region: word(row.region),
-                agent_note: word(row.agent_note),
-                path_name: word(row.path_name),
-                ..*row
-            };
-            (rows.first().map_or(Day::default(), |row| row.time.day()), rows.iter().map(numbered))
-        })
+        let renumbered = self.names.renumbered(words);
+        let word =
+            |word: Word| (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default();
+        rows.extend(self.rows.iter().map(|row| Row {
+            repo: numbers.get(row.repo.0 as usize).copied().unwrap_or_default(),
+            region: word(row.region),
+            agent_note: word(row.agent_note),
+            path_name: word(row.path_name),
+            ..*row
+        }));
     }
 }

@@ -1,5 +1,6 @@
 //! What the writer knows by name: repos with what the catalog says of them, sources with their settings, and likes.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,11 +36,11 @@ impl Writer {
         &mut self,
         txn: &WriteTxn,
         counters: &mut CountersRecord,
-        repos: &[RepoKey],
+        repos: &[impl Borrow<RepoKey>],
         new: &mut Vec<(RepoNumber, RepoKey)>,
     ) -> Result<Vec<RepoNumber>, StoreError> {
         let mut numbers = Vec::with_capacity(repos.len());
-        for repo in repos {
+        for repo in repos.iter().map(Borrow::borrow) {
             let number = match self.names.get(repo) {
                 Some(number) => *number,
                 None => {
@@ -175,10 +176,7 @@ impl Writer {
         let renames = store::renames(&txn)?;
         if renames == *self.renames {
             store::put_repo_sets(&txn, &sets)?;
-            let mut published = self.lock()?;
-            txn.commit()?;
-            published.sets = sets;
-            drop(published);
+            self.shared.commit(txn, |published| published.sets = sets)?;
             self.shared.advance();
         } else {
             self.rename(txn, sets, renames)?;
@@ -220,12 +218,11 @@ impl Writer {
         let likes = store::likes_as_read(&txn, &self.renames, read_as)?.unwrap_or(likes);
         store::put_counters(&txn, &counters)?;
         let sets = self.with_new_repos(&txn, &new)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        if let Some(sets) = sets {
-            published.sets = sets;
-        }
-        drop(published);
+        self.shared.commit(txn, |published| {
+            if let Some(sets) = sets {
+                published.sets = sets;
+            }
+        })?;
         self.shared.advance();
         Ok(likes)
     }

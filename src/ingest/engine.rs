@@ -15,7 +15,9 @@ use super::declared::{Declaration, Declared};
 use super::error::EngineError;
 use super::follow::{Following, Tails};
 use super::import::COMMIT_ROWS;
+use super::names::NAMES_MAX;
 use super::publish::Publishing;
+use super::room::Room;
 use super::writer::{Command, Writer};
 use crate::identify::IdentityKey;
 use crate::model::{
@@ -23,7 +25,7 @@ use crate::model::{
 };
 use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
-use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Store, StoreError, ViewStateRecord};
+use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Snapshot, Store, StoreError, ViewStateRecord, WriteTxn};
 
 /// Commands that may wait for the writer.
 const QUEUE_LENGTH: usize = 4_096;
@@ -63,6 +65,13 @@ pub struct Published {
     pub views: ViewStateRecord,
     /// The last day that has a view: it may lie in the future.
     pub last_day: Day,
+    /// The store as this was published from it, while a commit that changes both is under way: it goes to the disk while
+    /// questions are answered from here.
+    pub(super) before: Option<Snapshot>,
+    /// What questions keep while the stored views stay the same.
+    pub of_views: Room,
+    /// What questions keep until anything changes.
+    pub of_sequence: Room,
 }
 
 impl Published {
@@ -103,8 +112,8 @@ pub(crate) struct Shared {
     pub(super) proxies: RwLock<HashMap<String, Arc<Proxies>>>,
     sequence: AtomicU64,
     pub(super) queue_bytes: AtomicUsize,
-    /// Bytes of a chunk and rows of a commit of an import.
-    pub(super) piece: (AtomicUsize, AtomicUsize),
+    /// Bytes of a chunk of an import, rows of a commit, and names that are remembered.
+    pub(super) piece: (AtomicUsize, AtomicUsize, AtomicUsize),
     /// People whose events are dropped. Only the writer changes it.
     pub(super) forgotten: RwLock<Arc<BTreeSet<Who>>>,
     /// The last failure of the writer, until it works again.
@@ -127,9 +136,23 @@ impl Shared {
         self.sequence.fetch_add(1, Ordering::Release);
     }
 
-    /// What is published, to be changed.
+    /// What is published, to be changed: nothing that was kept of it until now holds any longer.
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {
-        self.published.write().map_err(|_| doubtful())
+        let mut published = self.published.write().map_err(|_| doubtful())?;
+        published.of_sequence = Room::default();
+        Ok(published)
+    }
+
+    /// Commits, and changes what is published with it. Nobody waits for the disk but the writer.
+    pub(super) fn commit(&self, txn: WriteTxn, change: impl FnOnce(&mut Published)) -> Result<(), EngineError> {
+        let before = self.store.snapshot()?;
+        self.published.write().map_err(|_| doubtful())?.before = Some(before);
+        let outcome = txn.commit();
+        let mut published = self.lock()?;
+        published.before = None;
+        outcome?;
+        change(&mut published);
+        Ok(())
     }
 
     /// The people whose events are dropped.
@@ -229,7 +252,7 @@ impl Engine {
             proxies: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
-            piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS)),
+            piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS), AtomicUsize::new(NAMES_MAX)),
             forgotten: RwLock::default(),
             trouble: Mutex::default(),
             following: Mutex::default(),
@@ -260,12 +283,6 @@ impl Engine {
     pub fn freeze_clock(&self, now: Millis) {
         self.shared.frozen_now_ms.store(now.0, Ordering::Release);
         self.shared.advance();
-    }
-
-    /// Sets the pieces in which documents are read and committed: for tests, which are too short to see a second one.
-    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
-        self.shared.piece.0.store(chunk_bytes, Ordering::Release);
-        self.shared.piece.1.store(commit_rows, Ordering::Release);
     }
 
     /// The UTC day answers are given for.
@@ -310,7 +327,10 @@ impl Engine {
         if published.doubtful {
             return Err(doubtful());
         }
-        let txn = self.shared.store.read()?;
+        let txn = match &published.before {
+            Some(before) => before.read(),
+            None => self.shared.store.read()?,
+        };
         Ok((published, txn))
     }
 

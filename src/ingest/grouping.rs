@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::stages::Parsed;
 
-/// Puts chunks in order and hands them on in groups of so many rows at least. While a group is being committed the next one
+/// Puts chunks in order and hands them on in groups of so many rows at least, fewer where names begin anew. While a group is being committed the next one
 /// fills up; a failure comes after all that was read before it. `parsed` hears of every chunk's lines.
 pub(super) fn group_all(
     chunks: &Receiver<(u64, io::Result<Parsed>)>,
@@ -23,6 +24,13 @@ pub(super) fn group_all(
             next += 1;
             let full = match chunk {
                 Ok(chunk) => {
+                    let names = group.first().map(|first| &first.batch.names);
+                    if names.is_some_and(|names| !Arc::ptr_eq(names, &chunk.batch.names)) {
+                        rows = 0;
+                        if groups.send(Ok(std::mem::take(&mut group))).is_err() {
+                            return;
+                        }
+                    }
                     rows += chunk.batch.rows.len();
                     parsed(chunk.batch.lines.lines);
                     group.push(chunk);

@@ -23,9 +23,7 @@ impl Engine {
             }
             store::put_group(&txn, &name, repos.as_deref())?;
             // Answers of the group's scope change, so they are published like any other change.
-            let published = writer.lock()?;
-            txn.commit()?;
-            drop(published);
+            writer.shared.commit(txn, |_| {})?;
             writer.shared.advance();
             Ok(was_there)
         })

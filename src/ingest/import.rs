@@ -1,30 +1,27 @@
 //! A document -> the store: read, cut, parsed on all cores, committed piece by piece, published at its end.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use foldhash::fast::FixedState;
-
 use super::batch::{Batch, BatchBuilder, Lines, add_to_record, receipt_of};
 use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::grouping::group_all;
+use super::names::{CurrentNames, Numbered};
 use super::pieces::Piece;
-use super::stages::{Cut, Parsed, cut_all, encode_days, parse_all};
-use crate::model::{
-    Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, RepoNumber, Row, SourceId, SourceName,
-    Words,
-};
+use super::stages::{Cut, CutQueue, EncodeSpace, Parsed, Unsorted, cut_all, encode_days, parse_all};
+use crate::model::{Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, Row, SourceId, SourceName};
 use crate::parse::{BreakdownParser, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
+use crate::rollup::RepoSet;
 use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
-pub(super) const COMMIT_ROWS: usize = 200_000;
+pub(super) const COMMIT_ROWS: usize = 150_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
@@ -74,6 +71,14 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Engine {
+    /// Sets the pieces in which documents are read and committed, and after how many names they are numbered anew: for
+    /// tests, which are too short to see a second one.
+    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
+        self.shared.piece.0.store(chunk_bytes, Ordering::Release);
+        self.shared.piece.1.store(commit_rows, Ordering::Release);
+        self.shared.piece.2.store(commit_rows, Ordering::Release);
+    }
+
     /// Imports a document: a file or stream, compressed or not, new, known or grown.
     ///
     /// # Errors
@@ -249,10 +254,12 @@ struct Import<'e> {
     /// Days with rows that are committed and not published, and how many rows.
     unpublished: BTreeSet<Day>,
     unpublished_rows: u64,
-    names: HashMap<RepoKey, RepoNumber, FixedState>,
+    names: Numbered,
+    /// The repos it met.
+    repos: RepoSet,
     /// Memory of rows that are in, for rows to come: asking the system for it again and again costs more than the copying.
     spare: Arc<Mutex<Vec<Vec<Row>>>>,
-    spare_days: Vec<Vec<Row>>,
+    encoding: Vec<EncodeSpace>,
 }
 
 impl<'e> Import<'e> {
@@ -281,9 +288,10 @@ impl<'e> Import<'e> {
             cut_line: None,
             unpublished: BTreeSet::new(),
             unpublished_rows: 0,
-            names: HashMap::default(),
+            names: Numbered::default(),
+            repos: RepoSet::default(),
             spare: Arc::default(),
-            spare_days: Vec::new(),
+            encoding: Vec::new(),
         }
     }
 
@@ -305,18 +313,19 @@ impl<'e> Import<'e> {
     /// Reads the rest of the document.
     fn run(&mut self, reader: impl Read + Send, trail: Trail, progress: &(dyn Fn(Progress) + Sync)) -> Result<(), EngineError> {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let (chunk_bytes, group_rows, names_max) = &self.engine.shared.piece;
+        let (chunk_bytes, group_rows) = (chunk_bytes.load(Ordering::Acquire), group_rows.load(Ordering::Acquire));
+        let names = CurrentNames::new(names_max.load(Ordering::Acquire));
         let (cuts, cut) = sync_channel::<(u64, io::Result<Cut>)>(STAGE_QUEUE);
         let (parsed, batches) = sync_channel::<(u64, io::Result<Parsed>)>(STAGE_QUEUE);
-        let cut = Arc::new(Mutex::new(cut));
+        let cut = Arc::new(Mutex::new(CutQueue { cuts: cut, names }));
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let proxies = self.engine.shared.proxies_of(&self.options.source);
         let start = (self.document.bytes, self.document.lines + 1);
-        let group_rows = self.engine.shared.piece.1.load(Ordering::Acquire);
         // Nothing waits in between: one group fills up while the other is committed.
         let (full, groups) = sync_channel(0);
         let spare = Arc::clone(&self.spare);
         std::thread::scope(|scope| {
-            let chunk_bytes = self.engine.shared.piece.0.load(Ordering::Acquire);
             scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
                 let (parsed, parser, cut, proxies) = (parsed.clone(), &parser, Arc::clone(&cut), Arc::clone(&proxies));
@@ -363,30 +372,25 @@ impl<'e> Import<'e> {
     }
 
     /// Sorts, encodes and commits batches, with the place in the document they reach to.
-    fn commit(&mut self, batches: Vec<Batch>) -> Result<(), EngineError> {
+    fn commit(&mut self, mut batches: Vec<Batch>) -> Result<(), EngineError> {
         let delivery = self.delivery()?;
         self.number_repos(&batches)?;
-        let mut words = Words::default();
-        let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
         let mut lines = Lines::default();
         let forgotten = self.engine.shared.forgotten();
-        for mut batch in batches {
+        let mut days: BTreeMap<Day, Vec<&mut [Row]>> = BTreeMap::new();
+        for batch in &mut batches {
             batch.forget(&forgotten);
-            let number = |repo| self.names.get(repo).copied().unwrap_or_default();
-            let numbers: Vec<RepoNumber> = batch.repos.iter().map(number).collect();
             lines.add(std::mem::take(&mut batch.lines));
-            let source = self.source;
-            let as_stored = |row: Row| Row { source, delivery, ..row };
-            for (day, rows) in batch.by_day(&numbers, &mut words) {
-                days.entry(day).or_insert_with(|| self.spare_days.pop().unwrap_or_default()).extend(rows.map(as_stored));
+            for rows in batch.rows.chunk_by_mut(|a, b| a.time.day() == b.time.day()) {
+                days.entry(rows.first().map_or(Day::default(), |row| row.time.day())).or_default().push(rows);
             }
-            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(batch.rows);
         }
         self.unpublished.extend(days.keys());
+        let rows = Unsorted { days, names: &self.names, source: self.source, delivery };
+        let segments = encode_days(rows, &mut self.encoding)?;
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(batches.into_iter().map(|batch| batch.rows));
         let (after, document) = (self.committed, self.document.clone());
         let reached = document.checkpoints.last().copied();
-        let (segments, spare) = encode_days(days, &words, delivery)?;
-        self.spare_days = spare;
         let piece = Piece { segments, lines, forgotten, after, document };
         let arrival = (self.source, self.options.name.clone());
         let lines = self.engine.write(move |writer| writer.commit_piece(delivery, arrival, piece))?;
@@ -406,24 +410,28 @@ impl<'e> Import<'e> {
         Ok(delivery)
     }
 
-    /// Learns the numbers of repos that this import has not met before.
+    /// Learns the numbers of repos that this import has not met before. The batches share their names.
     fn number_repos(&mut self, batches: &[Batch]) -> Result<(), EngineError> {
-        let unknown = batches.iter().flat_map(|batch| &batch.repos).filter(|repo| !self.names.contains_key(repo));
-        let unknown: BTreeSet<RepoKey> = unknown.cloned().collect();
+        if let Some(batch) = batches.first() {
+            self.names.follow(&batch.names);
+        }
+        let unknown = self.names.missing(batches.iter().flat_map(|batch| &batch.new_repos).copied());
         if unknown.is_empty() {
             return Ok(());
         }
-        let unknown: Vec<RepoKey> = unknown.into_iter().collect();
-        let asked = unknown.clone();
+        let (asked, places): (Vec<Arc<RepoKey>>, Vec<u32>) = unknown.into_iter().unzip();
         let numbers = self.engine.write(move |writer| writer.enter_repos(&asked))?;
-        self.names.extend(unknown.into_iter().zip(numbers));
+        for (place, number) in places.into_iter().zip(numbers) {
+            self.names.set(place, number);
+            self.repos.set(number, true);
+        }
         Ok(())
     }
 
     fn publish(&mut self) -> Result<(), EngineError> {
         let Some(delivery) = self.delivery else { return Ok(()) };
         // Counting needs memory of its own.
-        self.spare_days.clear();
+        self.encoding.clear();
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let days = std::mem::take(&mut self.unpublished);
         let events = std::mem::take(&mut self.unpublished_rows);
@@ -467,7 +475,7 @@ impl<'e> Import<'e> {
             && let Ok((published, txn)) = self.engine.published()
         {
             let declared = self.engine.declared(&txn)?;
-            receipt.notes.extend(published.note_of_private(self.names.values().copied(), &declared));
+            receipt.notes.extend(published.note_of_private(self.repos.iter(), &declared));
         }
         Ok(receipt)
     }

@@ -4,6 +4,7 @@
 //! documents are parsed on all cores, committed piece by piece and published at their end.
 
 mod access;
+mod agents;
 mod append;
 mod backup;
 mod batch;
@@ -20,6 +21,7 @@ mod forget;
 mod grouping;
 mod groups;
 mod import;
+mod names;
 mod numbers;
 mod observe;
 mod overlay;
@@ -31,6 +33,7 @@ mod recount;
 mod recovery;
 mod reported;
 mod retract;
+mod room;
 mod rotated;
 mod segments;
 mod sources;
@@ -50,6 +53,7 @@ pub use import::{ImportOptions, Progress};
 pub use people::{PASSWORD_BYTES_MAX, PersonChange, PersonInfo};
 pub use push::{Push, PushContent};
 pub use recount::Recounted;
+pub use room::Room;
 pub use sources::SourceInfo;
 pub use verify::VerifyReport;
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::numbers;
 use crate::block::{Merge, Wanted};
-use crate::model::{DAY_MS, Day, DownloaderHash, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
-use crate::rollup::{Counting, DictionaryChunk, DownloaderNumber, Edge, Live, Numbering, TAIL_MS, find_edges};
+use crate::model::{DAY_MS, Day, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
+use crate::rollup::{Counting, Edge, Live, Numbering, TAIL_MS, find_edges};
 use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
 
 /// A repo on a day.
@@ -100,31 +101,17 @@ fn read_repos_on(
     Ok(())
 }
 
-/// The numbers of downloaders that the overlay does not know yet. Each chunk of the dictionary is read once at most: a
-/// repo may bring a million downloaders along.
+/// The numbers of downloaders that the overlay does not know yet.
 pub fn find_numbers<'a>(
     txn: &impl Read,
     views: &ViewStateRecord,
     live: &Live,
     rows: impl Iterator<Item = &'a Row>,
-) -> Result<Vec<(DownloaderHash, Option<DownloaderNumber>)>, StoreError> {
-    let unknown = rows.map(Row::downloader).filter(|hash| !live.knows(*hash)).collect();
+) -> Result<Numbering, StoreError> {
+    let unknown = rows.map(Row::downloader).filter(|key| !live.knows(*key)).collect();
     let mut numbering = Numbering::wanting(unknown);
-    for run in &views.runs {
-        for (at, (first, last, _)) in run.chunks.iter().enumerate() {
-            if !numbering.wants_within(DownloaderHash(*first), DownloaderHash(*last)) {
-                continue;
-            }
-            let bytes = store::read_run_chunk(txn, run, at)?;
-            let chunk = DictionaryChunk::new(&bytes).map_err(|error| StoreError::Damaged {
-                table: "dictionary",
-                key: run.id.to_string(),
-                why: error.to_string(),
-            })?;
-            numbering.join(chunk);
-        }
-    }
-    Ok(numbering.found())
+    numbers::join_runs(txn, views, &mut numbering)?;
+    Ok(numbering)
 }
 
 /// Puts what was read into the overlay. Days before days, so that each finds the one before it.

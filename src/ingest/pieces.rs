@@ -55,7 +55,7 @@ impl Writer {
         Ok(DeliveryId::document(counters.delivery))
     }
 
-    pub(super) fn enter_repos(&mut self, repos: &[RepoKey]) -> Result<Vec<RepoNumber>, EngineError> {
+    pub(super) fn enter_repos(&mut self, repos: &[Arc<RepoKey>]) -> Result<Vec<RepoNumber>, EngineError> {
         let txn = self.shared.store.write()?;
         let mut counters = store::counters(&txn)?;
         let mut new = Vec::new();
@@ -65,11 +65,11 @@ impl Writer {
         }
         store::put_counters(&txn, &counters)?;
         let sets = self.with_new_repos(&txn, &new)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        if let Some(sets) = sets {
-            published.sets = sets;
-        }
+        self.shared.commit(txn, |published| {
+            if let Some(sets) = sets {
+                published.sets = sets;
+            }
+        })?;
         Ok(numbers)
     }
 

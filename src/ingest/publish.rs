@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::EngineError;
+use super::room::Room;
 use super::writer::Writer;
 use super::{numbers, segments};
 use crate::block::{Merge, Wanted};
-use crate::model::{Day, DeliveryId, DownloaderHash, Millis, RepoNumber, SourceSettings};
+use crate::model::{Day, DayCounts, DeliveryId, DownloaderKey, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
     Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live,
     Numbering, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
@@ -22,7 +23,7 @@ use crate::store::{
 };
 
 /// Rows that are folded before their views are written, which bounds memory.
-const WAVE_ROWS_MAX: u64 = 3_000_000;
+const WAVE_ROWS_MAX: u64 = 1_000_000;
 
 /// Which segments that were not published before are counted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,7 @@ impl Writer {
                 let mut published = self.lock()?;
                 published.sets = sets;
                 published.renames = Arc::clone(&self.renames);
+                published.of_views = Room::default();
                 if published.doubtful {
                     published.live = Live::over(DownloaderNumber(views.next_number));
                     published.views = views;
@@ -194,14 +196,15 @@ impl Writer {
         finish(self, &txn, applied)?;
         let last_day = store::last_day_view(&txn)?;
 
-        let mut published = self.lock()?;
-        txn.commit()?;
-        published.live = Live::over(DownloaderNumber(views.next_number));
-        published.views = views;
-        published.sets = sets;
-        published.renames = Arc::clone(&self.renames);
-        published.last_day = last_day;
-        drop(published);
+        let renames = Arc::clone(&self.renames);
+        self.shared.commit(txn, |published| {
+            published.live = Live::over(DownloaderNumber(views.next_number));
+            published.views = views;
+            published.sets = sets;
+            published.renames = renames;
+            published.last_day = last_day;
+            published.of_views = Room::default();
+        })?;
         self.shared.advance();
         Ok(applied)
     }
@@ -412,10 +415,7 @@ impl Publication<'_> {
                 downloaders.iter().filter_map(|downloader| numbering.number(*downloader)).collect();
             numbers.sort_unstable();
             let day = repo_day(of_repo, downloaders);
-            if writer.is_full() {
-                parts.chunks.extend(writer.take());
-            }
-            writer.add(of_repo.repo, &day, &numbers);
+            parts.chunks.extend(writer.add(of_repo.repo, &day, &numbers));
             if numbers.len() > SET_INLINE_MAX {
                 let mut set = DownloaderSet::default();
                 set.add(numbers);
@@ -425,6 +425,7 @@ impl Publication<'_> {
             record.anonymous += day.counts.anonymous.0;
             record.files += day.counts.files.0;
             record.repos += 1;
+            self.add_to_kind(&mut record, of_repo.repo, day.counts);
             changes.push((of_repo.repo, fold.day, Some(day)));
         }
         parts.chunks.extend(writer.take());
@@ -432,6 +433,15 @@ impl Publication<'_> {
             return store::remove_day_view(self.txn, fold.day);
         }
         store::put_day_view(self.txn, fold.day, record, &parts)
+    }
+
+    fn add_to_kind(&self, record: &mut DayViewRecord, repo: RepoNumber, counts: DayCounts) {
+        let mut kinds = self.sets.kinds.iter().zip(&mut record.kinds);
+        if let Some((_, sums)) = kinds.find(|(repos, _)| repos.contains(repo)) {
+            for (sum, more) in sums.iter_mut().zip([counts.authenticated.0, counts.anonymous.0, counts.files.0]) {
+                *sum += more;
+            }
+        }
     }
 
     /// Writes the years and heads of the repos that changed, and enters them in the sets.
@@ -453,7 +463,7 @@ impl Publication<'_> {
                     days.set(*day, *of_day);
                 }
             }
-            histories.put(*repo, &mut head, &years)?;
+            histories.put(*repo, &mut head, years)?;
             self.sets.counted.set(*repo, !head.years.is_empty());
             self.sets.evidence.set(*repo, head.years.iter().any(|year| year.evidence));
         }
@@ -475,7 +485,7 @@ pub(super) fn facet_chunks(fold: &DayFold) -> std::io::Result<Vec<(RepoNumber, V
     Ok(chunks)
 }
 
-fn repo_day(fold: &RepoFold, downloaders: &[DownloaderHash]) -> RepoDay {
+fn repo_day(fold: &RepoFold, downloaders: &[DownloaderKey]) -> RepoDay {
     RepoDay { counts: fold.counts, uniques: crate::model::Uniques(downloaders.len() as u64), evidence: fold.evidence }
 }
 

@@ -96,6 +96,8 @@ impl Writer {
             let mut published = shared.published.write().unwrap_or_else(PoisonError::into_inner);
             published.doubtful |= shared.published.is_poisoned();
             shared.published.clear_poison();
+            // A commit that ended in a panic.
+            published.doubtful |= published.before.take().is_some();
             published.doubtful |= !shared.store.reopen()?;
         }
         shared.store.probe()?;

@@ -231,13 +231,12 @@ impl Writer {
         store::put_counters(&txn, &counters)?;
         let sets = self.with_new_repos(&txn, &new)?;
         let reported = store::reported_repos(&txn)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        if let Some(sets) = sets {
-            published.sets = sets;
-        }
-        published.reported = reported;
-        drop(published);
+        self.shared.commit(txn, |published| {
+            if let Some(sets) = sets {
+                published.sets = sets;
+            }
+            published.reported = reported;
+        })?;
         self.shared.advance();
         Ok((id, numbers))
     }
@@ -253,10 +252,7 @@ impl Writer {
         record.state = DeliveryState::Retracted;
         store::put_delivery(&txn, id, &record)?;
         let reported = store::reported_repos(&txn)?;
-        let mut published = self.lock()?;
-        txn.commit()?;
-        published.reported = reported;
-        drop(published);
+        self.shared.commit(txn, |published| published.reported = reported)?;
         self.shared.advance();
         Ok(delivery_info(id, &record, &self.sources))
     }

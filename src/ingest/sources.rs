@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::engine::{Engine, GivenSettings, Shared};
 use super::error::EngineError;
 use super::writer::Writer;
-use crate::model::{Format, HeadRedirect, Proxies, Redirects, SourceName};
+use crate::model::{Format, HeadRedirect, Proxies, Redirects, SourceId, SourceName};
 use crate::store::{self, SourceEntry};
 
 /// A source with the settings in force.
@@ -91,6 +91,29 @@ impl Engine {
         let mut sources: Vec<SourceInfo> = store::read_sources(&txn)?.iter().map(SourceInfo::new).collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(sources)
+    }
+
+    /// The public name of the key under which people are hashed.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.shared.key.id()
+    }
+
+    /// Whether events that come with settings would be read otherwise without them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn reads_otherwise(&self, name: &SourceName, given: GivenSettings) -> Result<bool, EngineError> {
+        let sources = store::read_sources(&self.shared.store.read()?)?;
+        let mut record = sources.into_iter().find(|entry| entry.record.name == name.as_str()).map_or_else(
+            || store::SourceRecord { name: name.as_str().to_owned(), ..store::SourceRecord::default() },
+            |entry| entry.record,
+        );
+        record.formats |= Format::Events.bit();
+        let mut entry = SourceEntry { id: SourceId::default(), record };
+        let without = entry.settings();
+        given.enter(&mut entry.record);
+        Ok(entry.settings() != without)
     }
 
     /// Sets a source, which may be new; what is not given stays as it is. Proxies act on lines that are read from now on,

@@ -6,13 +6,14 @@ use std::io::{self, Read};
 use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::batch::{Batch, BatchBuilder};
 use super::document::Trail;
 use super::error::EngineError;
-use crate::block::{Encoder, sort_and_add};
-use crate::model::{Day, DeliveryId, RejectReason, Row, Words};
+use super::names::{CurrentNames, Numbered};
+use crate::block::{Encoder, for_sorted_blocks};
+use crate::model::{Day, DeliveryId, RejectReason, Row, SourceId};
 use crate::parse::{Chunk, ChunkReader, LineParser, Observed, is_blank};
 use crate::store::{CheckpointRecord, EncodedSegment, SegmentEncoder, StoreError};
 
@@ -82,21 +83,34 @@ pub(super) fn read_lines(
     let mut trail = trail.into_inner();
     let Some(chunk) = chunk else { return Ok(None) };
     let checkpoints = trail.checkpoints_at(chunk.end_offset);
+    builder.begin(Arc::default(), chunk.lines_max());
     let parsed = parse_chunk(&Cut { chunk, checkpoints, before_tail: None }, parser, builder);
     Ok(Some((parsed, trail)))
 }
 
-/// Parses chunks until there are none.
+/// Chunks that wait for a parser.
+pub(super) struct CutQueue {
+    pub cuts: Receiver<(u64, io::Result<Cut>)>,
+    pub names: CurrentNames,
+}
+
+/// Parses chunks until there are none. Names begin anew between one chunk and the next, never back and forth.
 pub(super) fn parse_all(
-    cuts: &Mutex<Receiver<(u64, io::Result<Cut>)>>,
+    queue: &Mutex<CutQueue>,
     parser: &LineParser,
     mut builder: BatchBuilder<'_>,
     parsed: &SyncSender<(u64, io::Result<Parsed>)>,
 ) {
     loop {
-        let next = cuts.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let (next, names) = {
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            (queue.cuts.recv(), queue.names.get())
+        };
         let Ok((number, cut)) = next else { break };
-        let result = cut.map(|cut| parse_chunk(&cut, parser, &mut builder));
+        let result = cut.map(|cut| {
+            builder.begin(names, cut.chunk.lines_max());
+            parse_chunk(&cut, parser, &mut builder)
+        });
         if parsed.send((number, result)).is_err() {
             break;
         }
@@ -106,17 +120,17 @@ pub(super) fn parse_all(
 fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -> Parsed {
     let chunk = &cut.chunk;
     chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
-    let mut lines = chunk.lines().peekable();
+    let mut lines = chunk.checked_lines().peekable();
     while let Some((number, line)) = lines.next() {
-        if is_blank(line) || parser.is_header(line) {
+        if is_blank(line.bytes()) || parser.is_header(line.bytes()) {
             continue;
         }
         let last = !chunk.terminated && lines.peek().is_none();
         if !last {
-            builder.add(number, parser.parse(line));
+            builder.add(number, parser.parse_line(line));
             continue;
         }
-        match (parser.parse_unterminated(line), &cut.before_tail) {
+        match (parser.parse_unterminated(line.bytes()), &cut.before_tail) {
             (Err(RejectReason::CutOff), Some((bytes, checkpoints))) => {
                 let (bytes, checkpoints) = (*bytes, checkpoints.clone());
                 return Parsed {
@@ -141,41 +155,64 @@ fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -
     }
 }
 
-/// Sorts and encodes the rows of some days, on all cores; gives their memory back for other rows.
-pub(super) fn encode_days(
-    days: BTreeMap<Day, Vec<Row>>,
-    words: &Words,
-    delivery: DeliveryId,
-) -> Result<(Vec<EncodedSegment>, Vec<Vec<Row>>), EngineError> {
-    let queue = Mutex::new(days.into_iter());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || -> Result<(Vec<EncodedSegment>, Vec<Vec<Row>>), StoreError> {
-        let mut encoder = Encoder::new()?;
-        let (mut segments, mut spare) = (Vec::new(), Vec::new());
-        while let Some((day, mut rows)) = next() {
-            sort_and_add(&mut rows, words);
-            let mut segment = SegmentEncoder::new(day, &mut encoder);
-            segment.add(&rows, words)?;
+/// Memory of a thread that encodes, for the next group.
+pub(super) struct EncodeSpace {
+    encoder: Encoder,
+    block: Vec<Row>,
+}
+
+/// Rows that are committed together.
+pub(super) struct Unsorted<'r> {
+    /// Stretches of rows of one day, which repos stand in by place, source and delivery not at all.
+    pub days: BTreeMap<Day, Vec<&'r mut [Row]>>,
+    pub names: &'r Numbered,
+    pub source: SourceId,
+    pub delivery: DeliveryId,
+}
+
+impl Unsorted<'_> {
+    fn number(&self, row: &mut Row) {
+        row.repo = self.names.number(row.repo.0).unwrap_or_default();
+        (row.source, row.delivery) = (self.source, self.delivery);
+    }
+}
+
+/// Numbers, sorts and encodes rows day by day, on all cores.
+pub(super) fn encode_days(mut rows: Unsorted<'_>, spare: &mut Vec<EncodeSpace>) -> Result<Vec<EncodedSegment>, EngineError> {
+    let days = Mutex::new(std::mem::take(&mut rows.days).into_iter());
+    let next = || days.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let spaces = Mutex::new(std::mem::take(spare));
+    let work = || -> Result<Vec<EncodedSegment>, StoreError> {
+        let space = spaces.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut space = match space {
+            Some(space) => space,
+            None => EncodeSpace { encoder: Encoder::new()?, block: Vec::new() },
+        };
+        let mut segments = Vec::new();
+        while let Some((day, mut stretches)) = next() {
+            stretches.iter_mut().flat_map(|stretch| stretch.iter_mut()).for_each(|row| rows.number(row));
+            let mut of_day: Vec<&Row> = stretches.iter().flat_map(|stretch| stretch.iter()).collect();
+            let words = rows.names.words();
+            let mut segment = SegmentEncoder::new(day, &mut space.encoder);
+            for_sorted_blocks(&mut of_day, words, &mut space.block, |block| segment.add(block, words))?;
             segments.extend(segment.finish().map(|mut segment| {
-                segment.record.unpublished = Some(delivery.0);
+                segment.record.unpublished = Some(rows.delivery.0);
                 segment
             }));
-            rows.clear();
-            spare.push(rows);
         }
-        Ok((segments, spare))
+        spaces.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+        Ok(segments)
     };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let results: Vec<_> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
     });
-    let (mut segments, mut spare) = (Vec::new(), Vec::new());
+    let mut segments = Vec::new();
     for result in results {
-        let (of_thread, empty) = result.map_err(|_| EngineError::Broken("encoding ended in a panic".to_owned()))??;
-        segments.extend(of_thread);
-        spare.extend(empty);
+        segments.extend(result.map_err(|_| EngineError::Broken("encoding ended in a panic".to_owned()))??);
     }
+    *spare = spaces.into_inner().unwrap_or_else(PoisonError::into_inner);
     segments.sort_unstable_by_key(|segment| segment.day);
-    Ok((segments, spare))
+    Ok(segments)
 }

@@ -234,7 +234,7 @@ impl Writer {
                 let record = BodyRecord { body_hash: job.body_hash, delivery: delivery.0, lines: lines.clone() };
                 store::put_body(txn, source, key, &record)?;
             }
-            let numbers = self.number_repos(txn, counters, &batch.repos, &mut group.new_repos)?;
+            let numbers = self.number_repos(txn, counters, &batch.names.repos(), &mut group.new_repos)?;
             let mut rows = Vec::with_capacity(batch.rows.len());
             batch.append_to(&numbers, &mut rows, &mut group.words);
             for row in &mut rows {
@@ -307,7 +307,7 @@ impl Writer {
             };
             let mut guard = shared.lock()?;
             let published = &mut *guard;
-            numbers.into_iter().for_each(|(hash, number)| published.live.learn(hash, number));
+            numbers.found().for_each(|found| published.live.learn(found));
             overlay::load(&mut published.live, loaded, &counting);
             if let Some(sets) = sets {
                 published.sets = sets;

@@ -69,6 +69,17 @@ impl DayCounts {
         self.authenticated + self.anonymous
     }
 
+    /// The same sum with one of its parts replaced.
+    #[must_use]
+    pub fn with(self, after: DayCounts, before: DayCounts) -> DayCounts {
+        let moved = |sum: u64, after: u64, before: u64| sum.saturating_add(after).saturating_sub(before);
+        DayCounts {
+            authenticated: Downloads(moved(self.authenticated.0, after.authenticated.0, before.authenticated.0)),
+            anonymous: Downloads(moved(self.anonymous.0, after.anonymous.0, before.anonymous.0)),
+            files: Files(moved(self.files.0, after.files.0, before.files.0)),
+        }
+    }
+
     /// Whether nothing was counted.
     #[must_use]
     pub fn is_zero(self) -> bool {

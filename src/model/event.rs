@@ -49,9 +49,46 @@ fn hash_of_text(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes()).max(1)
 }
 
-/// A downloader as sets know it: a user's who, or an anonymous who with its identity agent, in 64 bits.
+/// A downloader: a user's who, or an anonymous who with its identity agent. All downloaders of one who follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DownloaderHash(pub u64);
+pub struct DownloaderKey {
+    pub who: Who,
+    tag: u64,
+}
+
+impl DownloaderKey {
+    const USER: u64 = 1 << 32;
+
+    /// A downloader of a who; the agent of a user is 0.
+    #[must_use]
+    pub fn of(who: Who, user: bool, agent: AgentHash) -> DownloaderKey {
+        DownloaderKey { who, tag: if user { DownloaderKey::USER } else { 0 } | u64::from(agent.0) }
+    }
+
+    /// The user flag above the agent.
+    #[must_use]
+    pub fn tag(self) -> u64 {
+        self.tag
+    }
+
+    /// A downloader of a who by its tag, of which 33 bits are taken.
+    #[must_use]
+    pub fn tagged(who: Who, tag: u64) -> DownloaderKey {
+        DownloaderKey { who, tag: tag & (DownloaderKey::USER | u64::from(u32::MAX)) }
+    }
+
+    /// Whether this is a user.
+    #[must_use]
+    pub fn is_user(self) -> bool {
+        self.tag & DownloaderKey::USER != 0
+    }
+
+    /// The same for all agents of a who.
+    #[must_use]
+    pub fn person(self) -> DownloaderKey {
+        DownloaderKey { tag: self.tag & DownloaderKey::USER, ..self }
+    }
+}
 
 /// HTTP method, as far as counting tells them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,10 +295,9 @@ impl Row {
         self.cmp_identity(other).then(self.delivery.cmp(&other.delivery))
     }
 
-    /// The downloader in 64 bits. Part of the stored format of views: changing it means rebuilding them.
+    /// Who the row is of.
     #[must_use]
-    pub fn downloader(&self) -> DownloaderHash {
-        let seed = if self.user { 1 << 32 } else { u64::from(self.agent.0) };
-        DownloaderHash(xxhash_rust::xxh3::xxh3_64_with_seed(&self.who.0.to_le_bytes(), seed))
+    pub fn downloader(&self) -> DownloaderKey {
+        DownloaderKey::of(self.who, self.user, self.downloader_agent())
     }
 }

@@ -17,7 +17,7 @@ pub use caller::{Caller, Role};
 pub use counter::{Counter, is_counter_name};
 pub use counts::{Audience, DayCounts, Downloads, Files, Likes, Uniques};
 pub use event::{
-    AgentHash, Country, DownloaderHash, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,
+    AgentHash, Country, DownloaderKey, Method, PathHash, RangeFlag, Row, SenderId, Status, Who, Word, Words, optional_number,
     stored_number,
 };
 pub use person::PersonName;

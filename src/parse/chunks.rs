@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::line::LINE_BYTES_MAX;
+use super::line::{LINE_BYTES_MAX, Line};
 
 /// Bytes of a chunk, about.
 pub const CHUNK_BYTES: usize = 1 << 20;
@@ -35,6 +35,18 @@ impl Chunk {
     pub fn lines(&self) -> ChunkLines<'_> {
         ChunkLines { rest: &self.bytes, number: self.first_line, overlong: &self.overlong }
     }
+
+    /// How many lines there are at most.
+    #[must_use]
+    pub fn lines_max(&self) -> usize {
+        usize::try_from(self.next_line - self.first_line).unwrap_or(0)
+    }
+
+    /// The same lines, those marked as text that are known to be.
+    #[must_use]
+    pub fn checked_lines(&self) -> CheckedLines<'_> {
+        CheckedLines { lines: self.lines(), text: "", after_nul: None }
+    }
 }
 
 /// The lines of a [`Chunk`].
@@ -64,6 +76,49 @@ impl<'a> Iterator for ChunkLines<'a> {
         let number = self.number;
         self.number += 1;
         Some((number, line))
+    }
+}
+
+/// The lines of a [`Chunk`], looked at as a whole: text is checked many lines at a time. What is no text, or holds a NUL,
+/// costs one more look from the next line on.
+#[derive(Clone, Debug)]
+pub struct CheckedLines<'a> {
+    lines: ChunkLines<'a>,
+    /// As much of the rest as is known to be text without a NUL.
+    text: &'a str,
+    /// How many bytes are left from the next NUL on.
+    after_nul: Option<usize>,
+}
+
+impl<'a> CheckedLines<'a> {
+    /// Checks the rest up to the first byte that is no text.
+    fn check(&mut self) {
+        let rest = self.lines.rest;
+        // The same NUL may be ahead of many checks: it is looked for once.
+        let after_nul = match self.after_nul {
+            Some(after) if after <= rest.len() => after,
+            _ => memchr::memchr(0, rest).map_or(0, |at| rest.len() - at),
+        };
+        self.after_nul = Some(after_nul);
+        let clean = rest.get(..rest.len() - after_nul).unwrap_or_default();
+        self.text = match std::str::from_utf8(clean) {
+            Ok(text) => text,
+            Err(error) => clean.get(..error.valid_up_to()).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default(),
+        };
+    }
+}
+
+impl<'a> Iterator for CheckedLines<'a> {
+    type Item = (u64, Line<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.text.is_empty() {
+            self.check();
+        }
+        let (number, line) = self.lines.next()?;
+        let text = self.text.get(..line.len());
+        self.text = self.text.get(line.len() + 1..).unwrap_or_default();
+        Some((number, text.map_or(Line::Bytes(line), Line::Text)))
     }
 }
 

@@ -1,10 +1,11 @@
 //! The named fields of a line, whether they were columns or JSON keys, and the request they make up.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::request::{Request, RequestMethod, Target};
 use super::timestamp::parse_instant;
-use crate::model::RejectReason;
+use crate::model::{Millis, RejectReason};
 
 /// What a column or key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,11 +148,13 @@ pub(super) struct Fields<'a> {
     /// Bits of the fields whose text still has escapes in it.
     escaped: u32,
     escaping: Escaping,
+    /// The first text that could not be had out of its escapes.
+    failed: Cell<Option<RejectReason>>,
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new(escaping: Escaping) -> Self {
-        Fields { texts: [""; Field::COUNT], present: 0, escaped: 0, escaping }
+        Fields { texts: [""; Field::COUNT], present: 0, escaped: 0, escaping, failed: Cell::new(None) }
     }
 
     /// Sets a field of a line without any escapes.
@@ -192,16 +195,32 @@ impl<'a> Fields<'a> {
         self.texts.get(field as usize).copied().unwrap_or_default()
     }
 
-    #[inline(always)]
+    /// The text of a field; `None` if it is empty.
     pub(super) fn text(&self, field: Field) -> Result<Option<Cow<'a, str>>, RejectReason> {
+        let text = self.told(field);
+        self.failed.take().map_or(Ok(text), Err)
+    }
+
+    /// The text of a field, or nothing and a note in `failed`: a result for each of the many fields of a line costs more
+    /// than all the rest of them.
+    #[inline(always)]
+    fn told(&self, field: Field) -> Option<Cow<'a, str>> {
         let raw = self.raw(field);
-        if self.escaped & field.bit() == 0 {
-            return Ok((!raw.is_empty()).then_some(Cow::Borrowed(raw)));
+        if self.escaped & field.bit() != 0 {
+            return self.told_in_escapes(raw);
         }
-        self.unescaped(raw)
+        (!raw.is_empty()).then_some(Cow::Borrowed(raw))
     }
 
     #[cold]
+    fn told_in_escapes(&self, raw: &str) -> Option<Cow<'a, str>> {
+        let text = self.unescaped(raw);
+        if let (Err(reason), None) = (&text, self.failed.get()) {
+            self.failed.set(Some(*reason));
+        }
+        text.ok().flatten()
+    }
+
     fn unescaped(&self, raw: &str) -> Result<Option<Cow<'a, str>>, RejectReason> {
         let text = match self.escaping {
             Escaping::DoubledQuotes => raw.replace("\"\"", "\""),
@@ -248,15 +267,12 @@ impl<'a> Fields<'a> {
     }
 
     fn target(&self) -> Result<Target<'a>, RejectReason> {
-        if let Some(repo) = self.text(Field::Repo)? {
-            let path = match self.text(Field::Path)? {
-                Some(path) => Some(path),
-                None => self.text(Field::Filename)?,
-            };
+        if let Some(repo) = self.told(Field::Repo) {
+            let path = self.told(Field::Path).or_else(|| self.told(Field::Filename));
             let kind = self.raw(Field::Kind);
             return Ok(Target::Named { kind: if kind.is_empty() { "model" } else { kind }, repo, path });
         }
-        self.text(Field::Url)?.map(Target::Url).ok_or(RejectReason::MissingRepo)
+        self.told(Field::Url).map(Target::Url).ok_or(RejectReason::MissingRepo)
     }
 
     /// The version of git's protocol. Clients name it from 1 on, so where the header is known to be absent it is 0.
@@ -274,6 +290,13 @@ impl<'a> Fields<'a> {
         if naming == Naming::HuggingFace {
             self.check_cells()?;
         }
+        let status = self.status()?;
+        let request = self.request_at(time, status, naming);
+        // What could not be read came before anything else that is wrong behind it.
+        self.failed.take().map_or(request, Err)
+    }
+
+    fn request_at(&self, time: Millis, status: u16, naming: Naming) -> Result<Request<'a>, RejectReason> {
         let method = match self.raw(Field::Method) {
             "" => RequestMethod::Get,
             text => RequestMethod::from_text(text),
@@ -281,21 +304,21 @@ impl<'a> Fields<'a> {
         Ok(Request {
             time,
             method,
-            status: self.status()?,
+            status,
             target: self.target()?,
-            user: self.text(Field::User)?,
-            address: self.text(Field::Address)?,
+            user: self.told(Field::User),
+            address: self.told(Field::Address),
             forwarded_for: None,
             hashed: naming == Naming::HuggingFace,
-            agent: self.text(Field::Agent)?,
-            country: self.text(Field::Country)?,
-            region: self.text(Field::Region)?,
+            agent: self.told(Field::Agent),
+            country: self.told(Field::Country),
+            region: self.told(Field::Region),
             bytes: self.number(Field::Bytes)?,
             duration_ms: self.number(Field::Duration)?,
-            range: self.text(Field::Range)?,
-            location: self.text(Field::Location)?,
-            host: self.text(Field::Host)?,
-            id: self.text(Field::Id)?,
+            range: self.told(Field::Range),
+            location: self.told(Field::Location),
+            host: self.told(Field::Host),
+            id: self.told(Field::Id),
             git_version: self.git_version()?,
         })
     }

@@ -14,6 +14,26 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// A line, without its newline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// It is text without a NUL.
+    Text(&'a str),
+    /// It may be anything.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Line<'a> {
+    /// The bytes of the line.
+    #[must_use]
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Line::Text(text) => text.as_bytes(),
+            Line::Bytes(bytes) => bytes,
+        }
+    }
+}
+
 /// Reads the lines of one file. Cheap to clone: lines of one file may be read on several threads.
 #[derive(Clone, Debug)]
 pub struct LineParser {
@@ -141,7 +161,21 @@ impl LineParser {
     /// # Errors
     /// The reason why the line cannot be understood; it says nothing about any other line.
     pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Request<'a>, RejectReason> {
-        let text = checked(line)?;
+        self.parse_checked(checked(line)?)
+    }
+
+    /// Reads one line of which more may be known than its bytes.
+    ///
+    /// # Errors
+    /// As [`LineParser::parse`].
+    pub fn parse_line<'a>(&self, line: Line<'a>) -> Result<Request<'a>, RejectReason> {
+        match line {
+            Line::Text(text) if text.len() <= LINE_BYTES_MAX => self.parse_checked(trimmed_text(text)),
+            line => self.parse(line.bytes()),
+        }
+    }
+
+    fn parse_checked<'a>(&self, text: &'a str) -> Result<Request<'a>, RejectReason> {
         match &self.dialect {
             Dialect::Table(table) => table.parse(text),
             Dialect::Json(Naming::Nginx) => nginx::parse(text),
@@ -167,6 +201,11 @@ impl LineParser {
             _ => RejectReason::CutOff,
         })
     }
+}
+
+fn trimmed_text(line: &str) -> &str {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    line.strip_prefix('\u{feff}').unwrap_or(line)
 }
 
 pub(super) fn trimmed(line: &[u8]) -> &[u8] {

@@ -26,11 +26,11 @@ mod timestamp;
 mod traefik;
 
 pub use breakdown::{BreakdownLine, BreakdownParser};
-pub use chunks::{CHUNK_BYTES, Chunk, ChunkLines, ChunkReader, Observed};
+pub use chunks::{CHUNK_BYTES, CheckedLines, Chunk, ChunkLines, ChunkReader, Observed};
 pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};
 pub use envelope::{read_item, read_line};
 pub use json_body::{JsonBodyError, JsonItems};
-pub use line::{LINE_BYTES_MAX, LineParser, is_blank};
+pub use line::{LINE_BYTES_MAX, Line, LineParser, is_blank};
 pub use request::{Request, RequestMethod, Target};
 pub use table::is_formula;
 pub use timestamp::{parse_instant, parse_log_time};

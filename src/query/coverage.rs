@@ -1,9 +1,11 @@
 //! What is known of a scope and what is missing, by source and hour; and how its numbers came about.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::answers::Scope;
 use super::facets::Filter;
+use super::members::Members;
 use super::rules::Rule;
 use super::scan::Reach;
 use super::{QueryError, View};
@@ -71,9 +73,18 @@ impl View<'_> {
     /// When the store fails or a block is damaged.
     pub fn coverage(&self, scope: &Scope, range: DayRange, caller: &Caller) -> Result<Option<Vec<SourceCoverage>>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
+        let range = range.until(self.today);
+        let bytes = |all: &Vec<SourceCoverage>| {
+            all.iter().map(|of| size_of::<SourceCoverage>() + of.name.len() + 16 * (of.hours.len() + of.gaps.len())).sum()
+        };
+        let question = format_args!("coverage of {scope}, {range:?}");
+        self.answered(question, caller, bytes, || self.cover(&members, range)).map(Some)
+    }
+
+    fn cover(&self, members: &Members, range: DayRange) -> Result<Vec<SourceCoverage>, QueryError> {
         let counting = self.counting()?;
         let mut named: BTreeMap<SourceId, Named> = BTreeMap::new();
-        let hours = self.hours(&members, range, |event| named.entry(event.row.source).or_default().add(event))?;
+        let hours = self.hours(members, range, |event| named.entry(event.row.source).or_default().add(event))?;
         let mut sources = Vec::new();
         for (source, named) in named {
             let days = hours.range((source, Day(0))..=(source, Day(u16::MAX)));
@@ -89,7 +100,7 @@ impl View<'_> {
             sources.push(SourceCoverage { name: counting.source_name(source).to_owned(), named, hours, gaps });
         }
         sources.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Some(sources))
+        Ok(sources)
     }
 
     /// How the numbers of a scope over a range come about by a rule; `None` if the scope is missing or hidden.
@@ -104,9 +115,23 @@ impl View<'_> {
         caller: &Caller,
     ) -> Result<Option<Explanation>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
+        let range = range.until(self.today);
+        let bytes = |all: &Explanation| all.sources.iter().map(|of| size_of::<SourceReading>() + of.name.len()).sum();
+        let question = format_args!("explanation of {scope}, {range:?}, {rule:?}");
+        self.answered(question, caller, bytes, || self.tell_how(scope, &members, range, rule, caller)).map(Some)
+    }
+
+    fn tell_how(
+        &self,
+        scope: &Scope,
+        members: &Arc<Members>,
+        range: DayRange,
+        rule: Rule,
+        caller: &Caller,
+    ) -> Result<Explanation, QueryError> {
         let counting = self.counting()?;
         let mut sources: BTreeMap<SourceId, SourceReading> = BTreeMap::new();
-        self.hours(&members, range, |event| {
+        self.hours(members, range, |event| {
             let settings = counting.settings(event.row.source);
             let name = || SourceReading {
                 name: counting.source_name(event.row.source).to_owned(),
@@ -117,14 +142,14 @@ impl View<'_> {
         })?;
         let mut counts = DayCounts::default();
         if rule == Rule::Session {
-            self.daily(&members, range)?.values().for_each(|of_day| counts += *of_day);
+            self.daily(members, range)?.values().for_each(|of_day| counts += *of_day);
         } else {
             counts = self.totals_by_rule(scope, range, rule, &Filter::default(), caller)?.unwrap_or_default();
         }
-        let reach = self.reach_of(&members, range, &Filter::default())?;
+        let reach = self.reach_of(members, range, &Filter::default())?;
         let mut sources: Vec<SourceReading> = sources.into_values().collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Some(Explanation { rule, counts, reach, sources }))
+        Ok(Explanation { rule, counts, reach, sources })
     }
 }
 

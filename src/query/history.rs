@@ -46,11 +46,12 @@ impl View<'_> {
         let mut sum = Downloads(0);
         for year in head.iter().flat_map(|head| &head.years) {
             // A year's sum is right unless the overlay replaces some of its days, or days of it are still to come.
-            let whole = year.year < this_year && live.iter().all(|day| day.year() != year.year);
+            let over = year.year < this_year || self.published.last_day <= self.today;
+            let whole = over && live.iter().all(|day| day.year() != year.year);
             if whole {
                 sum += year.downloads;
             } else if year.year <= this_year {
-                let days = store::get_year(&self.txn, repo, year.year, year.checksum)?.days;
+                let days = store::get_year(&self.txn, repo, year)?.days;
                 let counted = days.iter().filter(|day| day.day <= self.today && !live.contains(&day.day));
                 sum += counted.map(|day| day.of_day.counts.downloads()).sum();
             }
@@ -63,14 +64,7 @@ impl View<'_> {
     /// The days of a repo that have counted events, until today.
     pub(super) fn days(&self, repo: RepoNumber, range: DayRange) -> Result<BTreeMap<Day, RepoDay>, QueryError> {
         let range = range.until(self.today);
-        let mut days = BTreeMap::new();
-        if let Some(head) = self.head(repo)? {
-            let wanted = range.first.year()..=range.last.year();
-            for year in head.years.iter().filter(|year| wanted.contains(&year.year)) {
-                let of_year = store::get_year(&self.txn, repo, year.year, year.checksum)?;
-                days.extend(of_year.days.iter().filter(|day| range.contains(day.day)).map(|day| (day.day, day.of_day)));
-            }
-        }
+        let mut days: BTreeMap<Day, RepoDay> = self.stored_days(repo, range)?.into_iter().collect();
         for (day, live) in self.published.live.days_of(repo).filter(|(day, _)| range.contains(*day)) {
             let of_day = live.day();
             if of_day.uniques.0 == 0 {
@@ -82,11 +76,24 @@ impl View<'_> {
         Ok(days)
     }
 
+    /// The days of a repo that the views hold, ascending.
+    pub(super) fn stored_days(&self, repo: RepoNumber, range: DayRange) -> Result<Vec<(Day, RepoDay)>, QueryError> {
+        let mut days = Vec::new();
+        if let Some(head) = self.head(repo)? {
+            let wanted = range.first.year()..=range.last.year();
+            for year in head.years.iter().filter(|year| wanted.contains(&year.year)) {
+                let of_year = store::get_year(&self.txn, repo, year)?;
+                days.extend(of_year.days.iter().filter(|day| range.contains(day.day)).map(|day| (day.day, day.of_day)));
+            }
+        }
+        Ok(days)
+    }
+
     /// The first day on which anything of the repo was counted.
     pub(super) fn first_day(&self, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
         let head = self.head(repo)?;
         let stored = match head.as_ref().and_then(|head| head.years.first()) {
-            Some(year) => store::get_year(&self.txn, repo, year.year, year.checksum)?.days.first().map(|day| day.day),
+            Some(year) => store::get_year(&self.txn, repo, year)?.days.first().map(|day| day.day),
             None => None,
         };
         let live = self.published.live.days_of(repo).find(|(_, live)| live.day().uniques.0 > 0).map(|(day, _)| day);

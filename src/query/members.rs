@@ -1,33 +1,35 @@
 //! The repos a question is about, as far as the caller may see them.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::answers::Scope;
 use super::{QueryError, View};
-use crate::model::{Caller, RepoKind, RepoNumber};
+use crate::model::{Caller, DayRange, RepoKind, RepoNumber, Role};
+use crate::rollup::RepoSet;
 use crate::store;
 
 /// The repos a question is about.
+#[derive(PartialEq)]
 pub(super) enum Members {
     /// Few repos, by number.
     Some(BTreeSet<RepoNumber>),
     /// All repos but these.
-    AllBut(BTreeSet<RepoNumber>),
+    AllBut(Arc<RepoSet>),
 }
 
 /// The repos of a scope as one caller sees them.
 pub(super) struct KnownMembers {
     scope: Scope,
     caller: Caller,
-    members: Option<Rc<Members>>,
+    members: Option<Arc<Members>>,
 }
 
 impl Members {
     pub(super) fn contain(&self, repo: RepoNumber) -> bool {
         match self {
             Members::Some(repos) => repos.contains(&repo),
-            Members::AllBut(repos) => !repos.contains(&repo),
+            Members::AllBut(repos) => !repos.contains(repo),
         }
     }
 }
@@ -35,12 +37,12 @@ impl Members {
 impl View<'_> {
     /// The visible repos of a scope; `None` if the scope is missing or hidden. A page asks many questions of one scope, so
     /// the view remembers them.
-    pub(super) fn members(&self, scope: &Scope, caller: &Caller) -> Result<Option<Rc<Members>>, QueryError> {
+    pub(super) fn members(&self, scope: &Scope, caller: &Caller) -> Result<Option<Arc<Members>>, QueryError> {
         let same = |known: &&KnownMembers| known.scope == *scope && known.caller == *caller;
         if let Some(known) = self.known_members.borrow().iter().find(same) {
             return Ok(known.members.clone());
         }
-        let members = self.look_up(scope, caller)?.map(Rc::new);
+        let members = self.look_up(scope, caller)?.map(Arc::new);
         let known = KnownMembers { scope: scope.clone(), caller: caller.clone(), members: members.clone() };
         self.known_members.borrow_mut().push(known);
         Ok(members)
@@ -61,49 +63,95 @@ impl View<'_> {
                 // A group shows itself only through its repos, like an organisation.
                 Ok((!repos.is_empty()).then_some(Members::Some(repos)))
             }
-            Scope::Hub => Ok(Some(Members::AllBut(self.hidden_from(caller, |_| true)?))),
+            Scope::Hub => Ok(Some(Members::AllBut(self.hidden_from(caller)?))),
             Scope::Kind(kind) => {
-                let mut hidden = self.hidden_from(caller, |repo| self.is_of_kind(repo, *kind))?;
-                for other in RepoKind::ALL.into_iter().filter(|other| other != kind) {
-                    hidden.extend(self.published.sets.of_kind(other).into_iter().flat_map(|set| set.iter()));
-                }
-                Ok(Some(Members::AllBut(hidden)))
+                let mut hidden = RepoSet::clone(&*self.hidden_from(caller)?);
+                let others = RepoKind::ALL.into_iter().filter(|other| other != kind);
+                others.filter_map(|other| self.published.sets.of_kind(other)).for_each(|repos| hidden.unite(repos));
+                Ok(Some(Members::AllBut(Arc::new(hidden))))
             }
         }
     }
 
-    /// The repos that a caller may not see.
-    pub(super) fn hidden_from(
-        &self,
-        caller: &Caller,
-        among: impl Fn(RepoNumber) -> bool,
-    ) -> Result<BTreeSet<RepoNumber>, QueryError> {
-        let mut hidden = BTreeSet::new();
+    /// The repos that a caller may not see: found once for all callers of the same roles.
+    pub(super) fn hidden_from(&self, caller: &Caller) -> Result<Arc<RepoSet>, QueryError> {
         if caller.is_admin() {
-            return Ok(hidden);
+            return Ok(Arc::default());
         }
-        for repo in self.published.sets.kinds.iter().flat_map(|set| set.iter()) {
-            if among(repo) && !self.sees(repo, caller)? {
-                hidden.insert(repo);
+        self.of_sequence()?.hidden(&caller.roles, self.today, || {
+            let mut hidden = RepoSet::default();
+            self.published.sets.kinds.iter().for_each(|repos| hidden.unite(repos));
+            hidden.subtract(&self.public_repos(&hidden)?);
+            for role in &caller.roles {
+                if let Role::Reader(org) | Role::Publisher(org) = role {
+                    store::org_repos(&self.txn, org)?.iter().for_each(|(_, repo)| hidden.set(*repo, false));
+                }
+            }
+            Ok(hidden)
+        })
+    }
+
+    /// The repos that everybody may see, of all: `is_public` for sets.
+    fn public_repos(&self, all: &RepoSet) -> Result<RepoSet, QueryError> {
+        let sets = &self.published.sets;
+        let mut public = if self.default_public { all.clone() } else { self.proven_public()? };
+        public.unite(&self.declared.public);
+        public.subtract(&self.declared.private);
+        public.subtract(&sets.listed_private);
+        public.unite(&sets.listed_public);
+        Ok(public)
+    }
+
+    /// The repos that an event until today proves to be public.
+    fn proven_public(&self) -> Result<RepoSet, QueryError> {
+        let stored = &self.published.sets.evidence;
+        let mut proven = stored.clone();
+        // Only a store that holds days to come needs a closer look.
+        if self.published.last_day > self.today {
+            let ever = DayRange { first: crate::model::Day(0), last: self.today };
+            for repo in stored.iter() {
+                proven.set(repo, self.days(repo, ever)?.values().any(|day| day.evidence));
             }
         }
-        Ok(hidden)
+        for (_, repos) in self.published.live.days().filter(|(day, _)| *day <= self.today) {
+            repos.filter(|(_, live)| live.day().evidence).for_each(|(repo, _)| proven.set(repo, true));
+        }
+        Ok(proven)
     }
 
     /// The existing repos of some members, ascending.
     pub(super) fn existing(&self, members: &Members) -> Result<Vec<RepoNumber>, QueryError> {
-        let mut repos = Vec::new();
-        match members {
-            Members::Some(some) => repos.extend(some.iter().copied()),
-            Members::AllBut(_) => {
-                for repo in self.published.sets.kinds.iter().flat_map(|set| set.iter()) {
-                    if members.contain(repo) && self.exists(repo)? {
-                        repos.push(repo);
-                    }
+        let hidden = match members {
+            Members::Some(some) => return Ok(some.iter().copied().collect()),
+            Members::AllBut(hidden) => hidden,
+        };
+        let mut existing = RepoSet::default();
+        for repo in self.published.sets.listed.iter() {
+            existing.set(repo, !self.published.renames.supersedes(repo));
+        }
+        existing.unite(&self.counted_repos()?);
+        if !self.published.reported.is_empty() {
+            for repo in self.published.sets.kinds.iter().flat_map(RepoSet::iter) {
+                if self.is_reported(repo)? {
+                    existing.set(repo, true);
                 }
-                repos.sort_unstable();
             }
         }
-        Ok(repos)
+        existing.subtract(hidden);
+        Ok(existing.iter().collect())
+    }
+
+    /// The repos that a counted event until today names: `is_counted` for sets.
+    pub(super) fn counted_repos(&self) -> Result<RepoSet, QueryError> {
+        let mut counted = self.published.sets.counted.clone();
+        if self.published.last_day > self.today {
+            for repo in self.published.sets.counted.iter() {
+                counted.set(repo, self.is_counted(repo)?);
+            }
+        }
+        for (_, repos) in self.published.live.days().filter(|(day, _)| *day <= self.today) {
+            repos.filter(|(_, live)| live.day().uniques.0 > 0).for_each(|(repo, _)| counted.set(repo, true));
+        }
+        Ok(counted)
     }
 }

@@ -3,7 +3,7 @@
 use chrono::Datelike;
 
 use super::answers::{DayRow, Interval, Scope};
-use super::{QueryError, View};
+use super::{Filter, QueryError, View};
 use crate::model::{Caller, Day, DayCounts, DayRange, Millis, Uniques};
 
 /// The days of "last month".
@@ -30,6 +30,8 @@ pub struct Look {
     pub uniques: bool,
     /// Whether the stretch before is looked at too. All time has none.
     pub compare: bool,
+    /// Whether the bounds of unique downloaders are looked at too.
+    pub bounds: bool,
 }
 
 /// The figures of one stretch.
@@ -38,6 +40,8 @@ pub struct Stretch {
     pub range: DayRange,
     pub counts: DayCounts,
     pub uniques: Uniques,
+    /// How many people they are at least: addresses, whatever clients they use. Absent unless it was asked for.
+    pub floor: Option<Uniques>,
     pub rows: Vec<DayRow>,
 }
 
@@ -73,7 +77,8 @@ impl View<'_> {
             Span::All => None,
             _ => Some(preceding(range)).filter(|before| look.compare && first_day.is_some_and(|first| first <= before.last)),
         };
-        let stretch = |range| self.stretch(scope, range, interval, look.uniques, caller, &days);
+        let look = Look { interval: Some(interval), ..look };
+        let stretch = |range| self.stretch(scope, range, look, caller, &days);
         Ok(Some(Overview {
             first_day,
             today: self.today,
@@ -88,18 +93,23 @@ impl View<'_> {
         &self,
         scope: &Scope,
         range: DayRange,
-        interval: Interval,
-        uniques: bool,
+        look: Look,
         caller: &Caller,
         days: &[DayRow],
     ) -> Result<Stretch, QueryError> {
-        let rows = if uniques {
+        let interval = look.interval.unwrap_or_default();
+        let rows = if look.uniques {
             self.series(scope, range, interval, true, caller)?.unwrap_or_default()
         } else {
             gathered(days, range, interval)
         };
+        let counts = sum(days, range);
+        if look.bounds {
+            let reach = self.reach(scope, range, &Filter::default(), caller)?.unwrap_or_default();
+            return Ok(Stretch { range, counts, uniques: reach.ceiling, floor: Some(reach.floor), rows });
+        }
         let uniques = self.uniques(scope, range, caller)?.unwrap_or_default();
-        Ok(Stretch { range, counts: sum(days, range), uniques, rows })
+        Ok(Stretch { range, counts, uniques, floor: None, rows })
     }
 }
 

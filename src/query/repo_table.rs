@@ -1,10 +1,12 @@
 //! The drill-down table: the repos of a scope with their figures, searched, sorted and cut into pages.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::answers::Scope;
 use super::members::Members;
+use super::sums::MANY_REPOS;
 use super::view::damaged;
 use super::{QueryError, View};
 use crate::model::{Caller, Day, DayRange, Downloads, Likes, RepoKey, RepoKind, RepoName, RepoNumber, Uniques};
@@ -115,32 +117,14 @@ pub struct RepoTable {
 /// A row before the page is cut.
 struct Candidate {
     number: RepoNumber,
-    key: RepoKey,
     all: Downloads,
     recent: Downloads,
+    /// What the rows are sorted by.
     value: u64,
 }
 
-impl Candidate {
-    fn rank(&self) -> (Reverse<u64>, &RepoName, RepoKind) {
-        (Reverse(self.value), &self.key.name, self.key.kind)
-    }
-
-    fn is_behind(&self, cursor: &TableCursor) -> bool {
-        self.rank().cmp(&(Reverse(cursor.value), &cursor.repo.name, cursor.repo.kind)) == Ordering::Greater
-    }
-}
-
-fn numbers(candidates: &[Candidate]) -> BTreeSet<RepoNumber> {
-    candidates.iter().map(|candidate| candidate.number).collect()
-}
-
-fn by_kind(candidates: &[Candidate]) -> Vec<(RepoKind, u64, Downloads)> {
-    let of_kind = |kind| {
-        let of_kind = candidates.iter().filter(|candidate| candidate.key.kind == kind);
-        (kind, of_kind.clone().count() as u64, of_kind.map(|candidate| candidate.all).sum())
-    };
-    RepoKind::ALL.into_iter().map(of_kind).filter(|(_, repos, _)| *repos > 0).collect()
+fn numbers<'a>(candidates: impl IntoIterator<Item = &'a Candidate>) -> BTreeSet<RepoNumber> {
+    candidates.into_iter().map(|candidate| candidate.number).collect()
 }
 
 impl View<'_> {
@@ -150,25 +134,91 @@ impl View<'_> {
     /// When the store fails or a value is damaged.
     pub fn repo_table(&self, scope: &Scope, ask: &TableQuestion, caller: &Caller) -> Result<Option<RepoTable>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
+        let bytes = |table: &RepoTable| table.rows.len() * (size_of::<TableRow>() + 8 * SPARKLINE_POINTS + 64);
+        let question = format_args!("table of {scope}: {ask:?}");
+        self.answered(question, caller, bytes, || self.make_table(&members, ask)).map(Some)
+    }
+
+    fn make_table(&self, members: &Arc<Members>, ask: &TableQuestion) -> Result<RepoTable, QueryError> {
         let month = DayRange::ending(self.today, MONTH_DAYS);
-        let mut candidates = self.candidates(&members, &ask.search, month)?;
         let range = match ask.window {
             Window::Month => month,
-            Window::All => self.known_range(&members)?,
+            Window::All => self.known_range(members)?,
             Window::Range(range) => range.until(self.today),
         };
-        let mut uniques = BTreeMap::new();
-        if ask.sort == TableSort::UniqueDownloaders {
-            uniques = self.uniques_by_repo(&numbers(&candidates), range)?;
+        let mut candidates = self.candidates(members, &ask.search, month)?;
+        self.evaluate(&mut candidates, ask, range)?;
+        let total = candidates.len() as u64;
+        let kinds = self.by_kind(&candidates);
+        candidates.sort_unstable_by_key(|candidate| Reverse(candidate.value));
+        let mut page = self.page(&candidates, ask)?;
+        let more = page.len() > ask.limit;
+        page.truncate(ask.limit);
+        let last = page.last().filter(|_| more);
+        let next = last.map(|(key, last)| TableCursor { value: last.value, repo: key.clone() });
+        let uniques = self.uniques_by_repo(&numbers(page.iter().map(|(_, candidate)| *candidate)), range)?;
+        let parts = parts(range);
+        let mut rows = Vec::with_capacity(page.len());
+        for (repo, candidate) in page {
+            let days = self.days(candidate.number, range)?;
+            let sum = |part: &DayRange| {
+                days.range(part.first..=part.last).map(|(_, of_day)| of_day.counts.downloads()).sum::<Downloads>()
+            };
+            rows.push(TableRow {
+                repo,
+                downloads: candidate.all,
+                recent: candidate.recent,
+                unique_downloaders: uniques.get(&candidate.number).copied().unwrap_or_default(),
+                sparkline: parts.iter().map(sum).collect(),
+                likes: self.likes(candidate.number)?,
+                private: !self.is_public(candidate.number)?,
+            });
         }
-        for candidate in &mut candidates {
+        Ok(RepoTable { rows, total, kinds, next, range, parts })
+    }
+
+    /// All rows that may be shown. Names are read only if they are asked for: a hub has many.
+    fn candidates(&self, members: &Arc<Members>, search: &str, month: DayRange) -> Result<Vec<Candidate>, QueryError> {
+        let search = search.to_ascii_lowercase();
+        let sums = match &**members {
+            Members::Some(_) => None,
+            Members::AllBut(_) => Some((self.all_time_sums()?, self.recent_sums(month)?)),
+        };
+        let mut candidates = Vec::new();
+        for number in self.existing(members)? {
+            if !search.is_empty() && !self.key(number)?.name.as_str().to_ascii_lowercase().contains(&search) {
+                continue;
+            }
+            let of = |sums: &[Downloads]| sums.get(number.0 as usize).copied().unwrap_or_default();
+            let (all, recent) = match &sums {
+                Some((all, recent)) => (of(all), of(recent)),
+                None => {
+                    let recent = self.days(number, month)?.values().map(|of_day| of_day.counts.downloads()).sum();
+                    (self.downloads(number)?, recent)
+                }
+            };
+            candidates.push(Candidate { number, all, recent, value: 0 });
+        }
+        Ok(candidates)
+    }
+
+    /// Says of each row what the table is sorted by.
+    fn evaluate(&self, candidates: &mut [Candidate], ask: &TableQuestion, range: DayRange) -> Result<(), QueryError> {
+        let uniques = match ask.sort {
+            TableSort::UniqueDownloaders => self.uniques_by_repo(&numbers(&*candidates), range)?,
+            _ => BTreeMap::new(),
+        };
+        let of_range = match (ask.sort, ask.window) {
+            (TableSort::Window, Window::Range(range)) if candidates.len() >= MANY_REPOS => Some(self.recent_sums(range)?),
+            _ => None,
+        };
+        for candidate in candidates {
             candidate.value = match ask.sort {
-                TableSort::Window => match ask.window {
-                    Window::Month => candidate.recent.0,
-                    Window::All => candidate.all.0,
-                    Window::Range(range) => {
-                        self.days(candidate.number, range)?.values().map(|day| day.counts.downloads().0).sum()
-                    }
+                TableSort::Window => match (ask.window, &of_range) {
+                    (Window::Month, _) => candidate.recent.0,
+                    (Window::All, _) => candidate.all.0,
+                    (_, Some(sums)) => sums.get(candidate.number.0 as usize).map_or(0, |sum| sum.0),
+                    (_, None) => self.days(candidate.number, range)?.values().map(|day| day.counts.downloads().0).sum(),
                 },
                 TableSort::Downloads => candidate.all.0,
                 TableSort::Recent => candidate.recent.0,
@@ -177,64 +227,47 @@ impl View<'_> {
                 TableSort::Name => 0,
             };
         }
-        candidates.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        let total = candidates.len() as u64;
-        let kinds = by_kind(&candidates);
-        candidates.retain(|candidate| ask.cursor.as_ref().is_none_or(|cursor| candidate.is_behind(cursor)));
-        let more = candidates.len() > ask.limit;
-        candidates.truncate(ask.limit);
-        if ask.sort != TableSort::UniqueDownloaders {
-            uniques = self.uniques_by_repo(&numbers(&candidates), range)?;
-        }
-        let last = candidates.last().filter(|_| more);
-        let next = last.map(|last| TableCursor { value: last.value, repo: last.key.clone() });
-        let parts = parts(range);
-        let mut rows = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
-            let days = self.days(candidate.number, range)?;
-            let sum = |part: &DayRange| {
-                days.range(part.first..=part.last).map(|(_, of_day)| of_day.counts.downloads()).sum::<Downloads>()
-            };
-            rows.push(TableRow {
-                downloads: candidate.all,
-                recent: candidate.recent,
-                unique_downloaders: uniques.get(&candidate.number).copied().unwrap_or_default(),
-                sparkline: parts.iter().map(sum).collect(),
-                likes: self.likes(candidate.number)?,
-                private: !self.is_public(candidate.number)?,
-                repo: candidate.key,
-            });
-        }
-        Ok(Some(RepoTable { rows, total, kinds, next, range, parts }))
+        Ok(())
     }
 
-    fn candidates(&self, members: &Members, search: &str, month: DayRange) -> Result<Vec<Candidate>, QueryError> {
-        let search = search.to_ascii_lowercase();
-        let mut candidates = Vec::new();
-        let recent = match members {
-            Members::Some(_) => None,
-            Members::AllBut(_) => Some(self.recent_sums(month)?),
-        };
-        for number in self.existing(members)? {
-            let key = self.key(number)?;
-            if !search.is_empty() && !key.name.as_str().to_ascii_lowercase().contains(&search) {
+    /// The rows of a page, and one more if there is one: the largest first, ties by name.
+    fn page<'a>(&self, sorted: &'a [Candidate], ask: &TableQuestion) -> Result<Vec<(RepoKey, &'a Candidate)>, QueryError> {
+        let mut page = Vec::new();
+        for equal in sorted.chunk_by(|a, b| a.value == b.value) {
+            let value = equal.first().map_or(0, |first| first.value);
+            let cut = ask.cursor.as_ref().filter(|cursor| cursor.value <= value);
+            if page.len() > ask.limit {
+                break;
+            }
+            if cut.is_some_and(|cursor| cursor.value < value) {
                 continue;
             }
-            let recent = match &recent {
-                Some(sums) => sums.get(number.0 as usize).copied().unwrap_or_default(),
-                None => self.days(number, month)?.values().map(|of_day| of_day.counts.downloads()).sum(),
-            };
-            candidates.push(Candidate { number, key, all: self.downloads(number)?, recent, value: 0 });
+            let named = equal.iter().map(|candidate| Ok((self.key(candidate.number)?, candidate)));
+            let mut named = named.collect::<Result<Vec<(RepoKey, &Candidate)>, QueryError>>()?;
+            fn rank(key: &RepoKey) -> (&RepoName, RepoKind) {
+                (&key.name, key.kind)
+            }
+            named.sort_unstable_by(|(a, _), (b, _)| rank(a).cmp(&rank(b)));
+            page.extend(named.into_iter().filter(|(key, _)| cut.is_none_or(|cursor| rank(key) > rank(&cursor.repo))));
         }
-        Ok(candidates)
+        page.truncate(ask.limit.saturating_add(1));
+        Ok(page)
     }
 
-    /// From the first day on which anything of the members was counted until today.
-    pub(super) fn known_range(&self, members: &Members) -> Result<DayRange, QueryError> {
-        let mut first = self.today;
-        for repo in self.existing(members)? {
-            first = first.min(self.first_day(repo)?.unwrap_or(self.today));
-        }
+    fn by_kind(&self, candidates: &[Candidate]) -> Vec<(RepoKind, u64, Downloads)> {
+        let of_kind = |kind| {
+            let of_kind = candidates.iter().filter(|candidate| self.is_of_kind(candidate.number, kind));
+            let (repos, downloads) = of_kind.fold((0, Downloads(0)), |(repos, sum), of| (repos + 1, sum + of.all));
+            (kind, repos, downloads)
+        };
+        RepoKind::ALL.into_iter().map(of_kind).filter(|(_, repos, _)| *repos > 0).collect()
+    }
+
+    /// From the first day on which anything of the members was counted until today. On that day a session began: nothing
+    /// came before it.
+    fn known_range(&self, members: &Arc<Members>) -> Result<DayRange, QueryError> {
+        let daily = self.daily(members, DayRange { first: Day(0), last: self.today })?;
+        let first = daily.iter().find(|(_, counts)| counts.downloads().0 > 0).map_or(self.today, |(day, _)| *day);
         Ok(DayRange { first, last: self.today })
     }
 
@@ -249,16 +282,20 @@ impl View<'_> {
         for day in self.known_days(range)? {
             if let Some(record) = store::day_view(&self.txn, day)? {
                 self.for_entries_of(day, &record, repos, |entry| {
+                    if live.repo(day, entry.repo).is_some() {
+                        return Ok(());
+                    }
                     let set = sets.entry(entry.repo).or_default();
                     if entry.set_is_apart() {
                         store::read_set(&self.txn, day, &record, entry.repo, set)?;
                     } else {
-                        set.add(entry.numbers().map_err(|error| damaged(day, error))?);
+                        let numbers = entry.numbers().map_err(|error| damaged(day, error))?;
+                        set.unite(&DownloaderSet::of_ascending(numbers));
                     }
                     Ok(())
                 })?;
             }
-            for (repo, of_repo) in live.repos_on(day).filter(|(repo, _)| repos.contains(repo)) {
+            for (repo, of_repo) in repos.iter().filter_map(|repo| Some((*repo, live.repo(day, *repo)?))) {
                 sets.entry(repo).or_default().add(of_repo.downloaders().filter_map(|hash| live.number(hash)));
             }
         }

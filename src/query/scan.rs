@@ -14,15 +14,16 @@ use super::members::Members;
 use super::scope::intervals;
 use super::{QueryError, View};
 use crate::block::{Joined, Merge, Wanted};
-use crate::model::{
-    AgentHash, Caller, Day, DayCounts, DayRange, DownloaderHash, Millis, PathHash, RepoNumber, Row, Uniques, Word, Words,
-};
+use crate::model::{Caller, Day, DayCounts, DayRange, DownloaderKey, Millis, PathHash, RepoNumber, Row, Uniques, Word, Words};
 use crate::rollup::{Counting, DownloaderDay, FacetBook};
 use crate::sessionize::{Visit, starts_session};
 use crate::store::{self, DayQuestion};
 
 type FastMap<K, V> = HashMap<K, V, FixedState>;
 type FastSet<T> = HashSet<T, FixedState>;
+
+/// Events between two looks whether anybody still waits for the answer.
+const EVENTS_PER_LOOK: u32 = 4_096;
 
 /// How many people stand behind the downloaders of a scope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,8 +73,13 @@ impl View<'_> {
         let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
         let mut own: Vec<Joined> = Vec::new();
         let mut of_day = DownloaderDay::default();
+        let mut read = 0_u32;
         loop {
             let event = events.next_event(|_| false)?;
+            read += 1;
+            if read.is_multiple_of(EVENTS_PER_LOOK) && self.asker.has_gone() {
+                return Err(QueryError::NobodyWaits);
+            }
             let goes_on = event.as_ref().zip(own.last()).is_some_and(|(event, last)| same_downloader(&event.row, &last.row));
             if !goes_on && let Some(first) = own.first() {
                 of_day.clear();
@@ -96,12 +102,17 @@ impl View<'_> {
     /// When the store fails or a block is damaged.
     pub fn reach(&self, scope: &Scope, range: DayRange, filter: &Filter, caller: &Caller) -> Result<Option<Reach>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
-        self.reach_of(&members, range, filter).map(Some)
+        let range = range.until(self.today);
+        let question = format_args!("reach of {scope}, {range:?}, {filter:?}");
+        self.answered(question, caller, |_| 0, || self.reach_of(&members, range, filter)).map(Some)
     }
 
-    pub(super) fn reach_of(&self, members: &Members, range: DayRange, filter: &Filter) -> Result<Reach, QueryError> {
+    pub(super) fn reach_of(&self, members: &Arc<Members>, range: DayRange, filter: &Filter) -> Result<Reach, QueryError> {
+        if filter.is_empty() {
+            return self.distinct_with_bounds(members, range);
+        }
         let counting = self.counting()?;
-        let (mut ceiling, mut floor) = (FastSet::<DownloaderHash>::default(), FastSet::<DownloaderHash>::default());
+        let (mut ceiling, mut floor) = (FastSet::<DownloaderKey>::default(), FastSet::<DownloaderKey>::default());
         for day in self.days_with_events(range.until(self.today))? {
             let mut book = FacetBook::default();
             let mut takes: FastMap<(crate::model::Country, Word), bool> = FastMap::default();
@@ -114,7 +125,7 @@ impl View<'_> {
                 });
                 if taken && filter.takes_audience(user) {
                     ceiling.insert(of.first.downloader());
-                    floor.insert(Row { agent: AgentHash(0), ..of.first }.downloader());
+                    floor.insert(of.first.downloader().person());
                 }
             };
             self.scan_day(members, day, Wanted::Counting, &counting, &mut book, visits)?;
@@ -138,15 +149,28 @@ impl View<'_> {
     ) -> Result<Option<Vec<DayRow>>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
         let range = range.until(self.today);
-        let days = self.facets_of(&members, range, filter)?.days;
+        let bytes = |rows: &Vec<DayRow>| rows.len() * size_of::<DayRow>();
+        let question = format_args!("series of {scope}, {range:?}, {interval:?}, {uniques}, {filter:?}");
+        self.answered(question, caller, bytes, || self.filter_series(&members, range, interval, uniques, filter)).map(Some)
+    }
+
+    fn filter_series(
+        &self,
+        members: &Arc<Members>,
+        range: DayRange,
+        interval: Interval,
+        uniques: bool,
+        filter: &Filter,
+    ) -> Result<Vec<DayRow>, QueryError> {
+        let days = self.facets_of(members, range, filter)?.days;
         let mut rows = Vec::new();
         for part in intervals(range, interval) {
             let mut counts = DayCounts::default();
             days.range(part.first..=part.last).for_each(|(_, of_day)| counts += *of_day);
-            let uniques = if uniques { Some(self.reach_of(&members, part, filter)?.ceiling) } else { None };
+            let uniques = if uniques { Some(self.reach_of(members, part, filter)?.ceiling) } else { None };
             rows.push(DayRow { day: part.first, counts, uniques });
         }
-        Ok(Some(rows))
+        Ok(rows)
     }
 
     /// Files by path; those without one under `None`. `None` if the scope is missing or hidden.
@@ -155,12 +179,21 @@ impl View<'_> {
     /// When the store fails or a block is damaged.
     pub fn files_by_path(&self, scope: &Scope, range: DayRange, caller: &Caller) -> Result<Option<Breakdown>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
+        let range = range.until(self.today);
+        let bytes = |all: &Breakdown| {
+            all.rows.iter().map(|row| size_of::<BreakdownRow>() + row.key.as_ref().map_or(0, String::len)).sum()
+        };
+        let question = format_args!("files of {scope}, {range:?}");
+        self.answered(question, caller, bytes, || self.count_paths(&members, range)).map(Some)
+    }
+
+    fn count_paths(&self, members: &Members, range: DayRange) -> Result<Breakdown, QueryError> {
         let counting = self.counting()?;
         let mut paths: FastMap<PathHash, (String, u64)> = FastMap::default();
         let mut total = 0;
         for day in self.days_with_events(range.until(self.today))? {
             let mut book = FacetBook::default();
-            self.scan_day(&members, day, Wanted::All, &counting, &mut book, |of| {
+            self.scan_day(members, day, Wanted::All, &counting, &mut book, |of| {
                 let names: FastMap<PathHash, Word> =
                     of.events.iter().map(|event| (event.row.path, event.row.path_name)).collect();
                 total += files_of(of.visits, |path| {
@@ -180,7 +213,7 @@ impl View<'_> {
             let rank = |row: &BreakdownRow| (Reverse(row.count), row.key.is_none());
             rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
         });
-        Ok(Some(Breakdown { by: Dimension::File, rows, total }))
+        Ok(Breakdown { by: Dimension::File, rows, total })
     }
 
     /// Stored events of the members by source, day and hour.

@@ -1,11 +1,15 @@
 //! The algebra of downloader sets: who two scopes share, and who of an interval was never seen before.
 
+use std::sync::Arc;
+
 use super::answers::{Interval, Scope};
 use super::members::Members;
+use super::scan::Reach;
 use super::scope::intervals;
 use super::{QueryError, View};
 use crate::model::{Caller, Day, DayRange, Uniques};
-use crate::rollup::DownloaderSet;
+use crate::rollup::{DownloaderSet, Persons};
+use crate::store;
 
 /// The downloaders of two scopes over one range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +105,15 @@ impl View<'_> {
     }
 
     /// Distinct downloaders of some members over a range.
-    pub(super) fn distinct(&self, members: &Members, range: DayRange) -> Result<Uniques, QueryError> {
+    pub(super) fn distinct(&self, members: &Arc<Members>, range: DayRange) -> Result<Uniques, QueryError> {
         Ok(Uniques(self.set_of(members, range)?.len()))
+    }
+
+    /// Distinct downloaders of some members over a range, and how many people they are at least.
+    pub(super) fn distinct_with_bounds(&self, members: &Arc<Members>, range: DayRange) -> Result<Reach, QueryError> {
+        let set = self.set_of(members, range)?;
+        let stored = self.of_views()?.persons(|| Ok(Persons::new(store::read_kin(&self.txn, &self.published.views)?)))?;
+        let live = Persons::new(self.published.live.kin().to_vec());
+        Ok(Reach { floor: Uniques(Persons::in_set(&[&stored, &live], &set)), ceiling: Uniques(set.len()) })
     }
 }

@@ -20,6 +20,12 @@ impl View<'_> {
         limit: usize,
         caller: &Caller,
     ) -> Result<Vec<Trend>, QueryError> {
+        let bytes = |trends: &Vec<Trend>| trends.len() * (size_of::<Trend>() + 64);
+        let question = format_args!("trending: {limit} of {kind:?}, {range:?}");
+        self.answered(question, caller, bytes, || self.rank(kind, range, limit, caller))
+    }
+
+    fn rank(&self, kind: Option<RepoKind>, range: DayRange, limit: usize, caller: &Caller) -> Result<Vec<Trend>, QueryError> {
         let mut sums: Vec<(Downloads, RepoNumber)> = self
             .recent_sums(range)?
             .into_iter()
@@ -52,23 +58,6 @@ impl View<'_> {
         });
         trends.truncate(limit);
         Ok(trends)
-    }
-
-    /// Downloads in the range by repo number.
-    pub(super) fn recent_sums(&self, range: DayRange) -> Result<Vec<Downloads>, QueryError> {
-        let mut sums: Vec<Downloads> = Vec::new();
-        for day in range.until(self.today).days() {
-            self.for_repos_on(day, |repo, of_day| {
-                let at = repo.0 as usize;
-                if sums.len() <= at {
-                    sums.resize(at + 1, Downloads(0));
-                }
-                if let Some(sum) = sums.get_mut(at) {
-                    *sum += of_day.counts.downloads();
-                }
-            })?;
-        }
-        Ok(sums)
     }
 
     /// Whether a repo is of a type.

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 
+use super::asker::Asker;
 use super::members::KnownMembers;
 use super::rules::NotComputable;
 use crate::ingest::{Declared, Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
-use crate::rollup::{ChunkEntry, DayChunk, RepoDay};
+use crate::rollup::{ChunkEntry, DayChunk};
 use crate::store::{self, DayViewRecord, ReadTxn, StoreError};
 
 /// A question could not be answered. A wrong number is never given instead.
@@ -18,6 +19,8 @@ pub enum QueryError {
     /// A stored value is damaged, missing or stale.
     Damaged(String),
     Engine(EngineError),
+    /// Whoever asked has gone.
+    NobodyWaits,
     /// The events lack what the rule needs.
     NotComputable(NotComputable),
 }
@@ -27,6 +30,7 @@ impl fmt::Display for QueryError {
         match self {
             QueryError::Damaged(why) => f.write_str(why),
             QueryError::Engine(error) => error.fmt(f),
+            QueryError::NobodyWaits => f.write_str("nobody waits for this answer any more"),
             QueryError::NotComputable(lacking) => lacking.fmt(f),
         }
     }
@@ -61,6 +65,7 @@ pub struct View<'e> {
     /// Members of the scopes that were asked for so far.
     pub(super) known_members: RefCell<Vec<KnownMembers>>,
     pub(super) declared: Arc<Declared>,
+    pub(super) asker: Asker,
     /// Repos of which another system's figures were told under names that were, or are, read as others; once looked up.
     pub(super) reported_by_former_names: OnceCell<BTreeSet<RepoNumber>>,
 }
@@ -80,6 +85,7 @@ impl<'e> View<'e> {
             default_public: engine.default_public(),
             known_members: RefCell::default(),
             declared,
+            asker: Asker::here(),
             reported_by_former_names: OnceCell::new(),
         })
     }
@@ -90,27 +96,7 @@ impl<'e> View<'e> {
         self.today
     }
 
-    /// Calls `each` with the counts of every repo on one day.
-    pub(super) fn for_repos_on(&self, day: Day, mut each: impl FnMut(RepoNumber, RepoDay)) -> Result<(), QueryError> {
-        let live = &self.published.live;
-        if let Some(record) = store::day_view(&self.txn, day)? {
-            for chunk in &record.chunks {
-                let bytes = store::read_chunk(&self.txn, day, *chunk)?;
-                let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
-                for entry in chunk.entries() {
-                    let entry = entry.map_err(|error| damaged(day, error))?;
-                    if live.repo(day, entry.repo).is_none() {
-                        each(entry.repo, entry.day);
-                    }
-                }
-            }
-        }
-        live.repos_on(day).for_each(|(repo, live)| each(repo, live.day()));
-        Ok(())
-    }
-
-    /// Calls `each` with the stored entries of some repos on a day that the overlay does not replace; every chunk is read
-    /// once at most.
+    /// Calls `each` with the stored entries of some repos on a day; every chunk is read once at most.
     pub(super) fn for_entries_of(
         &self,
         day: Day,
@@ -120,18 +106,14 @@ impl<'e> View<'e> {
     ) -> Result<(), QueryError> {
         let ends = record.chunks.iter().skip(1).map(|(first, _)| RepoNumber(*first)).chain([RepoNumber(u32::MAX)]);
         for (chunk, end) in record.chunks.iter().zip(ends) {
-            let own: Vec<RepoNumber> = repos
-                .range(RepoNumber(chunk.0)..end)
-                .filter(|repo| self.published.live.repo(day, **repo).is_none())
-                .copied()
-                .collect();
-            if own.is_empty() {
+            let own = repos.range(RepoNumber(chunk.0)..end);
+            if own.clone().next().is_none() {
                 continue;
             }
             let bytes = store::read_chunk(&self.txn, day, *chunk)?;
             let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
             for repo in own {
-                if let Some(entry) = chunk.find(repo).map_err(|error| damaged(day, error))? {
+                if let Some(entry) = chunk.find(*repo).map_err(|error| damaged(day, error))? {
                     each(&entry)?;
                 }
             }

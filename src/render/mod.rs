@@ -14,5 +14,6 @@ pub mod links;
 pub mod metrics;
 pub mod milestones;
 pub mod number;
+pub mod outgoing;
 pub mod pages;
 pub mod report;

@@ -1,89 +1,88 @@
 //! A chunk of a day: counts and small downloader sets of some repos, sorted by repo.
 //!
 //! ```text
-//!  repos u32 | index entries x (repo u32, offset u32) | entries
-//!  entry: repo delta | authenticated | anonymous | files | uniques * 2 + evidence | set length | set
+//!  repos u32 | index entries x (repo u32, offset u16) | entries
+//!  entry: repo delta | counts (`RepoDay`) | set: of one downloader its number, of more the length and the numbers
 //! ```
 //!
-//! Every [`INDEX_EVERY`]th entry is in the index and holds its repo in full. Numbers in entries are varints; a set is the
+//! Every [`INDEX_EVERY`]th entry is in the index and holds its repo in full. Deltas and lengths are varints; a set is the
 //! ascending downloader numbers as differences. Sets above [`SET_INLINE_MAX`] members lie in a table of their own.
 
+use super::repo_day::RepoDay;
 use super::set::DownloaderNumber;
 use crate::block::{BlockError, ByteReader, put_varint};
-use crate::model::{DayCounts, Downloads, Files, RepoNumber, Uniques};
+use crate::model::RepoNumber;
 
 /// Members of a set that is kept inside the chunk.
 pub const SET_INLINE_MAX: usize = 2_048;
 
 /// Distance of index entries.
-const INDEX_EVERY: usize = 16;
+const INDEX_EVERY: usize = 32;
 
-/// Chunks close at this size, so that with header and index they stay below 64 KiB.
-const CHUNK_BYTES_MAX: usize = 60_000;
+/// Bytes of an index entry.
+const INDEX_BYTES: usize = 6;
 
-/// One repo on one day, as stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RepoDay {
-    pub counts: DayCounts,
-    pub uniques: Uniques,
-    pub evidence: bool,
-}
+/// No chunk is longer, so that it fills an allocation of 16 KiB, headers included, and hardly any is much shorter. The
+/// largest entry that keeps its set is shorter, and a `u16` addresses them all.
+const CHUNK_BYTES_MAX: usize = 16_270;
+
+/// A finished chunk with its first repo.
+pub type FinishedChunk = (RepoNumber, Vec<u8>);
 
 /// Collects entries in order of repo until a chunk is full.
 #[derive(Default)]
 pub struct ChunkWriter {
     entries: Vec<u8>,
-    index: Vec<(u32, u32)>,
+    index: Vec<(u32, u16)>,
     count: usize,
     previous: u32,
     first: Option<RepoNumber>,
-    scratch: Vec<u8>,
+    /// The counts and the set of the entry at hand.
+    body: Vec<u8>,
+    set: Vec<u8>,
 }
 
 impl ChunkWriter {
-    /// Whether the chunk should be taken before the next entry.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.entries.len() >= CHUNK_BYTES_MAX - SET_INLINE_MAX * 5
-    }
-
-    /// Whether there is no entry.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Adds a repo with its ascending downloader numbers; more than [`SET_INLINE_MAX`] are left to the caller.
-    pub fn add(&mut self, repo: RepoNumber, day: &RepoDay, numbers: &[DownloaderNumber]) {
+    /// Adds a repo with as many ascending downloader numbers as it has uniques; more than [`SET_INLINE_MAX`] are left to
+    /// the caller. Gives the chunk so far if the entry did not fit into it.
+    pub fn add(&mut self, repo: RepoNumber, day: &RepoDay, numbers: &[DownloaderNumber]) -> Option<FinishedChunk> {
+        debug_assert_eq!(day.uniques.0, numbers.len() as u64);
+        self.body.clear();
+        day.put(&mut self.body);
+        if numbers.len() <= SET_INLINE_MAX {
+            self.set.clear();
+            let mut previous = 0;
+            for number in numbers {
+                put_varint(&mut self.set, u64::from(number.0 - previous));
+                previous = number.0;
+            }
+            if has_length(day.uniques.0) {
+                put_varint(&mut self.body, self.set.len() as u64);
+            }
+            self.body.extend_from_slice(&self.set);
+        }
+        let repo_bytes_max = 5 + INDEX_BYTES;
+        let finished = if self.len() + repo_bytes_max + self.body.len() > CHUNK_BYTES_MAX { self.take() } else { None };
         if self.count.is_multiple_of(INDEX_EVERY) {
-            self.index.push((repo.0, u32::try_from(self.entries.len()).unwrap_or(u32::MAX)));
+            self.index.push((repo.0, u16::try_from(self.entries.len()).unwrap_or(u16::MAX)));
             self.previous = repo.0;
         }
         self.first = self.first.or(Some(repo));
-        self.scratch.clear();
-        if numbers.len() <= SET_INLINE_MAX {
-            let mut previous = 0;
-            for number in numbers {
-                put_varint(&mut self.scratch, u64::from(number.0 - previous));
-                previous = number.0;
-            }
-        }
-        let out = &mut self.entries;
-        put_varint(out, u64::from(repo.0 - self.previous));
-        put_varint(out, day.counts.authenticated.0);
-        put_varint(out, day.counts.anonymous.0);
-        put_varint(out, day.counts.files.0);
-        put_varint(out, day.uniques.0 << 1 | u64::from(day.evidence));
-        put_varint(out, self.scratch.len() as u64);
-        out.extend_from_slice(&self.scratch);
+        put_varint(&mut self.entries, u64::from(repo.0 - self.previous));
+        self.entries.extend_from_slice(&self.body);
         self.previous = repo.0;
         self.count += 1;
+        finished
     }
 
-    /// The finished chunk with its first repo; the writer starts anew.
-    pub fn take(&mut self) -> Option<(RepoNumber, Vec<u8>)> {
+    fn len(&self) -> usize {
+        4 + self.index.len() * INDEX_BYTES + self.entries.len()
+    }
+
+    /// The chunk so far, if there is anything in it; the writer starts anew.
+    pub fn take(&mut self) -> Option<FinishedChunk> {
         let first = self.first.take()?;
-        let mut out = Vec::with_capacity(8 + self.index.len() * 8 + self.entries.len());
+        let mut out = Vec::with_capacity(self.len());
         out.extend(u32::try_from(self.count).unwrap_or(u32::MAX).to_le_bytes());
         for (repo, offset) in self.index.drain(..) {
             out.extend(repo.to_le_bytes());
@@ -93,6 +92,11 @@ impl ChunkWriter {
         self.count = 0;
         Some((first, out))
     }
+}
+
+/// Whether a set of so many members says how long it is: the others end by themselves.
+fn has_length(uniques: u64) -> bool {
+    (2..=SET_INLINE_MAX as u64).contains(&uniques)
 }
 
 /// A stored chunk, read in place.
@@ -121,14 +125,23 @@ impl ChunkEntry<'_> {
     /// # Errors
     /// When the set is damaged.
     pub fn numbers(&self) -> Result<Vec<DownloaderNumber>, BlockError> {
-        let mut reader = ByteReader::new(self.set, "downloader list");
         let mut numbers = Vec::new();
+        self.for_numbers(|number| numbers.push(number))?;
+        Ok(numbers)
+    }
+
+    /// Calls `each` with the downloader numbers, ascending; with none when the set lies apart.
+    ///
+    /// # Errors
+    /// When the set is damaged.
+    pub fn for_numbers(&self, mut each: impl FnMut(DownloaderNumber)) -> Result<(), BlockError> {
+        let mut reader = ByteReader::new(self.set, "downloader list");
         let mut previous = 0_u32;
         while !reader.is_empty() {
             previous = previous.checked_add(reader.number()?).ok_or_else(|| reader.malformed())?;
-            numbers.push(DownloaderNumber(previous));
+            each(DownloaderNumber(previous));
         }
-        Ok(numbers)
+        Ok(())
     }
 }
 
@@ -140,17 +153,15 @@ impl<'a> DayChunk<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<DayChunk<'a>, BlockError> {
         let mut reader = ByteReader::new(bytes, "day chunk");
         let count = u32::from_le_bytes(reader.array()?) as usize;
-        let index_bytes = count.div_ceil(INDEX_EVERY) * 8;
+        let index_bytes = count.div_ceil(INDEX_EVERY) * INDEX_BYTES;
         let index = reader.take(index_bytes)?;
         let entries = bytes.get(4 + index_bytes..).unwrap_or(&[]);
         Ok(DayChunk { count, index, entries })
     }
 
     fn index_entry(&self, number: usize) -> (u32, usize) {
-        let word = |at: usize| {
-            self.index.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes: &[u8; 4]| u32::from_le_bytes(*bytes))
-        };
-        (word(number * 8), word(number * 8 + 4) as usize)
+        let entry = self.index.get(number * INDEX_BYTES..).and_then(|rest| rest.first_chunk::<INDEX_BYTES>());
+        entry.map_or((0, 0), |[a, b, c, d, e, f]| (u32::from_le_bytes([*a, *b, *c, *d]), u16::from_le_bytes([*e, *f]).into()))
     }
 
     /// All entries, ascending by repo.
@@ -177,7 +188,7 @@ impl<'a> DayChunk<'a> {
     /// # Errors
     /// When an entry on the way is damaged.
     pub fn find(&self, repo: RepoNumber) -> Result<Option<ChunkEntry<'a>>, BlockError> {
-        let (mut low, mut high) = (0, self.index.len() / 8);
+        let (mut low, mut high) = (0, self.index.len() / INDEX_BYTES);
         while low < high {
             let middle = (low + high) / 2;
             if self.index_entry(middle).0 <= repo.0 { low = middle + 1 } else { high = middle }
@@ -195,14 +206,14 @@ impl<'a> DayChunk<'a> {
 
 fn read_entry<'a>(reader: &mut ByteReader<'a>, previous: u32) -> Result<ChunkEntry<'a>, BlockError> {
     let repo = previous.checked_add(reader.number()?).ok_or_else(|| reader.malformed())?;
-    let counts = DayCounts {
-        authenticated: Downloads(reader.varint()?),
-        anonymous: Downloads(reader.varint()?),
-        files: Files(reader.varint()?),
+    let day = RepoDay::read(reader)?;
+    let set = if day.uniques.0 == 1 {
+        let from = reader.rest();
+        reader.varint()?;
+        from.get(..from.len() - reader.rest().len()).unwrap_or_default()
+    } else {
+        let len = if has_length(day.uniques.0) { reader.number()? } else { 0 };
+        reader.take(len)?
     };
-    let uniques = reader.varint()?;
-    let len: usize = reader.number()?;
-    let set = reader.take(len)?;
-    let day = RepoDay { counts, uniques: Uniques(uniques >> 1), evidence: uniques & 1 == 1 };
     Ok(ChunkEntry { repo: RepoNumber(repo), day, set })
 }

@@ -1,173 +1,220 @@
-//! Downloader hashes <-> dense numbers: append-only, kept as sorted runs and joined once per publication.
+//! Downloaders <-> dense numbers: append-only, kept as sorted runs and joined once per publication.
 //!
-//! A run is cut into chunks of at most [`RUN_CHUNK_ENTRIES`] entries, sorted by hash over the whole run:
+//! A run is cut into chunks, sorted by downloader over the whole run:
 //!
 //! ```text
-//!  entries x hash u64 LE | entries x number u32 LE
+//!  entries | gap width u8 | tag width u8 | number width u8 | base | tags x ( agent * 2 + user ) | groups | bits
+//!  groups: one of each GROUP_ENTRIES entries ( who u64 LE of its first, place of its first bit u32 LE )
+//!  bits of an entry: Rice code of who minus the who before, but for the first of a group | tag | number minus base
 //! ```
 //!
-//! so that a look-up is a binary search in the stored bytes.
+//! Numbers without a width are varints, lists begin with their length. Hashes are evenly spread, so Rice codes of their
+//! gaps waste a thirtieth of a bit. Those of a new run are numbered one after another from the base: their number width
+//! is 0. The groups make a look-up a binary search and one group read.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
+use std::collections::BTreeSet;
 
 use super::set::DownloaderNumber;
-use crate::block::BlockError;
-use crate::model::DownloaderHash;
+use crate::block::{BitReader, BitWriter, BlockError, ByteReader, put_varint, width_of};
+use crate::model::{DownloaderKey, Who};
 
-/// Entries of a chunk at most: just under 64 KiB, since the store rounds values up to a power of two.
-pub const RUN_CHUNK_ENTRIES: usize = 5_450;
+/// A downloader with its number.
+pub type Entry = (DownloaderKey, DownloaderNumber);
 
-const HASH_BYTES: usize = 8;
-const ENTRY_BYTES: usize = HASH_BYTES + 4;
+/// Distance of the places from which a chunk can be read.
+const GROUP_ENTRIES: usize = 256;
+
+/// A chunk has about so many bytes, just under 64 KiB, since the store rounds values up to a power of two.
+const CHUNK_BYTES: usize = 64_400;
+
+const PART: &str = "dictionary chunk";
+
+/// The chunks of a run of sorted entries, each with its first and last downloader's who.
+pub fn encode_run(entries: &[Entry]) -> impl Iterator<Item = (Who, Who, Vec<u8>)> {
+    let tags: BTreeSet<u64> = entries.iter().map(|(key, _)| key.tag()).collect();
+    let numbers = entries.iter().map(|(_, number)| u64::from(number.0));
+    let number_width = width_of(numbers.clone().max().unwrap_or(0) - numbers.min().unwrap_or(0));
+    let number_width = if is_consecutive(entries) { 0 } else { number_width };
+    // A Rice code is two bits longer than its width at the most in the mean; a group begins with 12 bytes.
+    let entry_bits = gap_width(entries) + 2 + width_of(tags.len() as u64) + number_width + 1;
+    let bytes = CHUNK_BYTES.saturating_sub((tags.len() * 5).min(CHUNK_BYTES / 2));
+    let length = (bytes * 8 / entry_bits.max(1) as usize).max(GROUP_ENTRIES);
+    entries.chunks(length).filter_map(|entries| {
+        let (first, last) = (entries.first()?.0, entries.last()?.0);
+        Some((first.who, last.who, encode_chunk(entries)))
+    })
+}
+
+/// The width of a Rice code for the gaps between the hashes of some entries.
+fn gap_width(entries: &[Entry]) -> u32 {
+    let Some((first, last)) = entries.first().zip(entries.last()) else { return 0 };
+    let mean = (last.0.who.0 - first.0.who.0) / entries.len() as u64;
+    width_of(mean).saturating_sub(1)
+}
+
+fn is_consecutive(entries: &[Entry]) -> bool {
+    entries.is_sorted_by(|(_, a), (_, b)| a.0.checked_add(1) == Some(b.0))
+}
 
 /// Encodes sorted entries as one chunk.
 #[must_use]
-pub fn encode_run_chunk(entries: &[(DownloaderHash, DownloaderNumber)]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(entries.len() * ENTRY_BYTES);
-    entries.iter().for_each(|(hash, _)| out.extend(hash.0.to_le_bytes()));
-    entries.iter().for_each(|(_, number)| out.extend(number.0.to_le_bytes()));
+pub fn encode_chunk(entries: &[Entry]) -> Vec<u8> {
+    let tags: Vec<u64> = entries.iter().map(|(key, _)| key.tag()).collect::<BTreeSet<u64>>().into_iter().collect();
+    let base = entries.iter().map(|(_, number)| number.0).min().unwrap_or(0);
+    let largest = entries.iter().map(|(_, number)| number.0 - base).max().unwrap_or(0);
+    let gap_width = gap_width(entries);
+    let tag_width = width_of((tags.len() as u64).saturating_sub(1));
+    let number_width = if is_consecutive(entries) { 0 } else { width_of(u64::from(largest)) };
+
+    let mut groups = Vec::with_capacity(entries.len().div_ceil(GROUP_ENTRIES) * 12);
+    let mut bits = BitWriter::default();
+    let mut previous = 0;
+    for (at, (key, number)) in entries.iter().enumerate() {
+        if at.is_multiple_of(GROUP_ENTRIES) {
+            groups.extend(key.who.0.to_le_bytes());
+            groups.extend(u32::try_from(bits.len()).unwrap_or(u32::MAX).to_le_bytes());
+        } else {
+            bits.put_rice(key.who.0 - previous, gap_width);
+        }
+        previous = key.who.0;
+        bits.put(tags.binary_search(&key.tag()).map_or(0, |tag| tag as u64), tag_width);
+        bits.put(u64::from(number.0 - base), number_width);
+    }
+    let mut out = Vec::new();
+    put_varint(&mut out, entries.len() as u64);
+    out.extend([gap_width as u8, tag_width as u8, number_width as u8]);
+    put_varint(&mut out, u64::from(base));
+    put_varint(&mut out, tags.len() as u64);
+    tags.iter().for_each(|tag| put_varint(&mut out, (tag & u64::from(u32::MAX)) << 1 | tag >> 32));
+    out.extend(groups);
+    out.extend(bits.finish());
     out
 }
 
 /// A chunk of a run, read in place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DictionaryChunk<'a> {
-    hashes: &'a [u8],
-    numbers: &'a [u8],
+    entries: usize,
+    gap_width: u32,
+    tag_width: u32,
+    number_width: u32,
+    base: u32,
+    tags: Vec<u64>,
+    groups: &'a [[u8; 12]],
+    bits: &'a [u8],
 }
 
 impl<'a> DictionaryChunk<'a> {
     /// Reads a stored chunk.
     ///
     /// # Errors
-    /// When the length is not that of whole entries.
+    /// When it is damaged.
     pub fn new(bytes: &'a [u8]) -> Result<DictionaryChunk<'a>, BlockError> {
-        let entries = bytes.len() / ENTRY_BYTES;
-        if !bytes.len().is_multiple_of(ENTRY_BYTES) {
-            return Err(BlockError::Malformed("dictionary chunk"));
+        let mut reader = ByteReader::new(bytes, PART);
+        let entries: usize = reader.number()?;
+        let [gap_width, tag_width, number_width] = reader.array::<3>()?.map(u32::from);
+        if gap_width > 63 || tag_width > 40 || number_width > 32 {
+            return Err(reader.malformed());
         }
-        let (hashes, numbers) = bytes.split_at(entries * HASH_BYTES);
-        Ok(DictionaryChunk { hashes, numbers })
+        let base = reader.number()?;
+        let tag = |reader: &mut ByteReader<'_>| reader.varint().map(|tag| (tag & 1) << 32 | tag >> 1);
+        let tags = (0..reader.length(1)?).map(|_| tag(&mut reader)).collect::<Result<_, _>>()?;
+        let groups = entries.div_ceil(GROUP_ENTRIES);
+        let groups = reader.take(groups.checked_mul(12).ok_or_else(|| reader.malformed())?)?.as_chunks().0;
+        Ok(DictionaryChunk { entries, gap_width, tag_width, number_width, base, tags, groups, bits: reader.rest() })
     }
 
     /// How many entries.
     #[must_use]
-    pub fn len(self) -> usize {
-        self.numbers.len() / 4
+    pub fn len(&self) -> usize {
+        self.entries
     }
 
     /// Whether there is no entry.
     #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.numbers.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0
     }
 
-    fn hash(self, index: usize) -> DownloaderHash {
-        let bytes = self.hashes.get(index * HASH_BYTES..).and_then(|rest| rest.first_chunk());
-        DownloaderHash(bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes)))
-    }
-
-    fn number(self, index: usize) -> DownloaderNumber {
-        let bytes = self.numbers.get(index * 4..).and_then(|rest| rest.first_chunk());
-        DownloaderNumber(bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes)))
-    }
-
-    /// The entries, ascending by hash.
-    pub fn entries(self) -> impl Iterator<Item = (DownloaderHash, DownloaderNumber)> + 'a {
-        (0..self.len()).map(move |index| (self.hash(index), self.number(index)))
-    }
-
-    /// The number of a hash, if it is in this chunk.
+    /// The entries, ascending.
     #[must_use]
-    pub fn find(self, hash: DownloaderHash) -> Option<DownloaderNumber> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = (low + high) / 2;
-            match self.hash(middle).cmp(&hash) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(self.number(middle)),
+    pub fn entries(&self) -> Entries<'_> {
+        Entries { chunk: self, at: 0, who: 0, bits: BitReader::new(self.bits, 0, PART) }
+    }
+
+    /// The number of a downloader, if it is in this chunk.
+    ///
+    /// # Errors
+    /// When the chunk is damaged.
+    pub fn find(&self, key: DownloaderKey) -> Result<Option<DownloaderNumber>, BlockError> {
+        let mut entries = self.entries();
+        entries.skip_to(key.who);
+        while let Some((found, number)) = entries.next().transpose()? {
+            if found >= key {
+                return Ok((found == key).then_some(number));
             }
         }
-        None
+        Ok(None)
+    }
+
+    /// The who that a group begins with, and the place of its first bit.
+    fn group(&self, group: usize) -> Option<(u64, usize)> {
+        let [a, b, c, d, e, f, g, h, place @ ..] = *self.groups.get(group)?;
+        Some((u64::from_le_bytes([a, b, c, d, e, f, g, h]), u32::from_le_bytes(place) as usize))
     }
 }
 
-/// The numbers of all downloaders of one publication.
-#[derive(Clone, Debug, Default)]
-pub struct Numbering {
-    /// Distinct hashes that are wanted, ascending, with their numbers once known.
-    wanted: Vec<(DownloaderHash, Option<DownloaderNumber>)>,
-    numbers: HashMap<DownloaderHash, DownloaderNumber, FixedState>,
+/// The entries of a chunk, ascending.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    chunk: &'a DictionaryChunk<'a>,
+    at: usize,
+    who: u64,
+    bits: BitReader<'a>,
 }
 
-impl Numbering {
-    /// Asks for the numbers of these hashes, in any order and with repetitions.
-    #[must_use]
-    pub fn wanting(mut hashes: Vec<DownloaderHash>) -> Numbering {
-        hashes.sort_unstable();
-        hashes.dedup();
-        let wanted = hashes.into_iter().map(|hash| (hash, None)).collect();
-        Numbering { wanted, numbers: HashMap::default() }
-    }
-
-    /// The smallest and largest hash that is wanted.
-    #[must_use]
-    pub fn bounds(&self) -> Option<(DownloaderHash, DownloaderHash)> {
-        Some((self.wanted.first()?.0, self.wanted.last()?.0))
-    }
-
-    /// Whether a hash in the closed range is wanted.
-    #[must_use]
-    pub fn wants_within(&self, first: DownloaderHash, last: DownloaderHash) -> bool {
-        let start = self.wanted.partition_point(|(hash, _)| *hash < first);
-        self.wanted.get(start).is_some_and(|(hash, _)| *hash <= last)
-    }
-
-    /// Takes the numbers that a chunk of a run knows.
-    pub fn join(&mut self, chunk: DictionaryChunk<'_>) {
-        let mut entries = chunk.entries();
-        let Some(mut entry) = entries.next() else { return };
-        let start = self.wanted.partition_point(|(hash, _)| *hash < entry.0);
-        for (hash, number) in self.wanted.iter_mut().skip(start) {
-            while entry.0 < *hash {
-                match entries.next() {
-                    Some(next) => entry = next,
-                    None => return,
-                }
-            }
-            if entry.0 == *hash {
-                *number = Some(entry.1);
-            }
+impl Entries<'_> {
+    /// Passes over entries before the first one of `who`, by groups: some of those before it may still come.
+    pub fn skip_to(&mut self, who: Who) {
+        let next_group = self.at.div_ceil(GROUP_ENTRIES);
+        let later = self.chunk.groups.get(next_group..).unwrap_or_default();
+        // The group before the first that begins with this who, or behind it, can hold it too.
+        let before =
+            later.partition_point(|[a, b, c, d, e, f, g, h, ..]| u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) < who.0);
+        if before > 0 {
+            self.at = (next_group + before - 1) * GROUP_ENTRIES;
         }
     }
 
-    /// Numbers those that no run knew, from `next` on in ascending order of hash, and gives the entries of a new run.
-    pub fn number_rest(&mut self, next: DownloaderNumber) -> Vec<(DownloaderHash, DownloaderNumber)> {
-        let mut new = Vec::new();
-        let mut next = next.0;
-        for (hash, number) in &mut self.wanted {
-            if number.is_none() {
-                *number = Some(DownloaderNumber(next));
-                new.push((*hash, DownloaderNumber(next)));
-                next = next.saturating_add(1);
-            }
+    fn read(&mut self) -> Result<Entry, BlockError> {
+        let chunk = self.chunk;
+        if self.at.is_multiple_of(GROUP_ENTRIES) {
+            let (who, place) = chunk.group(self.at / GROUP_ENTRIES).ok_or(BlockError::Malformed(PART))?;
+            self.who = who;
+            self.bits = BitReader::new(chunk.bits, place, PART);
+        } else {
+            self.who = self.who.checked_add(self.bits.rice(chunk.gap_width)?).ok_or(BlockError::Malformed(PART))?;
         }
-        self.numbers = self.wanted.iter().filter_map(|(hash, number)| number.map(|number| (*hash, number))).collect();
-        new
+        let tag = self.bits.get(chunk.tag_width)? as usize;
+        let tag = chunk.tags.get(tag).ok_or(BlockError::Malformed(PART))?;
+        let above_base = if chunk.number_width == 0 { self.at as u64 } else { self.bits.get(chunk.number_width)? };
+        let number = u32::try_from(u64::from(chunk.base) + above_base).map_err(|_| BlockError::Malformed(PART))?;
+        self.at += 1;
+        Ok((DownloaderKey::tagged(Who(self.who), *tag), DownloaderNumber(number)))
     }
+}
 
-    /// What was wanted, with the numbers that runs knew.
-    #[must_use]
-    pub fn found(self) -> Vec<(DownloaderHash, Option<DownloaderNumber>)> {
-        self.wanted
-    }
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, BlockError>;
 
-    /// The number of a hash that was wanted.
-    #[must_use]
-    pub fn number(&self, hash: DownloaderHash) -> Option<DownloaderNumber> {
-        self.numbers.get(&hash).copied()
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.chunk.entries {
+            return None;
+        }
+        let entry = self.read();
+        if entry.is_err() {
+            self.at = self.chunk.entries;
+        }
+        Some(entry)
     }
 }

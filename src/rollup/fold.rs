@@ -5,7 +5,7 @@ use super::facet::{Facet, FacetBook};
 use super::facet_chunk::FacetCount;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::Joined;
-use crate::model::{DAY_MS, Day, DayCounts, DownloaderHash, Downloads, RepoNumber, Row, Words};
+use crate::model::{DAY_MS, Day, DayCounts, DownloaderKey, Downloads, RepoNumber, Row, Words};
 use crate::sessionize::{KindFiles, starts_session};
 
 /// One repo on one day.
@@ -36,7 +36,7 @@ pub struct DayFold {
     /// Repos with counted events, ascending.
     pub repos: Vec<RepoFold>,
     /// Distinct downloaders of each repo, ascending within the repo.
-    pub downloaders: Vec<DownloaderHash>,
+    pub downloaders: Vec<DownloaderKey>,
     /// Sessions by what they take from their first event, ascending within the repo.
     pub facets: Vec<FacetCount>,
     /// The places and clients of the facets.
@@ -64,7 +64,7 @@ impl DayFold {
             if let Ok(index) = self.repos.binary_search_by_key(&opener.repo, |fold| fold.repo) {
                 let start = index.checked_sub(1).and_then(|before| self.repos.get(before)).map_or(0, |before| before.facets_end);
                 let Some(fold) = self.repos.get_mut(index) else { continue };
-                let sum = if opener.user { &mut fold.counts.authenticated } else { &mut fold.counts.anonymous };
+                let sum = if opener.downloader.is_user() { &mut fold.counts.authenticated } else { &mut fold.counts.anonymous };
                 *sum = Downloads(sum.0.saturating_sub(1));
                 let facets = self.facets.get_mut(start..fold.facets_end).unwrap_or_default();
                 let at = facet.and_then(|facet| facets.binary_search_by_key(&facet, |(known, _)| *known).ok());
@@ -86,7 +86,7 @@ impl DayFold {
     }
 
     /// The repos with their downloaders.
-    pub fn repos_with_downloaders(&self) -> impl Iterator<Item = (&RepoFold, &[DownloaderHash])> {
+    pub fn repos_with_downloaders(&self) -> impl Iterator<Item = (&RepoFold, &[DownloaderKey])> {
         let mut start = 0;
         self.repos.iter().map(move |fold| {
             let slice = self.downloaders.get(start..fold.downloaders_end).unwrap_or(&[]);
@@ -186,7 +186,7 @@ impl<'a> DayFolder<'a> {
         self.repo_sessions.extend_from_slice(&self.sessions);
         self.repo_evidence |= self.visits.evidence;
         self.fold.downloaders.push(downloader);
-        let edge = |time| Edge { repo: row.repo, downloader, time, user: row.user };
+        let edge = |time| Edge { repo: row.repo, downloader, time };
         if let Some(first) = day.first.filter(|first| i64::from(first.ms_of_day()) < TAIL_MS) {
             self.fold.openers.push(Opener { edge: edge(first), facet: self.sessions.first().copied() });
         }

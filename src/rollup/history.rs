@@ -1,13 +1,19 @@
 //! The daily counts of one repo in one calendar year, and the head that knows the repo's years.
 //!
 //! ```text
-//!  year: days x ( days since the day before | authenticated | anonymous | files | uniques * 2 + evidence )
-//!  head: years x ( year u16 | days u16 | downloads u64 | checksum of the year's value u64 | evidence u8 )
+//!  year: days x ( days since the day before | counts (`RepoDay`) )
+//!  head: years x ( years since the year before * 2 + 1 | length | year )
+//!           or   ( years since the year before * 2 | days * 2 + evidence | downloads | checksum of the year's value u64 )
 //! ```
+//!
+//! Numbers without a width are varints. A year of few bytes lies in the head, any other is a value of its own.
 
-use super::chunk::RepoDay;
+use super::repo_day::RepoDay;
 use crate::block::{BlockError, ByteReader, put_varint};
-use crate::model::{Day, DayCounts, Downloads, Files, Uniques};
+use crate::model::{Day, Downloads};
+
+/// Longer years are no part of the head: sums over all repos read every head.
+pub const YEAR_INLINE_BYTES_MAX: usize = 128;
 
 /// One day of a repo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +36,7 @@ impl RepoYear {
         let mut previous = Day::first_of_year(year).0;
         for YearDay { day, of_day } in &self.days {
             put_varint(&mut out, u64::from(day.0 - previous));
-            put_varint(&mut out, of_day.counts.authenticated.0);
-            put_varint(&mut out, of_day.counts.anonymous.0);
-            put_varint(&mut out, of_day.counts.files.0);
-            put_varint(&mut out, of_day.uniques.0 << 1 | u64::from(of_day.evidence));
+            of_day.put(&mut out);
             previous = day.0;
         }
         out
@@ -49,14 +52,7 @@ impl RepoYear {
         let mut previous = Day::first_of_year(year).0;
         while !reader.is_empty() {
             previous = previous.checked_add(reader.number()?).ok_or_else(|| reader.malformed())?;
-            let counts = DayCounts {
-                authenticated: Downloads(reader.varint()?),
-                anonymous: Downloads(reader.varint()?),
-                files: Files(reader.varint()?),
-            };
-            let uniques = reader.varint()?;
-            let of_day = RepoDay { counts, uniques: Uniques(uniques >> 1), evidence: uniques & 1 == 1 };
-            days.push(YearDay { day: Day(previous), of_day });
+            days.push(YearDay { day: Day(previous), of_day: RepoDay::read(&mut reader)? });
         }
         Ok(RepoYear { days })
     }
@@ -89,15 +85,37 @@ impl RepoYear {
 }
 
 /// What a head says of one year.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YearHead {
     pub year: u16,
     /// Days with counted events.
     pub days: u16,
     pub downloads: Downloads,
-    /// Of the year's stored value, so that a stale one is noticed.
-    pub checksum: u64,
     pub evidence: bool,
+    pub place: YearPlace,
+}
+
+/// Where the days of a year are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum YearPlace {
+    /// In the head.
+    Here(RepoYear),
+    /// In a value of their own, with this checksum, so that a stale one is noticed.
+    Apart(u64),
+}
+
+impl YearHead {
+    /// What a head says of a year whose days lie in a value with this checksum, or in the head if there is none.
+    #[must_use]
+    pub fn new(year: u16, days: RepoYear, checksum: Option<u64>) -> YearHead {
+        YearHead {
+            year,
+            days: u16::try_from(days.days.len()).unwrap_or(u16::MAX),
+            downloads: days.downloads(),
+            evidence: days.evidence(),
+            place: checksum.map_or(YearPlace::Here(days), YearPlace::Apart),
+        }
+    }
 }
 
 /// The years of a repo, ascending.
@@ -110,13 +128,25 @@ impl RepoHead {
     /// Encodes the head.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.years.len() * 21);
+        let mut out = Vec::with_capacity(32);
+        let mut previous = 0;
         for head in &self.years {
-            out.extend(head.year.to_le_bytes());
-            out.extend(head.days.to_le_bytes());
-            out.extend(head.downloads.0.to_le_bytes());
-            out.extend(head.checksum.to_le_bytes());
-            out.push(u8::from(head.evidence));
+            let since = u64::from(head.year - previous);
+            previous = head.year;
+            match &head.place {
+                YearPlace::Here(days) => {
+                    let days = days.encode(head.year);
+                    put_varint(&mut out, since << 1 | 1);
+                    put_varint(&mut out, days.len() as u64);
+                    out.extend(days);
+                }
+                YearPlace::Apart(checksum) => {
+                    put_varint(&mut out, since << 1);
+                    put_varint(&mut out, u64::from(head.days) << 1 | u64::from(head.evidence));
+                    put_varint(&mut out, head.downloads.0);
+                    out.extend(checksum.to_le_bytes());
+                }
+            }
         }
         out
     }
@@ -128,13 +158,24 @@ impl RepoHead {
     pub fn decode(bytes: &[u8]) -> Result<RepoHead, BlockError> {
         let mut reader = ByteReader::new(bytes, "repo head");
         let mut years = Vec::new();
+        let mut year = 0_u16;
         while !reader.is_empty() {
+            let since = reader.varint()?;
+            let step = u16::try_from(since >> 1).ok();
+            year = step.and_then(|step| year.checked_add(step)).ok_or_else(|| reader.malformed())?;
+            if since & 1 == 1 {
+                let len = reader.number()?;
+                let days = RepoYear::decode(year, reader.take(len)?)?;
+                years.push(YearHead::new(year, days, None));
+                continue;
+            }
+            let days = reader.varint()?;
             years.push(YearHead {
-                year: u16::from_le_bytes(reader.array()?),
-                days: u16::from_le_bytes(reader.array()?),
-                downloads: Downloads(u64::from_le_bytes(reader.array()?)),
-                checksum: u64::from_le_bytes(reader.array()?),
-                evidence: reader.byte()? != 0,
+                year,
+                days: u16::try_from(days >> 1).map_err(|_| reader.malformed())?,
+                evidence: days & 1 == 1,
+                downloads: Downloads(reader.varint()?),
+                place: YearPlace::Apart(u64::from_le_bytes(reader.array()?)),
             });
         }
         Ok(RepoHead { years })

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
 
-use super::chunk::RepoDay;
 use super::counting::{Counting, DownloaderDay};
 use super::facet::{Client, Facet, FacetBook, Place};
 use super::facet_chunk::FacetCount;
+use super::numbering::{Found, Kin};
+use super::repo_day::RepoDay;
 use super::set::DownloaderNumber;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::{for_events, join_sorted};
 use crate::classify::FileKind;
-use crate::model::{DAY_MS, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, Row, Uniques, Word, Words};
+use crate::model::{DAY_MS, Day, DayCounts, DownloaderKey, Downloads, Files, Millis, RepoNumber, Row, Uniques, Word, Words};
 use crate::sessionize::{DayVisits, KindFiles};
 
 type FastMap<K, V> = HashMap<K, V, FixedState>;
@@ -68,14 +69,18 @@ impl Texts {
 /// One repo on one day, with all its events.
 #[derive(Default)]
 pub struct LiveRepo {
-    downloaders: FastMap<DownloaderHash, LiveDownloader>,
+    downloaders: FastMap<DownloaderKey, LiveDownloader>,
     /// Last counted events of the day before, as far as a session could reach over midnight.
-    previous: FastMap<DownloaderHash, Millis>,
+    previous: FastMap<DownloaderKey, Millis>,
     counts: DayCounts,
     kinds: KindFiles,
     facets: BTreeMap<Facet, u64>,
     uniques: u64,
     with_evidence: u64,
+    /// What the views hold in its place.
+    stored: RepoDay,
+    /// Whether somebody who counted counts no more.
+    lost: bool,
 }
 
 impl LiveRepo {
@@ -83,6 +88,18 @@ impl LiveRepo {
     #[must_use]
     pub fn day(&self) -> RepoDay {
         RepoDay { counts: self.counts, uniques: Uniques(self.uniques), evidence: self.with_evidence > 0 }
+    }
+
+    /// The counts that the views hold of it, and that these replace.
+    #[must_use]
+    pub fn stored(&self) -> RepoDay {
+        self.stored
+    }
+
+    /// Whether the views may hold a downloader of it who counts no more.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.lost
     }
 
     /// Files by kind.
@@ -97,14 +114,14 @@ impl LiveRepo {
     }
 
     /// Downloaders with a counted event.
-    pub fn downloaders(&self) -> impl Iterator<Item = DownloaderHash> {
+    pub fn downloaders(&self) -> impl Iterator<Item = DownloaderKey> {
         self.downloaders.iter().filter(|(_, downloader)| downloader.counted).map(|(hash, _)| *hash)
     }
 
     /// Joins rows into a downloader's and counts it anew; gives its last counted events before and after.
     fn join(
         &mut self,
-        hash: DownloaderHash,
+        hash: DownloaderKey,
         rows: &[Row],
         counting: &Counting,
         texts: &mut Texts,
@@ -121,7 +138,7 @@ impl LiveRepo {
     }
 
     /// Replaces what a downloader adds to the sums by what its rows say now.
-    fn count(&mut self, hash: DownloaderHash, counting: &Counting, texts: &mut Texts) {
+    fn count(&mut self, hash: DownloaderKey, counting: &Counting, texts: &mut Texts) {
         let previous = self.previous.get(&hash).copied();
         let Some(downloader) = self.downloaders.get_mut(&hash) else { return };
         let user = downloader.rows.first().is_some_and(|row| row.user);
@@ -141,6 +158,7 @@ impl LiveRepo {
         }
         let before = (downloader.visits, downloader.counted, downloader.evidence);
         (downloader.visits, downloader.counted, downloader.evidence) = now;
+        self.lost |= before.1 && !now.1;
 
         let sum = if user { &mut self.counts.authenticated } else { &mut self.counts.anonymous };
         *sum = Downloads((sum.0 + now.0.downloads.0).saturating_sub(before.0.downloads.0));
@@ -171,8 +189,11 @@ fn over_midnight(last: Option<Millis>) -> Option<Millis> {
 pub struct Live {
     days: BTreeMap<Day, FastMap<RepoNumber, LiveRepo>>,
     texts: Texts,
-    numbers: FastMap<DownloaderHash, DownloaderNumber>,
+    numbers: FastMap<DownloaderKey, DownloaderNumber>,
     next_provisional: u32,
+    /// The first provisional numbers of persons whom the dictionary does not know.
+    persons: FastMap<DownloaderKey, DownloaderNumber>,
+    kin: Vec<Kin>,
     rows: usize,
 }
 
@@ -231,24 +252,37 @@ impl Live {
 
     /// Whether a downloader has a number already.
     #[must_use]
-    pub fn knows(&self, downloader: DownloaderHash) -> bool {
+    pub fn knows(&self, downloader: DownloaderKey) -> bool {
         self.numbers.contains_key(&downloader)
     }
 
-    /// Remembers a downloader's number in the dictionary, or gives a provisional one.
-    pub fn learn(&mut self, downloader: DownloaderHash, number: Option<DownloaderNumber>) {
-        let next = &mut self.next_provisional;
-        self.numbers.entry(downloader).or_insert_with(|| {
-            number.unwrap_or_else(|| {
-                *next = next.saturating_add(1);
-                DownloaderNumber(*next - 1)
-            })
-        });
+    /// Remembers what the dictionary knows of a downloader, and gives a provisional number if that is nothing.
+    pub fn learn(&mut self, Found { key, number, kin }: Found) {
+        if self.knows(key) {
+            return;
+        }
+        if let Some(number) = number {
+            self.numbers.insert(key, number);
+            return;
+        }
+        let number = DownloaderNumber(self.next_provisional);
+        self.next_provisional = self.next_provisional.saturating_add(1);
+        self.numbers.insert(key, number);
+        let first = kin.unwrap_or_else(|| *self.persons.entry(key.person()).or_insert(number));
+        if first != number {
+            self.kin.push((number, first));
+        }
+    }
+
+    /// Which of the provisional numbers are a person with a smaller number, ascending.
+    #[must_use]
+    pub fn kin(&self) -> &[Kin] {
+        &self.kin
     }
 
     /// The number of a downloader that was learnt.
     #[must_use]
-    pub fn number(&self, downloader: DownloaderHash) -> Option<DownloaderNumber> {
+    pub fn number(&self, downloader: DownloaderKey) -> Option<DownloaderNumber> {
         self.numbers.get(&downloader).copied()
     }
 
@@ -270,6 +304,8 @@ impl Live {
                 live.join(first.downloader(), rows, counting, &mut self.texts);
             }
         }
+        // Just what was folded is loaded, so it comes to what the views say.
+        live.stored = live.day();
         self.rows += rows.len();
         self.days.entry(day).or_default().insert(repo, live);
     }
@@ -294,7 +330,7 @@ impl Live {
     }
 
     /// Tells the day after that a downloader was seen later before midnight.
-    fn move_midnight(&mut self, day: Day, repo: RepoNumber, hash: DownloaderHash, previous: Option<Millis>, counting: &Counting) {
+    fn move_midnight(&mut self, day: Day, repo: RepoNumber, hash: DownloaderKey, previous: Option<Millis>, counting: &Counting) {
         let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
         match previous {
             Some(last) => live.previous.insert(hash, last),

@@ -9,21 +9,29 @@ mod dictionary;
 mod facet;
 mod facet_chunk;
 mod fold;
+mod gather;
 mod history;
+mod kin;
 mod live;
+mod numbering;
+mod repo_day;
 mod set;
 mod tail;
 
-pub use chunk::{ChunkEntry, ChunkWriter, DayChunk, RepoDay, SET_INLINE_MAX};
+pub use chunk::{ChunkEntry, ChunkWriter, DayChunk, FinishedChunk, SET_INLINE_MAX};
 pub use counting::{Counting, DownloaderDay};
-pub use dictionary::{DictionaryChunk, Numbering, RUN_CHUNK_ENTRIES, encode_run_chunk};
+pub use dictionary::{DictionaryChunk, Entries, Entry, encode_chunk, encode_run};
 pub use facet::{Client, Facet, FacetBook, Numbered, Place};
 pub use facet_chunk::{FacetChunk, FacetChunkWriter, FacetCount, FacetEntry};
 pub use fold::{DayFold, DayFolder, RepoFold};
-pub use history::{RepoHead, RepoYear, YearDay, YearHead};
+pub use gather::Gather;
+pub use history::{RepoHead, RepoYear, YEAR_INLINE_BYTES_MAX, YearDay, YearHead, YearPlace};
+pub use kin::{KIN_CHUNK_PAIRS, Persons, decode_kin, encode_kin};
 pub use live::{Applied, Live, LiveRepo};
+pub use numbering::{Found, Kin, NewNumbers, Numbering};
+pub use repo_day::RepoDay;
 pub use set::{DownloaderNumber, DownloaderSet, RepoSet};
 pub use tail::{Edge, TAIL_MS, decode_edges, encode_edges, find_edges};
 
 /// Version of all formats of this module; a store with another one rebuilds its views.
-pub const VIEW_VERSION: u32 = 2;
+pub const VIEW_VERSION: u32 = 5;

@@ -20,6 +20,23 @@ impl DownloaderSet {
         self.bitmap.extend(numbers.into_iter().map(|number| number.0));
     }
 
+    /// A set of ascending numbers, each once; one that is out of order is left out.
+    #[must_use]
+    pub fn of_ascending(numbers: impl IntoIterator<Item = DownloaderNumber>) -> DownloaderSet {
+        let mut bitmap = RoaringBitmap::new();
+        for number in numbers {
+            // Out of order it would only be refused.
+            let _ = bitmap.try_push(number.0);
+        }
+        DownloaderSet { bitmap }
+    }
+
+    /// Bytes of memory the members take, nearly.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bitmap.serialized_size()
+    }
+
     /// Adds all members of another set.
     pub fn unite(&mut self, other: &DownloaderSet) {
         self.bitmap |= &other.bitmap;
@@ -38,6 +55,17 @@ impl DownloaderSet {
     #[must_use]
     pub fn shared_with(&self, other: &DownloaderSet) -> u64 {
         self.bitmap.intersection_len(&other.bitmap)
+    }
+
+    /// The members that both sets have, ascending.
+    pub fn members_shared_with(&self, other: &DownloaderSet) -> impl Iterator<Item = DownloaderNumber> {
+        (&self.bitmap & &other.bitmap).into_iter().map(DownloaderNumber)
+    }
+
+    /// Whether a downloader is a member.
+    #[must_use]
+    pub fn contains(&self, number: DownloaderNumber) -> bool {
+        self.bitmap.contains(number.0)
     }
 
     /// How many downloaders.
@@ -79,6 +107,22 @@ impl RepoSet {
         } else {
             self.bitmap.remove(repo.0);
         }
+    }
+
+    /// Adds all members of another set.
+    pub fn unite(&mut self, other: &RepoSet) {
+        self.bitmap |= &other.bitmap;
+    }
+
+    /// Takes out all members of another set.
+    pub fn subtract(&mut self, other: &RepoSet) {
+        self.bitmap -= &other.bitmap;
+    }
+
+    /// The members that both sets have.
+    #[must_use]
+    pub fn shared_with(&self, other: &RepoSet) -> RepoSet {
+        RepoSet { bitmap: &self.bitmap & &other.bitmap }
     }
 
     /// The members, ascending.

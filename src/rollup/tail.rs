@@ -1,9 +1,10 @@
 //! The edges of a day: who was there in the half hour before midnight, since that decides what starts a session after it.
 //!
-//! Stored as fixed-width records (repo u32, downloader u64, ms of day u32, little endian) sorted by repo and downloader.
+//! Stored as fixed-width records (repo u32, who u64, agent u32, ms of day u32 whose highest bit is the user flag, little
+//! endian), sorted by repo and downloader.
 
 use crate::block::{BlockError, ByteReader};
-use crate::model::{Day, DownloaderHash, Millis, RepoNumber, SESSION_GAP_MS};
+use crate::model::{AgentHash, Day, DownloaderKey, Millis, RepoNumber, SESSION_GAP_MS, Who};
 
 /// A session can reach so far over midnight.
 pub const TAIL_MS: i64 = SESSION_GAP_MS;
@@ -12,12 +13,13 @@ pub const TAIL_MS: i64 = SESSION_GAP_MS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     pub repo: RepoNumber,
-    pub downloader: DownloaderHash,
+    pub downloader: DownloaderKey,
     pub time: Millis,
-    pub user: bool,
 }
 
-const RECORD_BYTES: usize = 16;
+const RECORD_BYTES: usize = 20;
+
+const USER: u32 = 1 << 31;
 
 /// Encodes the sorted last events of a day.
 #[must_use]
@@ -25,8 +27,10 @@ pub fn encode_edges(edges: &[Edge]) -> Vec<u8> {
     let mut out = Vec::with_capacity(edges.len() * RECORD_BYTES);
     for edge in edges {
         out.extend(edge.repo.0.to_le_bytes());
-        out.extend(edge.downloader.0.to_le_bytes());
-        out.extend(edge.time.ms_of_day().to_le_bytes());
+        let user = if edge.downloader.is_user() { USER } else { 0 };
+        out.extend(edge.downloader.who.0.to_le_bytes());
+        out.extend((edge.downloader.tag() as u32).to_le_bytes());
+        out.extend((edge.time.ms_of_day() | user).to_le_bytes());
     }
     out
 }
@@ -34,12 +38,13 @@ pub fn encode_edges(edges: &[Edge]) -> Vec<u8> {
 fn decode_edge(day: Day, record: &[u8]) -> Result<Edge, BlockError> {
     let mut reader = ByteReader::new(record, "day tail");
     let repo = RepoNumber(u32::from_le_bytes(reader.array()?));
-    let downloader = DownloaderHash(u64::from_le_bytes(reader.array()?));
+    let (who, agent) = (Who(u64::from_le_bytes(reader.array()?)), AgentHash(u32::from_le_bytes(reader.array()?)));
     let ms = u32::from_le_bytes(reader.array()?);
-    Ok(Edge { repo, downloader, time: Millis(day.start().0 + i64::from(ms)), user: false })
+    let downloader = DownloaderKey::of(who, ms & USER != 0, agent);
+    Ok(Edge { repo, downloader, time: Millis(day.start().0 + i64::from(ms & !USER)) })
 }
 
-/// Decodes all last events of a day. The user flag is not stored: nobody needs it.
+/// Decodes all last events of a day.
 ///
 /// # Errors
 /// When the bytes are not whole records.

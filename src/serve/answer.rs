@@ -146,6 +146,7 @@ impl From<QueryError> for Answer {
                 Answer::error(StatusCode::SERVICE_UNAVAILABLE, sentence)
             }
             QueryError::Engine(error) => error.into(),
+            QueryError::NobodyWaits => Answer::retry(StatusCode::SERVICE_UNAVAILABLE, 5, &error.to_string()),
             QueryError::NotComputable(lacking) => super::validation::not_computable(&lacking),
         }
     }

@@ -62,6 +62,8 @@ pub struct Ask<'a> {
 pub enum Upload {
     Nothing,
     Json(serde_json::Value),
+    /// Lines of JSON.
+    Lines(String),
     /// A stream of unknown length.
     Stream(Box<dyn Read + Send>),
 }
@@ -208,6 +210,10 @@ impl Client {
             Upload::Json(value) => {
                 request = request.header(header::CONTENT_TYPE, "application/json");
                 request.body(Body::Whole(value.to_string().into())).map_err(wrong)
+            }
+            Upload::Lines(lines) => {
+                request = request.header(header::CONTENT_TYPE, "application/x-ndjson");
+                request.body(Body::Whole(lines.into())).map_err(wrong)
             }
             Upload::Stream(input) => {
                 request = request.header(header::CONTENT_TYPE, "application/octet-stream");

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::Answer;
 use super::limits;
+use crate::query::Asker;
 
 /// A number of turns for work that blocks.
 pub struct Gate {
@@ -31,10 +32,11 @@ impl Gate {
         let busy = || Answer::retry(StatusCode::SERVICE_UNAVAILABLE, 5, "the server is busy with other work; ask again");
         let turn = tokio::time::timeout(limits::TURN_TIMEOUT, Arc::clone(&self.free).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let (asker, _waiting) = Asker::waiting();
         let done = tokio::task::spawn_blocking(move || {
             // The turn belongs to the work, not to whoever waits: a client that leaves does not let more in.
             let _turn = turn;
-            work()
+            asker.ask(work)
         });
         done.await.map_err(|_| Answer::broken())
     }

@@ -104,6 +104,7 @@ pub enum Upkeep {
     Forgotten,
     Forget,
     Unforget,
+    Outgoing,
 }
 
 /// Who may use a route. What of it they see, the handler decides.
@@ -233,6 +234,7 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
     post("/api/v1/backup", Admin, Endpoint::Upkeep(Upkeep::Backup)),
     get("/api/v1/forget", Admin, Endpoint::Upkeep(Upkeep::Forgotten)),
     post("/api/v1/forget", Admin, Endpoint::Upkeep(Upkeep::Forget)),
+    get("/api/v1/outgoing", Admin, Endpoint::Upkeep(Upkeep::Outgoing)),
     delete("/api/v1/forget", Admin, Endpoint::Upkeep(Upkeep::Unforget)),
     get("/", Open, Endpoint::Hub),
     head("/", Endpoint::Hub),

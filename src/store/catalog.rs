@@ -25,10 +25,18 @@ fn name_prefix(name: &str, kind: RepoKind) -> Vec<u8> {
     key
 }
 
+/// The name itself follows where it differs from its lower-case form. Older stores have it behind every name.
 fn name_key(key: &RepoKey) -> Vec<u8> {
-    let mut bytes = name_prefix(key.name.as_str(), key.kind);
-    bytes.extend_from_slice(key.name.as_str().as_bytes());
+    let name = key.name.as_str();
+    let mut bytes = name_prefix(name, key.kind);
+    if !is_lower_case(name) {
+        bytes.extend_from_slice(name.as_bytes());
+    }
     bytes
+}
+
+fn is_lower_case(name: &str) -> bool {
+    !name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 fn repo_number(key: &[u8], value: &[u8]) -> Result<RepoNumber, StoreError> {
@@ -41,8 +49,14 @@ fn repo_number(key: &[u8], value: &[u8]) -> Result<RepoNumber, StoreError> {
 /// # Errors
 /// When the store fails.
 pub fn find_repo(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Option<RepoNumber>, StoreError> {
-    let key = name_key(repo);
-    txn.get(Table::RepoNames, &key)?.map(|value| repo_number(&key, &value)).transpose()
+    let (key, name) = (name_key(repo), repo.name.as_str());
+    if !is_lower_case(name) {
+        return txn.get(Table::RepoNames, &key)?.map(|value| repo_number(&key, &value)).transpose();
+    }
+    let spelled =
+        |found: &[u8]| found.strip_prefix(key.as_slice()).is_some_and(|rest| rest.is_empty() || rest == name.as_bytes());
+    let found = txn.with_prefix(Table::RepoNames, &key)?.into_iter().find(|(found, _)| spelled(found));
+    found.map(|(key, value)| repo_number(&key, &value)).transpose()
 }
 
 /// The numbers of all repos whose names differ from this one in case alone, if at all.
@@ -59,9 +73,8 @@ pub fn find_spellings(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Vec<
 /// # Errors
 /// When the store fails.
 pub fn allocate_repo(txn: &WriteTxn, counters: &mut CountersRecord, repo: &RepoKey) -> Result<RepoNumber, StoreError> {
-    let key = name_key(repo);
-    if let Some(value) = txn.get(Table::RepoNames, &key)? {
-        return repo_number(&key, &value);
+    if let Some(number) = find_repo(txn, repo)? {
+        return Ok(number);
     }
     let number = RepoNumber(counters.repo);
     counters.repo = counters.repo.saturating_add(1);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, Durability, StorageBackend};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
 use super::codec::{get_record, put_record};
@@ -16,7 +17,7 @@ use super::disk::{AnyFile, Disk, Folder, SharedDisk};
 use super::permission;
 use super::records::{CountersRecord, FormatRecord};
 use super::sums::{check_at_start, knows_all_tables};
-use super::table::{COMMIT_KEY, Read, ReadTxn, Table, WriteTxn};
+use super::table::{COMMIT_KEY, Read, ReadTxn, Snapshot, Table, WriteTxn};
 use crate::model::Millis;
 
 /// Version of the truth's format. Older ones are upgraded at start, newer ones refused.
@@ -31,8 +32,9 @@ pub(super) const SECRET_NAME: &str = "secret.key";
 pub(super) const FORMAT_KEY: &[u8] = b"format";
 const COUNTERS_KEY: &[u8] = b"counters";
 const PROBE_KEY: &[u8] = b"probe";
+const PROBE_NAME: &str = "hubtally.probe";
 
-/// What must fit before a store that failed counts as one that can be written.
+/// What must fit, on the disk and in the database, before a store that failed counts as one that can be written.
 const PROBE_BYTES: usize = 1 << 20;
 
 /// Where a store lives.
@@ -106,9 +108,9 @@ impl Store {
                     create_file(&**disk, [UNFINISHED_NAME, FILE_NAME], |database| initialise(database, fingerprint, now))?;
                 }
                 let database = open_file(&**disk)?;
-                if disk.exists(UNFINISHED_NAME) {
-                    // Of a compaction that was killed. Now that the store is open, nobody else is at it.
-                    disk.remove(UNFINISHED_NAME)?;
+                // Of a compaction or a probe that was killed. Now that the store is open, nobody else is at it.
+                for name in [UNFINISHED_NAME, PROBE_NAME].into_iter().filter(|name| disk.exists(name)) {
+                    disk.remove(name)?;
                 }
                 (database, disk.secret())
             }
@@ -136,10 +138,18 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn read(&self) -> Result<ReadTxn, StoreError> {
+        Ok(self.snapshot()?.read())
+    }
+
+    /// A snapshot of what is committed, for several readers.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let database = current.database.as_ref().ok_or_else(closed)?;
         let txn = redb::ReadableDatabase::begin_read(database)?;
-        Ok(ReadTxn::of_store(txn, Arc::clone(&current.readers)))
+        Ok(Snapshot::of_store(txn, Arc::clone(&current.readers)))
     }
 
     /// The write transaction. Every commit is durable and leaves what a quick reopening after a kill needs.
@@ -171,6 +181,9 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub fn probe(&self) -> Result<(), StoreError> {
+        if let Some(disk) = &self.disk {
+            probe_space(&**disk)?;
+        }
         let txn = self.write()?;
         txn.put(Table::Meta, PROBE_KEY, &vec![0; PROBE_BYTES])?;
         txn.commit()?;
@@ -208,6 +221,21 @@ pub(super) fn begin_write(database: &Database, commits: &Arc<AtomicU64>) -> Resu
     txn.set_durability(Durability::Immediate)?;
     txn.set_quick_repair(true);
     WriteTxn::new(txn, Arc::clone(commits))
+}
+
+/// Makes sure that the disk has space of its own left. A file has holes, so a value that fits into the database tells
+/// nothing: it may lie where an earlier one lay, while the next one lies in a hole.
+fn probe_space(disk: &dyn Disk) -> Result<(), StoreError> {
+    if disk.exists(PROBE_NAME) {
+        disk.remove(PROBE_NAME)?;
+    }
+    let file = disk.open(PROBE_NAME)?;
+    // Not zeros: some file systems keep those without taking any space.
+    let bytes: Vec<u8> = (0..PROBE_BYTES as u64 / 8).flat_map(|at| xxh3_64(&at.to_le_bytes()).to_le_bytes()).collect();
+    let written = file.set_len(bytes.len() as u64).and_then(|()| file.write(0, &bytes)).and_then(|()| file.sync_data());
+    drop(file);
+    let removed = disk.remove(PROBE_NAME);
+    Ok(written.and(removed)?)
 }
 
 /// Opens all tables, which makes those that are not there.

@@ -301,6 +301,15 @@ pub struct ViewStateRecord {
     pub next_number: u32,
     pub next_run: u32,
     pub runs: Vec<RunRecord>,
+    /// The chunks of numbers that are a person with a smaller number.
+    pub kin: Vec<KinRecord>,
+}
+
+/// A chunk of numbers that are a person with a smaller number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct KinRecord {
+    pub pairs: u32,
+    pub checksum: u64,
 }
 
 /// A sorted run of the dictionary.
@@ -308,7 +317,7 @@ pub struct ViewStateRecord {
 pub struct RunRecord {
     pub id: u32,
     pub entries: u64,
-    /// First and last hash of each chunk, and its checksum.
+    /// The first and last who of each chunk, and its checksum.
     pub chunks: Vec<(u64, u64, u64)>,
 }
 
@@ -330,4 +339,6 @@ pub struct DayViewRecord {
     pub anonymous: u64,
     pub files: u64,
     pub repos: u32,
+    /// The same sums by type, in the order of `RepoKind::ALL`: authenticated, anonymous, files.
+    pub kinds: [[u64; 3]; 3],
 }

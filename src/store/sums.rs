@@ -12,7 +12,16 @@ pub(super) const SUMS_KEY: &[u8] = b"sums";
 const VALUES_AT_START_MAX: u64 = 50_000;
 
 /// Tables whose every value is named, with its checksum, by a value of another table: whoever reads them misses one.
-const NAMED: [Table; 6] = [Table::Blocks, Table::DayChunks, Table::DaySets, Table::DayTails, Table::RepoYears, Table::Dictionary];
+const NAMED: [Table; 8] = [
+    Table::Blocks,
+    Table::DayChunks,
+    Table::DaySets,
+    Table::DayFacets,
+    Table::DayTails,
+    Table::RepoYears,
+    Table::Dictionary,
+    Table::Kin,
+];
 
 /// The sum of one table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

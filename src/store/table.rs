@@ -49,7 +49,7 @@ tables! {
     Sources => "sources", true;
     /// repo u32 -> RepoRecord.
     Repos => "repos", true;
-    /// lower-case name, 0, kind u8, name -> repo u32.
+    /// lower-case name, 0, kind u8, and the name if it is another -> repo u32.
     RepoNames => "repo_names", true;
     /// delivery u32 -> DeliveryRecord.
     Deliveries => "deliveries", true;
@@ -91,10 +91,12 @@ tables! {
     DayTails => "day_tails", false;
     /// repo u32 -> repo head.
     RepoHeads => "repo_heads", false;
-    /// repo u32, year u16 -> repo year.
+    /// repo u32, year u16 -> repo year that is too long for the head.
     RepoYears => "repo_years", false;
     /// run u32, chunk u32 -> dictionary chunk.
     Dictionary => "dictionary", false;
+    /// chunk u32 -> chunk of numbers that are a person with a smaller number.
+    Kin => "kin", false;
 }
 
 const CHECKSUM_BYTES: usize = 8;
@@ -219,22 +221,37 @@ fn scan_table(
 
 type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// A read transaction. Short-lived: a reader that is held makes the file grow.
-pub struct ReadTxn {
-    txn: redb::ReadTransaction,
-    tables: Vec<OnceCell<OpenForReading>>,
+/// What was committed at one instant, for several readers. Short-lived: while it is held the file grows.
+#[derive(Clone)]
+pub struct Snapshot {
+    txn: Arc<redb::ReadTransaction>,
     /// Last, so that a database that was replaced meanwhile outlives the transaction.
     _readers: Option<Arc<Retired>>,
 }
 
-impl ReadTxn {
-    pub(super) fn new(txn: redb::ReadTransaction) -> ReadTxn {
-        ReadTxn { txn, tables: Table::ALL.iter().map(|_| OnceCell::new()).collect(), _readers: None }
+impl Snapshot {
+    /// One of a database that another may replace.
+    pub(super) fn of_store(txn: redb::ReadTransaction, readers: Arc<Retired>) -> Snapshot {
+        Snapshot { txn: Arc::new(txn), _readers: Some(readers) }
     }
 
-    /// One on a database that another may replace.
-    pub(super) fn of_store(txn: redb::ReadTransaction, readers: Arc<Retired>) -> ReadTxn {
-        ReadTxn { _readers: Some(readers), ..ReadTxn::new(txn) }
+    /// A read transaction of it.
+    #[must_use]
+    pub fn read(&self) -> ReadTxn {
+        ReadTxn { tables: Table::ALL.iter().map(|_| OnceCell::new()).collect(), snapshot: self.clone() }
+    }
+}
+
+/// A read transaction. Short-lived: a reader that is held makes the file grow.
+pub struct ReadTxn {
+    tables: Vec<OnceCell<OpenForReading>>,
+    /// Last, so that it outlives the tables.
+    snapshot: Snapshot,
+}
+
+impl ReadTxn {
+    pub(super) fn new(txn: redb::ReadTransaction) -> ReadTxn {
+        Snapshot { txn: Arc::new(txn), _readers: None }.read()
     }
 
     fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {
@@ -242,7 +259,7 @@ impl ReadTxn {
         if let Some(open) = cell.get() {
             return Ok(open);
         }
-        let open = self.txn.open_table(table.definition())?;
+        let open = self.snapshot.txn.open_table(table.definition())?;
         Ok(cell.get_or_init(|| open))
     }
 

@@ -1,4 +1,4 @@
-//! The views on disk: chunks, sets and tails of days, heads and years of repos, and the dictionary's runs.
+//! The views on disk: chunks, sets and tails of days, heads and years of repos.
 //!
 //! What names a value also knows its checksum, so that a missing or stale one is noticed: a day's record its chunks,
 //! sets and tail; a repo's head its years; the set of repos that exist the heads.
@@ -9,11 +9,10 @@ use super::StoreError;
 use super::codec::{decode, get_record, put_record};
 use super::key::{Key, u16_at};
 use super::pieces::{get_pieces, put_pieces, remove_pieces};
-use super::records::{DayViewRecord, RunRecord, ViewStateRecord};
+use super::records::{DayViewRecord, ViewStateRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
-use crate::block::BlockError;
 use crate::model::{Day, DayRange, RepoKind, RepoNumber};
-use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear, YearHead};
+use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear, YEAR_INLINE_BYTES_MAX, YearHead, YearPlace};
 
 const STATE_KEY: &[u8] = b"state";
 
@@ -221,7 +220,7 @@ pub fn remove_day_view(txn: &WriteTxn, day: Day) -> Result<(), StoreError> {
 }
 
 /// Reads a value that something names, and refuses it if it is not the one that was named.
-fn named(txn: &(impl Read + ?Sized), table: Table, key: &Key, checksum: u64) -> Result<Vec<u8>, StoreError> {
+pub(super) fn named(txn: &(impl Read + ?Sized), table: Table, key: &Key, checksum: u64) -> Result<Vec<u8>, StoreError> {
     checked(table, key, checksum, txn.get(table, key.bytes())?)
 }
 
@@ -304,11 +303,27 @@ pub fn get_head(txn: &(impl Read + ?Sized), repo: RepoNumber) -> Result<Option<R
 ///
 /// # Errors
 /// When the store fails, or the year is missing, stale or damaged.
-pub fn get_year(txn: &(impl Read + ?Sized), repo: RepoNumber, year: u16, checksum: u64) -> Result<RepoYear, StoreError> {
-    let key = Key::default().repo(repo).u16(year);
-    let bytes = named(txn, Table::RepoYears, &key, checksum)?;
-    let of_block = |error: BlockError| StoreError::damaged(Table::RepoYears.name(), key.bytes(), error);
-    RepoYear::decode(year, &bytes).map_err(of_block)
+pub fn get_year(txn: &(impl Read + ?Sized), repo: RepoNumber, head: &YearHead) -> Result<RepoYear, StoreError> {
+    read_year(repo, head, |key| txn.get(Table::RepoYears, key.bytes()))
+}
+
+fn read_year(
+    repo: RepoNumber,
+    head: &YearHead,
+    get: impl FnOnce(&Key) -> Result<Option<Vec<u8>>, StoreError>,
+) -> Result<RepoYear, StoreError> {
+    match &head.place {
+        YearPlace::Here(days) => Ok(days.clone()),
+        YearPlace::Apart(checksum) => {
+            let key = year_key(repo, head.year);
+            let bytes = checked(Table::RepoYears, &key, *checksum, get(&key)?)?;
+            RepoYear::decode(head.year, &bytes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
+        }
+    }
+}
+
+fn year_key(repo: RepoNumber, year: u16) -> Key {
+    Key::default().repo(repo).u16(year)
 }
 
 /// The heads and years of repos, open for many changes in a row.
@@ -342,75 +357,29 @@ impl<'txn> RepoYears<'txn> {
     /// When the store fails, or the year is missing, stale or damaged.
     pub fn year(&self, repo: RepoNumber, head: &RepoHead, year: u16) -> Result<RepoYear, StoreError> {
         let Some(named) = head.years.iter().find(|head| head.year == year) else { return Ok(RepoYear::default()) };
-        let key = Key::default().repo(repo).u16(year);
-        let value = self.years.get(key.bytes())?;
-        let bytes = checked(Table::RepoYears, &key, named.checksum, value)?;
-        RepoYear::decode(year, &bytes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
+        read_year(repo, named, |key| self.years.get(key.bytes()))
     }
 
     /// Writes years and the head; an empty year is removed, and so is a head without years.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn put(&mut self, repo: RepoNumber, head: &mut RepoHead, years: &[(u16, RepoYear)]) -> Result<(), StoreError> {
+    pub fn put(&mut self, repo: RepoNumber, head: &mut RepoHead, years: Vec<(u16, RepoYear)>) -> Result<(), StoreError> {
         for (year, days) in years {
-            let key = Key::default().repo(repo).u16(*year);
-            if days.days.is_empty() {
-                self.years.remove(key.bytes())?;
-                head.set(*year, None);
-                continue;
-            }
-            let of_year = YearHead {
-                year: *year,
-                days: u16::try_from(days.days.len()).unwrap_or(u16::MAX),
-                downloads: days.downloads(),
-                checksum: self.years.put(key.bytes(), &days.encode(*year))?,
-                evidence: days.evidence(),
+            let key = year_key(repo, year);
+            let before = head.years.iter().find(|head| head.year == year).map(|head| &head.place);
+            let bytes = days.encode(year);
+            let checksum = if bytes.len() > YEAR_INLINE_BYTES_MAX {
+                Some(self.years.put(key.bytes(), &bytes)?)
+            } else {
+                if let Some(YearPlace::Apart(_)) = before {
+                    self.years.remove(key.bytes())?;
+                }
+                None
             };
-            head.set(*year, Some(of_year));
+            head.set(year, (!days.days.is_empty()).then(|| YearHead::new(year, days, checksum)));
         }
         let key = Key::default().repo(repo);
         if head.years.is_empty() { self.heads.remove(key.bytes()) } else { self.heads.put(key.bytes(), &head.encode()).map(drop) }
     }
-}
-
-fn run_key(run: u32, chunk: usize) -> Key {
-    Key::default().u32(run).u32(u32::try_from(chunk).unwrap_or(u32::MAX))
-}
-
-/// Writes the chunks of a dictionary run, each with its first and last hash.
-///
-/// # Errors
-/// When the store fails.
-pub fn put_run(
-    txn: &WriteTxn,
-    id: u32,
-    entries: u64,
-    chunks: impl IntoIterator<Item = (u64, u64, Vec<u8>)>,
-) -> Result<RunRecord, StoreError> {
-    let mut record = RunRecord { id, entries, chunks: Vec::new() };
-    let mut table = txn.open(Table::Dictionary)?;
-    for (number, (first, last, bytes)) in chunks.into_iter().enumerate() {
-        let checksum = table.put(run_key(id, number).bytes(), &bytes)?;
-        record.chunks.push((first, last, checksum));
-    }
-    Ok(record)
-}
-
-/// The bytes of a chunk of a run.
-///
-/// # Errors
-/// When the store fails, or the chunk is missing, stale or damaged.
-pub fn read_run_chunk(txn: &(impl Read + ?Sized), run: &RunRecord, chunk: usize) -> Result<Vec<u8>, StoreError> {
-    let checksum = run.chunks.get(chunk).map_or(0, |(_, _, checksum)| *checksum);
-    named(txn, Table::Dictionary, &run_key(run.id, chunk), checksum)
-}
-
-/// Removes a run.
-///
-/// # Errors
-/// When the store fails.
-pub fn remove_run(txn: &WriteTxn, run: &RunRecord) -> Result<(), StoreError> {
-    let mut table = txn.open(Table::Dictionary)?;
-    (0..run.chunks.len()).try_for_each(|chunk| table.remove(run_key(run.id, chunk).bytes()))
 }

@@ -262,3 +262,20 @@ fn what_stands_on_a_page_can_be_had_as_a_table() {
     // What has no table has no such address, and writing has none either.
     assert_eq!(hub.as_admin("/api/v1/tokens.csv").status, 404);
 }
+
+#[test]
+fn readers_of_an_organization_see_how_many_addresses_its_downloaders_are() {
+    let hub = Hub::start(&["--visibility", "public"]);
+    let by_agent = |person, agent: &str| {
+        let mut event = event("acme/bert", person, 1);
+        event["user_agent"] = json!(agent);
+        event
+    };
+    hub.push(&[by_agent(1, "curl/8.5.0"), by_agent(1, "Wget/1.21.4"), by_agent(2, "curl/8.5.0")]);
+    for path in ["/orgs/acme", "/models/acme/bert", "/"] {
+        let page = hub.as_admin(path).text();
+        assert!(page.contains("exact; 2 by address alone"), "{path}: {page}");
+        let public = hub.server.get(path).text();
+        assert!(public.contains("exact, each counted once") && !public.contains("by address alone"), "{path}");
+    }
+}

@@ -4,13 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hubtally::model::{Country, Day, DayCounts, DownloaderHash, Downloads, Files, Millis, RepoNumber, SourceId, Uniques, Words};
+use hubtally::model::{
+    AgentHash, Country, Day, DayCounts, DownloaderKey, Downloads, Files, Millis, RepoNumber, SourceId, Uniques, Who, Words,
+};
 use hubtally::rollup::{
     ChunkWriter, Client, Counting, DayChunk, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Facet, FacetBook,
-    FacetChunk, FacetChunkWriter, FacetCount, FacetEntry, Numbering, Place, RUN_CHUNK_ENTRIES, RepoDay, RepoHead, RepoSet,
-    RepoYear, SET_INLINE_MAX, YearHead, decode_edges, encode_edges, encode_run_chunk, find_edges,
+    FacetChunk, FacetChunkWriter, FacetCount, FacetEntry, Kin, Numbering, Persons, Place, RepoDay, RepoHead, RepoSet, RepoYear,
+    SET_INLINE_MAX, YEAR_INLINE_BYTES_MAX, YearHead, decode_edges, decode_kin, encode_chunk, encode_edges, encode_kin,
+    encode_run, find_edges,
 };
 use hubtally::sessionize::{KindFiles, Origin};
+use hubtally::store::{Place as StorePlace, RepoYears, Store, Table, get_head, get_year};
 
 use crate::oracle::Random;
 
@@ -36,6 +40,16 @@ fn any_count(random: &mut Random) -> u64 {
 }
 
 fn any_day(random: &mut Random, uniques: usize) -> RepoDay {
+    if random.chance(40) {
+        // As most days are: every download is another downloader's.
+        let authenticated = random.below(uniques as u64 + 1);
+        let counts = DayCounts {
+            authenticated: Downloads(authenticated),
+            anonymous: Downloads(uniques as u64 - authenticated),
+            files: Files(random.below(40)),
+        };
+        return RepoDay { counts, uniques: Uniques(uniques as u64), evidence: random.chance(50) };
+    }
     let counts = DayCounts {
         authenticated: Downloads(any_count(random)),
         anonymous: Downloads(any_count(random)),
@@ -78,14 +92,10 @@ fn chunks_of(entries: &[Entry]) -> Vec<(RepoNumber, Vec<u8>)> {
     let mut writer = ChunkWriter::default();
     let mut chunks = Vec::new();
     for (repo, day, numbers) in entries {
-        if writer.is_full() {
-            chunks.extend(writer.take());
-        }
-        writer.add(*repo, day, numbers);
-        assert!(!writer.is_empty());
+        chunks.extend(writer.add(*repo, day, numbers));
     }
     chunks.extend(writer.take());
-    assert!(writer.is_empty() && writer.take().is_none());
+    assert!(writer.take().is_none());
     chunks
 }
 
@@ -93,7 +103,7 @@ fn assert_chunks_tell(entries: &[Entry], random: &mut Random) {
     let chunks = chunks_of(entries);
     let mut told = Vec::new();
     for (first, bytes) in &chunks {
-        assert!(bytes.len() < 65_420, "a chunk of {} bytes costs twice its size", bytes.len());
+        assert!(bytes.len() <= 16_270, "a chunk of {} bytes costs twice its size", bytes.len());
         let chunk = DayChunk::new(bytes).unwrap();
         let of_chunk: Vec<_> = chunk.entries().map(Result::unwrap).collect();
         assert_eq!(of_chunk.first().map(|entry| entry.repo), Some(*first));
@@ -184,7 +194,8 @@ fn damaged_chunks_years_heads_and_tails_are_errors_or_values_but_never_panics() 
             let _ = find_edges(DAY, &bytes, RepoNumber(3));
             let _ = RepoSet::from_bytes(&bytes);
             let _ = DownloaderSet::default().unite_stored(&bytes);
-            let _ = DictionaryChunk::new(&bytes).map(|chunk| chunk.find(DownloaderHash(1)));
+            let _ = DictionaryChunk::new(&bytes).map(|chunk| (chunk.find(key(1, false, 1)), chunk.entries().count()));
+            let _ = decode_kin(&bytes);
         }
     });
 }
@@ -206,13 +217,9 @@ fn head(random: &mut Random) -> RepoHead {
     let mut head = RepoHead::default();
     for year in 2015..2030 {
         if random.chance(40) {
-            let of_year = YearHead {
-                year,
-                days: u16::try_from(random.below(367)).unwrap(),
-                downloads: Downloads(any_count(random)),
-                checksum: random.below(u64::MAX),
-                evidence: random.chance(50),
-            };
+            let days = self::year(random, year);
+            let checksum = random.chance(50).then(|| random.below(u64::MAX));
+            let of_year = YearHead::new(year, days, checksum);
             head.set(year, Some(of_year));
         }
     }
@@ -253,67 +260,165 @@ fn years_and_heads_come_back_and_take_days_in_any_order() {
     });
 }
 
+fn key(who: u64, user: bool, agent: u32) -> DownloaderKey {
+    DownloaderKey::of(Who(who), user, AgentHash(agent))
+}
+
+/// Somebody of so many whos, which are spread evenly, or crowd together, or lie at the ends of their range.
+fn anybody(random: &mut Random, people: u64) -> DownloaderKey {
+    let person = random.below(people);
+    let who = match person % 16 {
+        0 => person / 16,
+        1 => u64::MAX - person / 16,
+        _ => (person + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+    };
+    let user = random.chance(30);
+    key(who, user, if user { 0 } else { random.pick(&[0, 0, 0, 7, 1 << 20, u32::MAX]) })
+}
+
+#[test]
+fn a_year_lies_in_the_head_while_it_is_short_and_is_found_wherever_it_lies() {
+    let store = Store::open(StorePlace::Memory, |_| [7; 32], Millis(1_780_000_000_000)).unwrap();
+    for_seeds("places of years", 20, |random| {
+        let repo = RepoNumber(u32::try_from(random.below(1 << 32)).unwrap());
+        let other = RepoNumber(repo.0 ^ 1);
+        let mut written = RepoHead::default();
+        for _ in 0..6 {
+            let days = year(random, 2024);
+            let short = days.encode(2024).len() <= YEAR_INLINE_BYTES_MAX;
+            let txn = store.write().unwrap();
+            let mut years = RepoYears::open(&txn).unwrap();
+            let mut head = years.head(repo).unwrap();
+            assert_eq!(head, written);
+            years.put(repo, &mut head, vec![(2024, days.clone())]).unwrap();
+            assert_eq!(years.year(repo, &head, 2024).unwrap(), days);
+            assert_eq!(years.year(repo, &head, 2025).unwrap(), RepoYear::default());
+            drop(years);
+            txn.commit().unwrap();
+            let txn = store.read().unwrap();
+            assert_eq!(txn.len(Table::RepoYears).unwrap(), u64::from(!short), "a value of its own or none");
+            match get_head(&txn, repo).unwrap() {
+                Some(read) => {
+                    assert_eq!(read, head);
+                    assert_eq!(get_year(&txn, repo, &read.years[0]).unwrap(), days);
+                    if !short {
+                        let error = get_year(&txn, other, &read.years[0]).unwrap_err();
+                        assert!(error.to_string().contains("the value is missing"), "{error}");
+                    }
+                }
+                None => assert!(days.days.is_empty()),
+            }
+            written = head;
+        }
+        let txn = store.write().unwrap();
+        let mut years = RepoYears::open(&txn).unwrap();
+        years.put(repo, &mut written, vec![(2024, RepoYear::default())]).unwrap();
+        assert_eq!(written, RepoHead::default());
+        drop(years);
+        txn.commit().unwrap();
+        let txn = store.read().unwrap();
+        assert_eq!((txn.len(Table::RepoYears).unwrap(), txn.len(Table::RepoHeads).unwrap()), (0, 0));
+    });
+}
+
 #[test]
 fn the_dictionary_numbers_everybody_once_over_many_runs() {
     for_seeds("dictionary", 60, |random| {
         let people = random.pick(&[3, 200, 5_000]);
-        let mut known: BTreeMap<DownloaderHash, DownloaderNumber> = BTreeMap::new();
+        let mut known: BTreeMap<DownloaderKey, DownloaderNumber> = BTreeMap::new();
+        let mut kin: Vec<Kin> = Vec::new();
         let mut runs: Vec<Vec<u8>> = Vec::new();
         let mut next = 0;
         for _ in 0..1 + random.index(20) {
             let crowd = random.index(people as usize + 1);
-            let hash = |random: &mut Random| DownloaderHash((random.below(people) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let asked: Vec<DownloaderHash> = (0..crowd).map(|_| hash(random)).collect();
+            let asked: Vec<DownloaderKey> = (0..crowd).map(|_| anybody(random, people)).collect();
             let mut numbering = Numbering::wanting(asked.clone());
-            let distinct: BTreeSet<DownloaderHash> = asked.iter().copied().collect();
-            assert_eq!(numbering.bounds(), distinct.first().copied().zip(distinct.last().copied()));
+            let distinct: BTreeSet<DownloaderKey> = asked.iter().copied().collect();
             for run in &runs {
                 let chunk = DictionaryChunk::new(run).unwrap();
-                let (first, last) = (chunk.entries().next().unwrap().0, chunk.entries().last().unwrap().0);
-                let wanted = distinct.range(first..=last).next().is_some();
-                assert_eq!(numbering.wants_within(first, last), wanted);
+                let (first, last) = (chunk.entries().next().unwrap().unwrap().0, chunk.entries().last().unwrap().unwrap().0);
+                let wanted = distinct.iter().any(|key| (first.who..=last.who).contains(&key.who));
+                assert_eq!(numbering.wants_within(first.who, last.who), wanted);
                 if wanted {
-                    numbering.join(chunk);
+                    numbering.join(&chunk).unwrap();
                 }
             }
             let new = numbering.number_rest(DownloaderNumber(next));
-            assert!(new.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1));
-            for (hash, number) in &new {
+            assert!(new.entries.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1));
+            for (key, number) in &new.entries {
                 assert_eq!(number.0, next, "numbers are dense");
-                assert_eq!(known.insert(*hash, *number), None, "nobody is numbered twice");
+                assert_eq!(known.insert(*key, *number), None, "nobody is numbered twice");
                 next += 1;
             }
-            for hash in &distinct {
-                assert_eq!(numbering.number(*hash), known.get(hash).copied());
+            for key in &distinct {
+                assert_eq!(numbering.number(*key), known.get(key).copied());
             }
-            assert_eq!(numbering.number(DownloaderHash(0)), None);
-            let size = random.pick(&[1, 7, RUN_CHUNK_ENTRIES]);
-            runs.extend(new.chunks(size).map(encode_run_chunk));
+            let stranger = anybody(random, people);
+            assert_eq!(numbering.number(stranger), known.get(&stranger).copied().filter(|_| distinct.contains(&stranger)));
+            kin.extend(&new.kin);
+            // A run is cut anywhere, so that a person may lie in two chunks.
+            let size = if people == 3 { 1 } else { random.pick(&[7, 300, usize::MAX]) };
+            runs.extend(new.entries.chunks(size.min(new.entries.len().max(1))).map(encode_chunk));
         }
-        let found: BTreeMap<_, _> = runs.iter().flat_map(|run| DictionaryChunk::new(run).unwrap().entries()).collect();
-        assert_eq!(found, known);
-        for (hash, number) in &known {
-            let of_runs: Vec<_> = runs.iter().filter_map(|run| DictionaryChunk::new(run).unwrap().find(*hash)).collect();
+        let read: BTreeMap<_, _> = runs
+            .iter()
+            .flat_map(|run| DictionaryChunk::new(run).unwrap().entries().map(Result::unwrap).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(read, known);
+        let some: Vec<_> = (0..200.min(known.len())).map(|_| known.iter().nth(random.index(known.len())).unwrap()).collect();
+        for (key, number) in some {
+            let of_runs: Vec<_> = runs.iter().filter_map(|run| DictionaryChunk::new(run).unwrap().find(*key).unwrap()).collect();
             assert_eq!(of_runs, [*number]);
-            let stranger = DownloaderHash(hash.0 ^ 1);
-            let absent = runs.iter().all(|run| DictionaryChunk::new(run).unwrap().find(stranger).is_none());
-            assert!(absent || known.contains_key(&stranger));
+        }
+
+        let mut firsts: BTreeMap<(Who, bool), DownloaderNumber> = BTreeMap::new();
+        for (key, number) in &known {
+            let first = firsts.entry((key.who, key.is_user())).or_insert(*number);
+            *first = (*first).min(*number);
+        }
+        let with_kin = known.iter().map(|(key, number)| (*number, firsts[&(key.who, key.is_user())]));
+        let expected: BTreeSet<Kin> = with_kin.filter(|(number, first)| number != first).collect();
+        assert!(kin.is_sorted());
+        assert_eq!(kin, expected.into_iter().collect::<Vec<_>>());
+        assert_eq!(decode_kin(&encode_kin(&kin)).unwrap(), kin);
+        let (stored, live) = kin.split_at(random.index(kin.len() + 1));
+        let persons = [stored, live].map(|kin| Persons::new(kin.to_vec()));
+        for _ in 0..10 {
+            let share = random.pick(&[2, 30, 98]);
+            let some: BTreeMap<_, _> = known.iter().filter(|_| random.chance(share)).collect();
+            let mut set = DownloaderSet::default();
+            set.add(some.values().map(|number| **number).collect::<BTreeSet<_>>());
+            let naive: BTreeSet<(Who, bool)> = some.keys().map(|key| (key.who, key.is_user())).collect();
+            assert_eq!(Persons::in_set(&[&persons[0], &persons[1]], &set), naive.len() as u64);
         }
     });
 }
 
 #[test]
 fn a_dictionary_chunk_stays_below_the_size_that_costs_double() {
-    let full: Vec<_> = (0..u32::try_from(RUN_CHUNK_ENTRIES).unwrap())
-        .map(|at| (DownloaderHash(u64::from(at) << 30), DownloaderNumber(at)))
-        .collect();
-    let bytes = encode_run_chunk(&full);
-    assert!(bytes.len() <= 65_420, "{}", bytes.len());
-    let chunk = DictionaryChunk::new(&bytes).unwrap();
-    assert_eq!(chunk.entries().collect::<Vec<_>>(), full);
-    assert_eq!(chunk.len(), RUN_CHUNK_ENTRIES);
-    assert!(DictionaryChunk::new(&bytes[1..]).is_err(), "not whole entries");
-    assert!(DictionaryChunk::new(&[]).unwrap().is_empty());
+    for (whos, first_number) in [(1_u64 << 30, 0), (1, 0), (u64::MAX / 200_000, 77), (1 << 44, 4_000_000_000)] {
+        for (agents, consecutive) in [(1, true), (1_000_000, true), (9, false)] {
+            let entry = |at: u32| {
+                let number = if consecutive { at } else { at.wrapping_mul(2_654_435_761) % 200_000 };
+                (key(u64::from(at) * whos, false, at % agents), DownloaderNumber(first_number + number))
+            };
+            let run: Vec<_> = (0..200_000).map(entry).collect();
+            let mut read = Vec::new();
+            for (first, last, bytes) in encode_run(&run) {
+                // The store adds its checksum, and a page its head.
+                assert!(bytes.len() <= 65_400, "{}", bytes.len());
+                let chunk = DictionaryChunk::new(&bytes).unwrap();
+                let entries: Vec<_> = chunk.entries().map(Result::unwrap).collect();
+                assert_eq!((entries[0].0.who, entries.last().unwrap().0.who, chunk.len()), (first, last, entries.len()));
+                read.extend(entries);
+                for cut in 0..40 {
+                    let cut = DictionaryChunk::new(&bytes[..cut * bytes.len() / 40]);
+                    assert!(cut.is_err() || cut.unwrap().entries().any(|entry| entry.is_err()), "a cut chunk says so");
+                }
+            }
+            assert_eq!(read, run);
+        }
+    }
 }
 
 const DAY: Day = Day(20_600);
@@ -323,9 +428,8 @@ fn edges(random: &mut Random, most: usize) -> Vec<Edge> {
     for _ in 0..random.index(most + 1) {
         edges.insert(Edge {
             repo: RepoNumber(random.pick(&[0, 1, 2, 3, 255, 256, u32::MAX])),
-            downloader: DownloaderHash(random.below(u64::MAX) >> random.below(64)),
+            downloader: anybody(random, 50),
             time: Millis(DAY.start().0 + i64::try_from(84_600_000 + random.below(1_800_000)).unwrap()),
-            user: false,
         });
     }
     edges.into_iter().collect()
@@ -341,8 +445,7 @@ fn tails_come_back_and_every_repo_finds_its_own() {
             let own: Vec<Edge> = edges.iter().filter(|edge| edge.repo == repo).copied().collect();
             assert_eq!(find_edges(DAY, &bytes, repo).unwrap(), own);
         }
-        let midnight =
-            |ms: i64| Edge { repo: RepoNumber(1), downloader: DownloaderHash(1), time: Millis(DAY.start().0 + ms), user: false };
+        let midnight = |ms: i64| Edge { repo: RepoNumber(1), downloader: key(1, true, 0), time: Millis(DAY.start().0 + ms) };
         for ms in [84_600_000, 86_399_999] {
             assert_eq!(decode_edges(DAY, &encode_edges(&[midnight(ms)])).unwrap(), [midnight(ms)]);
         }

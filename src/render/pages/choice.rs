@@ -65,10 +65,11 @@ impl Choice {
         Ok(Choice { window, measure: measure.unwrap_or_default(), interval, compare: compare.unwrap_or(true) })
     }
 
-    /// The question to the query room.
+    /// The question to the query room, with the bounds of unique downloaders for those who may see them.
     #[must_use]
-    pub fn look(&self) -> Look {
-        Look { window: self.window, interval: self.interval, uniques: self.measure == Measure::Uniques, compare: self.compare }
+    pub fn look(&self, bounds: bool) -> Look {
+        let uniques = self.measure == Measure::Uniques;
+        Look { window: self.window, interval: self.interval, uniques, compare: self.compare, bounds }
     }
 
     /// The choice as an address says it; what is the default is left out.

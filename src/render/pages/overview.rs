@@ -165,7 +165,10 @@ fn tile(measure: Measure, figures: &query::Overview, controls: &Controls<'_>) ->
             format!("{} of all time", Grouped(figures.all_time.downloads().0))
         }
         Measure::Downloads => String::new(),
-        Measure::Uniques => "exact, each counted once".to_owned(),
+        Measure::Uniques => match figures.now.floor {
+            Some(floor) => format!("exact; {} by address alone", Grouped(floor.0)),
+            None => "exact, each counted once".to_owned(),
+        },
         Measure::Files if downloads > 0 => format!("{}.{} a download", now / downloads, now % downloads * 10 / downloads),
         Measure::Authenticated => format!("{} of downloads", Share { part: now, whole: downloads }),
         Measure::Files => String::new(),

@@ -3,13 +3,14 @@
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName};
 
-use crate::ingest::{Engine, Push, PushContent};
-use crate::model::SourceName;
+use crate::ingest::{Engine, GivenSettings, Push, PushContent};
+use crate::model::{HeadRedirect, Redirects, SourceName};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth;
 use crate::serve::call::Call;
 use crate::serve::intake::Held;
 use crate::serve::limits;
+use crate::serve::validation::Validation;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_MAX: usize = 255;
@@ -19,6 +20,11 @@ pub async fn push(mut call: Call) -> Outcome {
     let source = source(&call)?;
     let idempotency_key = idempotency_key(&call)?;
     let declared = content(&call)?;
+    let mut validation = Validation::new(&call.query);
+    let settings = settings(&mut validation);
+    validation.finish()?;
+    let may_set = call.caller.is_admin();
+    let key = call.query.last("key").map(str::to_owned);
     let held = Held::read(&mut call, limits::PUSH_BYTES_MAX).await?;
     let write = move |engine: &Engine| {
         let (body, _share) = held.decoded()?;
@@ -27,10 +33,56 @@ pub async fn push(mut call: Call) -> Outcome {
             None if looks_like_json(&body) => PushContent::Json,
             None => return Err(unknown_type("application/x-www-form-urlencoded")),
         };
+        if key.is_some_and(|key| key != engine.key_id()) {
+            return Err(other_key());
+        }
+        if settings != GivenSettings::default() {
+            if may_set {
+                engine.configure_source(&source, settings)?;
+            } else if engine.reads_otherwise(&source, settings)? {
+                return Err(may_not_set(&source, settings));
+            }
+        }
         let receipt = engine.push(Push { source, body, content, idempotency_key })?;
         Ok(Answer::json(&receipt))
     };
     call.app.write(write).await?
+}
+
+/// Hashes of another key would be hashed again: everybody would be somebody else here.
+fn other_key() -> Answer {
+    let sentence = "these events hold hashes made with another secret key, and nothing of them was kept: nodes that hand events on \
+                    need the secret.key of this server, from before their first event";
+    Answer::error(StatusCode::CONFLICT, sentence)
+}
+
+/// Whoever may only push may not decide how a source is read: that could make a hidden repo public.
+fn may_not_set(source: &SourceName, settings: GivenSettings) -> Answer {
+    let redirects = settings.redirects.map(|redirects| match redirects {
+        Redirects::Handoff => " --redirects handoff",
+        Redirects::Ignore => " --redirects ignore",
+    });
+    let head_redirect = settings.head_redirect.map(|head_redirect| match head_redirect {
+        HeadRedirect::Probe => " --head-redirect probe",
+        HeadRedirect::Handoff => " --head-redirect handoff",
+    });
+    let knows_users = settings.knows_users.map(|knows| format!(" --knows-users {knows}")).unwrap_or_default();
+    let (redirects, head_redirect) = (redirects.unwrap_or_default(), head_redirect.unwrap_or_default());
+    auth::forbidden(&format!(
+        "the source {source} is read otherwise here and this token may not change that, so nothing was kept: on this server run \
+         `hubtally source set {source}{redirects}{head_redirect}{knows_users}`, or push with an admin token"
+    ))
+}
+
+/// Settings of the source that come with its events; what is left out stays as it is.
+pub fn settings(validation: &mut Validation<'_>) -> GivenSettings {
+    let redirects = [("handoff", Some(Redirects::Handoff)), ("ignore", Some(Redirects::Ignore))];
+    let head_redirect = [("probe", Some(HeadRedirect::Probe)), ("handoff", Some(HeadRedirect::Handoff))];
+    GivenSettings {
+        redirects: validation.word("redirects", None, &redirects),
+        head_redirect: validation.word("head_redirect", None, &head_redirect),
+        knows_users: validation.word("knows_users", None, &[("true", Some(true)), ("false", Some(false))]),
+    }
 }
 
 /// The source events go to: the token's own, else the one asked for, else the default.

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 
 use super::events;
 use super::import_progress::Teller;
-use crate::ingest::{ImportOptions, Progress};
-use crate::model::{Format, HeadRedirect, Receipt, Redirects};
+use crate::ingest::{GivenSettings, ImportOptions, Progress};
+use crate::model::{Format, Receipt};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::app::App;
 use crate::serve::auth::Trust;
@@ -24,11 +24,7 @@ pub async fn import(mut call: Call) -> Outcome {
     let mut validation = Validation::new(&call.query);
     let formats = Format::ALL.map(|format| (format.word(), Some(format)));
     let format = validation.word("format", None, &[[("auto", None)].as_slice(), &formats].concat());
-    let redirects = [("handoff", Some(Redirects::Handoff)), ("ignore", Some(Redirects::Ignore))];
-    let redirects = validation.word("redirects", None, &redirects);
-    let head_redirect = [("probe", Some(HeadRedirect::Probe)), ("handoff", Some(HeadRedirect::Handoff))];
-    let head_redirect = validation.word("head_redirect", None, &head_redirect);
-    let knows_users = validation.word("knows_users", None, &[("true", Some(true)), ("false", Some(false))]);
+    let GivenSettings { redirects, head_redirect, knows_users } = events::settings(&mut validation);
     let as_new = validation.word("as_new", Some(false), &[("true", Some(true)), ("false", Some(false))]);
     let progress = validation.word("progress", Some(false), &[("true", Some(true)), ("false", Some(false))]);
     validation.finish()?;

@@ -23,6 +23,7 @@ mod imports;
 mod json_body;
 mod likes;
 mod metrics;
+mod outgoing;
 mod pages;
 mod people;
 mod sources;

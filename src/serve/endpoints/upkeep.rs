@@ -1,8 +1,8 @@
-//! What keeps a store in order: verification, rebuilding, counting anew, giving space back, backups, the forget list.
+//! What keeps a store in order: verification, rebuilding, counting anew, giving space back, backups, the forget list, events for other nodes.
 
 use serde_json::{Value, json};
 
-use super::{backup, forget};
+use super::{backup, forget, outgoing};
 use crate::model::Millis;
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
@@ -20,6 +20,7 @@ pub async fn upkeep(what: Upkeep, call: Call) -> Outcome {
         Upkeep::Forgotten => forget::list(call).await,
         Upkeep::Forget => forget::forget(call).await,
         Upkeep::Unforget => forget::unforget(call).await,
+        Upkeep::Outgoing => outgoing::outgoing(call).await,
     }
 }
 

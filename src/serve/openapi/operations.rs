@@ -91,7 +91,7 @@ pub const OPERATIONS: &[Operation] = &[
         Endpoint::PushEvents,
         IN,
         "Pushes events; answered when they are on disk",
-        &["source"],
+        &["source", "redirects", "headRedirect", "knowsUsers", "key"],
         EVENTS,
         &[(200, JSON, "Receipt")],
     ),
@@ -176,6 +176,7 @@ pub const OPERATIONS: &[Operation] = &[
     told(Endpoint::Upkeep(Upkeep::Rebuild), ADMIN, "Makes all counts anew", &[], ANY),
     told(Endpoint::Upkeep(Upkeep::Recount), ADMIN, "Makes the counts of some days anew", &["from", "to"], ANY),
     told(Endpoint::Upkeep(Upkeep::Compact), ADMIN, "Gives the store's unused space back", &[], ANY),
+    told(Endpoint::Upkeep(Upkeep::Outgoing), ADMIN, "Stored events for another hubtally, page by page", &["after"], ANY),
     told(Endpoint::Upkeep(Upkeep::Forgotten), ADMIN, "The forget list, as hashes", &[], ANY),
     taken(
         Endpoint::Upkeep(Upkeep::Forget),

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use flate2::Compression as GzipLevel;
 use flate2::write::GzEncoder;
-use hubtally::parse::{Chunk, Compression, DecodeError, DecodeLimits, Decoded, JsonItems, Observed};
+use hubtally::parse::{Chunk, Compression, DecodeError, DecodeLimits, Decoded, JsonItems, Line, Observed};
 
 use super::mutations::Random;
 use super::*;
@@ -162,6 +162,42 @@ fn chunks_hold_all_lines_with_their_numbers() {
                 .flat_map(|chunk| chunk.unwrap().lines().map(|(number, _)| number).collect::<Vec<_>>())
                 .collect();
             assert!(resumed.iter().eq(read.iter().map(|(number, _)| number).filter(|number| **number >= chunk.next_line)));
+        }
+    }
+}
+
+#[test]
+fn lines_are_text_where_they_alone_are() {
+    let mut random = Random::new();
+    for _ in 0..2_000 {
+        let mut file = Vec::new();
+        for _ in 0..random.below(400) {
+            let pieces: [&[u8]; 12] = [
+                b"\n",
+                b"\n",
+                b"a",
+                b"abc",
+                b"\r\n",
+                "ü".as_bytes(),
+                "\u{feff}".as_bytes(),
+                b"",
+                b"\xc3",
+                b"\xbc",
+                b"\0",
+                b"\xff",
+            ];
+            // Most lines of most files are good.
+            let kinds = if random.below(20) == 0 { 12 } else { 8 };
+            file.extend(pieces[random.below(kinds)]);
+        }
+        for chunk in chunks(&file, [1, 100, 1 << 20][random.below(3)]) {
+            let lines: Vec<(u64, &[u8])> = chunk.lines().collect();
+            let checked: Vec<(u64, Line<'_>)> = chunk.checked_lines().collect();
+            assert!(checked.iter().map(|(number, line)| (*number, line.bytes())).eq(lines));
+            for (_, line) in checked {
+                let is_text = std::str::from_utf8(line.bytes()).is_ok_and(|text| !text.contains('\0'));
+                assert_eq!(matches!(line, Line::Text(_)), is_text);
+            }
         }
     }
 }

@@ -3,11 +3,11 @@
 use hyper::StatusCode;
 
 use super::scoped::{TableAsked, path_of, table};
-use super::{page, reader, refused, view_page};
+use super::{page, reader, table_choice, view_page};
 use crate::model::{GroupName, RepoKey, Role};
 use crate::query::{Scope, Span};
 use crate::render::links::State;
-use crate::render::pages::{CatalogPage, Choice, Frame, Pick, Section, TableChoice};
+use crate::render::pages::{CatalogPage, Choice, Frame, Pick, Section};
 use crate::serve::answer::Outcome;
 use crate::serve::call::Call;
 
@@ -16,15 +16,8 @@ const PATH: &str = "/repos";
 /// The table of all repos.
 pub async fn catalog(call: Call) -> Outcome {
     let reader = reader(&call);
-    let choice = match super::choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
-    let rows = match TableChoice::read(|name| call.query.last(name)) {
-        Ok(rows) => rows,
-        Err(sentence) => return refused(&sentence, reader),
-    };
-    let part = call.query.last("part") == Some("repos");
+    let choice = super::choice(&call, &reader)?;
+    let (rows, part) = table_choice(&call, &reader)?;
     let (caller, as_of) = (call.caller.clone(), call.engine().now());
     view_page(call, reader, move |view, reader| {
         let asked = TableAsked { scope: &Scope::Hub, path: PATH, caller: &caller, choice: &choice, table: &rows, as_of };

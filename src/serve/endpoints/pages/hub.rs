@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 
+use super::scoped::may_see;
 use super::{choice, page, reader, view_page};
 use crate::model::{Caller, Counter, Day, DayRange, Millis};
 use crate::query::{QueryError, Scope, View};
@@ -20,10 +21,7 @@ const SPARKLINE_DAYS: u16 = 30;
 /// The start page.
 pub async fn hub(call: Call) -> Outcome {
     let reader = reader(&call);
-    let choice = match choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
+    let choice = choice(&call, &reader)?;
     let (origin, caller, as_of) = (call.origin(), call.caller.clone(), call.engine().now());
     view_page(call, reader, move |view, reader| {
         let made = hub_page(view, &caller, &choice, as_of, reader, &origin)?;
@@ -41,7 +39,9 @@ fn hub_page(
     origin: &str,
 ) -> Result<Option<HubPage>, QueryError> {
     let place = Place { links: &reader.links.clone(), path: "/", api: "/api/v1/hub", rest: &State::default() };
-    let Some(figures) = view.overview(&Scope::Hub, choice.look(), caller)? else { return Ok(None) };
+    let Some(figures) = view.overview(&Scope::Hub, choice.look(may_see(&Scope::Hub, caller)), caller)? else {
+        return Ok(None);
+    };
     let range = DayRange::ending(view.today(), TRENDING_DAYS);
     let recent = DayRange::ending(view.today().previous(), SPARKLINE_DAYS);
     let mut trending = Vec::new();

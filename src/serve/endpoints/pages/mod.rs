@@ -19,7 +19,7 @@ use hyper::StatusCode;
 use crate::model::Role;
 use crate::query::View;
 use crate::render::links::Links;
-use crate::render::pages::{Choice, Frame, Notice, Reader, Section};
+use crate::render::pages::{Choice, Frame, Notice, Reader, Section, TableChoice};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::body::Body;
 use crate::serve::call::Call;
@@ -108,12 +108,19 @@ fn readable(outcome: Outcome, reader: Reader) -> Outcome {
 /// What the reader chose, or a page that says what of it cannot be understood.
 fn choice(call: &Call, reader: &Reader) -> Result<Choice, Answer> {
     let read = Choice::read(|name| call.query.last(name), call.engine().today());
-    read.map_err(|sentence| refused(&sentence, reader.clone()).unwrap_or_else(|broken| broken))
+    read.map_err(|sentence| refused(&sentence, reader))
+}
+
+/// What the address says of a table of repos, and whether it asks for the table alone.
+fn table_choice(call: &Call, reader: &Reader) -> Result<(TableChoice, bool), Answer> {
+    let read = TableChoice::read(|name| call.query.last(name)).map_err(|sentence| refused(&sentence, reader))?;
+    Ok((read, call.query.last("part") == Some("repos")))
 }
 
 /// The page for an address that cannot be understood.
-fn refused(sentence: &str, reader: Reader) -> Outcome {
-    notice(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be shown", sentence, reader)
+fn refused(sentence: &str, reader: &Reader) -> Answer {
+    let made = notice(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be shown", sentence, reader.clone());
+    made.unwrap_or_else(|broken| broken)
 }
 
 /// Makes a page from a view on a thread of its own; `None` is the page of what is missing.

@@ -30,10 +30,7 @@ pub async fn overlap(call: Call) -> Outcome {
         let sentence = "Who downloads from two places at once is shown to publishers and administrators: sign in as one.";
         return notice(StatusCode::FORBIDDEN, "For publishers", sentence, reader);
     }
-    let choice = match super::choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
+    let choice = super::choice(&call, &reader)?;
     let side = |name| call.query.last(name).unwrap_or_default().trim().trim_matches('/').to_owned();
     let (a, b) = (side("a"), side("b"));
     let asked = Asked { a, b, choice, caller: call.caller.clone(), as_of: call.engine().now() };

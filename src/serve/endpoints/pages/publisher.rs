@@ -2,8 +2,8 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{TableAsked, api_of, cohorts, overlap_of, path_of, shares, table};
-use super::{choice, missing, notice, page, reader, refused, view_page};
+use super::scoped::{TableAsked, api_of, cohorts, may_see, overlap_of, path_of, shares, table};
+use super::{choice, missing, notice, page, reader, table_choice, view_page};
 use crate::model::{Caller, GroupName, Millis, OrgName};
 use crate::query::{QueryError, Scope, View};
 use crate::render::pages::{Choice, Frame, Overview, Place, PublisherPage, Reader, Section, TableChoice};
@@ -41,15 +41,8 @@ impl Asked {
 async fn publisher(call: Call, scope: Option<Scope>) -> Outcome {
     let reader = reader(&call);
     let Some(scope) = scope else { return missing(reader) };
-    let choice = match choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
-    let rows = match TableChoice::read(|name| call.query.last(name)) {
-        Ok(rows) => rows,
-        Err(sentence) => return refused(&sentence, reader),
-    };
-    let part = call.query.last("part") == Some("repos");
+    let choice = choice(&call, &reader)?;
+    let (rows, part) = table_choice(&call, &reader)?;
     let asked = Asked { scope, caller: call.caller.clone(), choice, table: rows, as_of: call.engine().now() };
     view_page(call, reader, move |view, reader| {
         if part {
@@ -78,7 +71,7 @@ fn nothing_yet(org: &OrgName, reader: Reader) -> Outcome {
 
 fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<PublisherPage>, QueryError> {
     let Asked { scope, caller, choice, table: rows, as_of } = asked;
-    let Some(figures) = view.overview(scope, choice.look(), caller)? else { return Ok(None) };
+    let Some(figures) = view.overview(scope, choice.look(may_see(scope, caller)), caller)? else { return Ok(None) };
     let (path, api) = (path_of(scope), api_of(scope));
     let Some((repos, found)) = table(view, &asked.of_table(&path), &reader)? else { return Ok(None) };
     let place = Place { links: &reader.links.clone(), path: &path, api: &api, rest: &rows.state() };

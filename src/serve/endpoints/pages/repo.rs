@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{api_of, cohorts, overlap_of, path_of, shares};
+use super::scoped::{api_of, cohorts, may_see, overlap_of, path_of, shares};
 use super::{choice, missing, page, reader, view_page};
 use crate::query::Scope;
 use crate::render::links::State;
@@ -14,17 +14,16 @@ use crate::serve::call::Call;
 pub async fn repo(call: Call) -> Outcome {
     let reader = reader(&call);
     let Ok(asked) = call.repo() else { return missing(reader) };
-    let choice = match choice(&call, &reader) {
-        Ok(choice) => choice,
-        Err(refused) => return Ok(refused),
-    };
+    let choice = choice(&call, &reader)?;
     let (caller, as_of) = (call.caller.clone(), call.engine().now());
     view_page(call, reader, move |view, reader| {
         let Some(number) = view.repo(&asked, &caller)? else { return Ok(None) };
         // The repo's own spelling, not the one of the address.
         let repo = view.key(number)?;
         let scope = Scope::Repo(repo.clone());
-        let Some(figures) = view.overview(&scope, choice.look(), &caller)? else { return Ok(None) };
+        let Some(figures) = view.overview(&scope, choice.look(may_see(&scope, &caller)), &caller)? else {
+            return Ok(None);
+        };
         let (path, api) = (path_of(&scope), api_of(&scope));
         let place = Place { links: &reader.links.clone(), path: &path, api: &api, rest: &State::default() };
         let (range, files) = (figures.now.range, figures.now.counts.files.0);

@@ -26,14 +26,14 @@ pub async fn sources(call: Call) -> Outcome {
     let skipped = match call.query.last("skip").map(str::parse::<usize>) {
         None => 0,
         Some(Ok(skipped)) => skipped,
-        Some(Err(_)) => return refused("skip is the number of deliveries to leave out", reader),
+        Some(Err(_)) => return Err(refused("skip is the number of deliveries to leave out", &reader)),
     };
     let part = call.query.last("part") == Some("hours");
     let days = match call.query.last("days") {
         None => part.then_some(HOURS_DAYS[0]),
         Some(text) => match HOURS_DAYS.into_iter().find(|days| days.to_string() == text) {
             Some(days) => Some(days),
-            None => return refused(&format!("days={text} cannot be shown; it can be one of {HOURS_DAYS:?}"), reader),
+            None => return Err(refused(&format!("days={text} cannot be shown; it can be one of {HOURS_DAYS:?}"), &reader)),
         },
     };
     let (caller, as_of) = (call.caller.clone(), Instant(call.engine().now()));

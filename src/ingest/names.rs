@@ -1,0 +1,146 @@
+//! Names that stand in lines, repos and texts, numbered once for all threads that read one log.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::model::{RepoKey, RepoNumber, Word, Words};
+
+/// So many repos and texts are remembered; with more the numbering begins anew.
+pub const NAMES_MAX: usize = 1 << 17;
+
+/// And so many bytes of texts.
+const WORD_BYTES_MAX: usize = 8 << 20;
+
+/// Repos by place and texts by number, in order of first appearance on any thread. Only grows.
+#[derive(Debug, Default)]
+pub struct Names {
+    lists: Mutex<Lists>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    repos: Vec<Arc<RepoKey>>,
+    places: HashMap<Arc<RepoKey>, u32>,
+    words: Words,
+    word_bytes: usize,
+}
+
+impl Names {
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The place of a repo, known or new; `None` if there are more than can be numbered.
+    pub fn place(&self, repo: RepoKey) -> Option<(u32, Arc<RepoKey>)> {
+        let mut lists = self.lists();
+        if let Some((known, place)) = lists.places.get_key_value(&repo) {
+            return Some((*place, Arc::clone(known)));
+        }
+        let place = u32::try_from(lists.repos.len()).ok()?;
+        let repo = Arc::new(repo);
+        lists.repos.push(Arc::clone(&repo));
+        lists.places.insert(Arc::clone(&repo), place);
+        Some((place, repo))
+    }
+
+    /// The number of a text, known or new.
+    pub fn word(&self, text: &[u8]) -> Word {
+        let mut lists = self.lists();
+        let before = lists.words.len();
+        let word = lists.words.number(text);
+        if lists.words.len() > before {
+            lists.word_bytes += text.len();
+        }
+        word
+    }
+
+    /// All repos in the order of their places.
+    pub fn repos(&self) -> Vec<Arc<RepoKey>> {
+        self.lists().repos.clone()
+    }
+
+    /// The numbers that the texts have in another list, from 1 on, entered there if need be.
+    pub fn renumbered(&self, words: &mut Words) -> Vec<Word> {
+        self.lists().words.texts().map(|text| words.number(text)).collect()
+    }
+
+    fn is_full(&self, names_max: usize) -> bool {
+        let lists = self.lists();
+        lists.repos.len() + lists.words.len() >= names_max || lists.word_bytes >= WORD_BYTES_MAX
+    }
+}
+
+/// The names in use, begun anew when there are too many: a log may hold any number of them.
+#[derive(Debug)]
+pub struct CurrentNames {
+    names: Arc<Names>,
+    names_max: usize,
+}
+
+impl CurrentNames {
+    /// Begins with none, and again from `names_max` on.
+    pub fn new(names_max: usize) -> CurrentNames {
+        CurrentNames { names: Arc::default(), names_max }
+    }
+
+    /// The names for the next lines.
+    pub fn get(&mut self) -> Arc<Names> {
+        if self.names.is_full(self.names_max) {
+            self.names = Arc::default();
+        }
+        Arc::clone(&self.names)
+    }
+}
+
+/// What names are in the store, as far as rows that use them were committed.
+#[derive(Debug, Default)]
+pub struct Numbered {
+    names: Arc<Names>,
+    /// The catalog's numbers by place.
+    repos: Vec<Option<RepoNumber>>,
+    /// A copy of the texts, which others go on adding to.
+    words: Words,
+}
+
+impl Numbered {
+    /// Goes on with names, or begins anew with others, and takes over their texts.
+    pub fn follow(&mut self, names: &Arc<Names>) {
+        if !Arc::ptr_eq(&self.names, names) {
+            *self = Numbered { names: Arc::clone(names), ..Numbered::default() };
+        }
+        let lists = names.lists();
+        for text in lists.words.texts().skip(self.words.len()) {
+            self.words.number(text);
+        }
+    }
+
+    /// Of some places those without a number, in the order of their repos, which does not depend on who met them first.
+    pub fn missing(&self, places: impl Iterator<Item = u32>) -> Vec<(Arc<RepoKey>, u32)> {
+        let lists = self.names.lists();
+        let unknown = places.filter(|place| self.number(*place).is_none());
+        let named: BTreeSet<(Arc<RepoKey>, u32)> =
+            unknown.filter_map(|place| Some((Arc::clone(lists.repos.get(place as usize)?), place))).collect();
+        named.into_iter().collect()
+    }
+
+    /// Notes the number of the repo at a place.
+    pub fn set(&mut self, place: u32, number: RepoNumber) {
+        let at = place as usize;
+        if self.repos.len() <= at {
+            self.repos.resize(at + 1, None);
+        }
+        if let Some(known) = self.repos.get_mut(at) {
+            *known = Some(number);
+        }
+    }
+
+    /// The number of the repo at a place.
+    pub fn number(&self, place: u32) -> Option<RepoNumber> {
+        self.repos.get(place as usize).copied().flatten()
+    }
+
+    /// The texts that rows are numbered by.
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+}

@@ -1,0 +1,91 @@
+//! United downloaders of many repos over a range: the sets of each day are kept while the stored views stay the same, and
+//! those of the live overlay are added to them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::members::Members;
+use super::sums::FEW_REPOS;
+use super::view::damaged;
+use super::{QueryError, View};
+use crate::model::{Day, DayRange, RepoNumber};
+use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather};
+use crate::store::{self, DayViewRecord};
+
+impl View<'_> {
+    /// The days of a range that have anything counted, or something in the overlay.
+    pub(super) fn known_days(&self, range: DayRange) -> Result<BTreeSet<Day>, QueryError> {
+        let range = range.until(self.today);
+        let mut days: BTreeSet<Day> = self.published.live.days().map(|(day, _)| day).filter(|day| range.contains(*day)).collect();
+        days.extend(store::days_with_view(&self.txn, range)?);
+        Ok(days)
+    }
+
+    /// The downloaders of some repos over a range.
+    pub(super) fn set_of(&self, members: &Arc<Members>, range: DayRange) -> Result<DownloaderSet, QueryError> {
+        let range = range.until(self.today);
+        let few = matches!(&**members, Members::Some(repos) if repos.len() < FEW_REPOS);
+        let mut lossy = BTreeSet::new();
+        self.for_live_of(members, range, |day, _, live| {
+            if live.has_lost() {
+                lossy.insert(day);
+            }
+        });
+        let mut gather = Gather::default();
+        let mut set = DownloaderSet::default();
+        for day in store::days_with_view(&self.txn, range)? {
+            if few || lossy.contains(&day) {
+                let replaced = |repo| self.published.live.repo(day, repo).is_some_and(super::super::rollup::LiveRepo::has_lost);
+                self.gather_day(members, day, replaced, &mut gather, &mut set)?;
+                continue;
+            }
+            let of_day = self.of_views()?.set(members, day, || {
+                let (mut gather, mut set) = (Gather::default(), DownloaderSet::default());
+                self.gather_day(members, day, |_| false, &mut gather, &mut set)?;
+                set.unite(&gather.take());
+                Ok(set)
+            })?;
+            set.unite(&of_day);
+        }
+        let live = &self.published.live;
+        self.for_live_of(members, range, |_, _, repo| {
+            repo.downloaders().filter_map(|hash| live.number(hash)).for_each(|number| gather.add(number));
+        });
+        set.unite(&gather.take());
+        Ok(set)
+    }
+
+    /// Adds the stored downloaders of a day, except of repos that are replaced: small lists to `gather`, sets to `set`.
+    fn gather_day(
+        &self,
+        members: &Members,
+        day: Day,
+        replaced: impl Fn(RepoNumber) -> bool,
+        gather: &mut Gather,
+        set: &mut DownloaderSet,
+    ) -> Result<(), QueryError> {
+        let Some(record) = store::day_view(&self.txn, day)? else { return Ok(()) };
+        let mut add = |entry: &ChunkEntry<'_>, record: &DayViewRecord| {
+            if replaced(entry.repo) {
+                return Ok(());
+            }
+            if entry.set_is_apart() {
+                return Ok(store::read_set(&self.txn, day, record, entry.repo, set)?);
+            }
+            entry.for_numbers(|number| gather.add(number)).map_err(|error| damaged(day, error))
+        };
+        if let Members::Some(repos) = members {
+            return self.for_entries_of(day, &record, repos, |entry| add(entry, &record));
+        }
+        for chunk in &record.chunks {
+            let bytes = store::read_chunk(&self.txn, day, *chunk)?;
+            for entry in DayChunk::new(&bytes).map_err(|error| damaged(day, error))?.entries() {
+                let entry = entry.map_err(|error| damaged(day, error))?;
+                if members.contain(entry.repo) {
+                    add(&entry, &record)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

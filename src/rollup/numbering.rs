@@ -1,0 +1,159 @@
+//! The numbers of all downloaders of one publication, and which of them are one person.
+
+use super::dictionary::{DictionaryChunk, Entry};
+use super::set::DownloaderNumber;
+use crate::block::BlockError;
+use crate::model::{DownloaderKey, Who};
+
+/// A downloader whose number is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    key: DownloaderKey,
+    number: u32,
+    /// The smallest number of the same person in any run, under whatever agent.
+    kin: u32,
+}
+
+/// So many downloaders share a part, in the mean.
+const PART_KEYS: usize = 8;
+
+/// In place of a number: millions of these are held at once, and an `Option` would take as much room again.
+const NONE: u32 = u32::MAX;
+
+fn known(number: u32) -> Option<DownloaderNumber> {
+    (number != NONE).then_some(DownloaderNumber(number))
+}
+
+/// A downloader that is one person with an earlier one: its number and the smallest number of that person.
+pub type Kin = (DownloaderNumber, DownloaderNumber);
+
+/// What a publication adds to the dictionary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewNumbers {
+    /// The entries of a new run, ascending, numbered one after another.
+    pub entries: Vec<Entry>,
+    /// Those of them who are a person that has a smaller number, ascending.
+    pub kin: Vec<Kin>,
+}
+
+/// A downloader that was asked for: its number, if a run knows it, and the smallest number of that person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub key: DownloaderKey,
+    pub number: Option<DownloaderNumber>,
+    pub kin: Option<DownloaderNumber>,
+}
+
+/// The numbers of all downloaders of one publication.
+#[derive(Clone, Debug, Default)]
+pub struct Numbering {
+    /// Distinct, ascending.
+    wanted: Vec<Wanted>,
+    /// Where in them each part of the range of who ends, all parts being equally wide. Hashes are evenly spread, so each
+    /// part has a few.
+    ends: Vec<usize>,
+}
+
+impl Numbering {
+    /// Asks for the numbers of these downloaders, in any order and with repetitions.
+    #[must_use]
+    pub fn wanting(mut keys: Vec<DownloaderKey>) -> Numbering {
+        keys.sort_unstable();
+        keys.dedup();
+        let parts = (keys.len() / PART_KEYS).next_power_of_two();
+        let mut numbering = Numbering { wanted: Vec::with_capacity(keys.len()), ends: vec![0; parts] };
+        for key in keys {
+            numbering.wanted.push(Wanted { key, number: NONE, kin: NONE });
+            let part = numbering.part(key);
+            if let Some(end) = numbering.ends.get_mut(part) {
+                *end = numbering.wanted.len();
+            }
+        }
+        // A part of nobody ends where the one before it does.
+        let mut last = 0;
+        for end in &mut numbering.ends {
+            last = last.max(*end);
+            *end = last;
+        }
+        numbering
+    }
+
+    fn part(&self, key: DownloaderKey) -> usize {
+        let bits = self.ends.len().max(1).ilog2();
+        key.who.0.checked_shr(u64::BITS - bits).unwrap_or(0) as usize
+    }
+
+    /// Whether somebody between these two, themselves included, is wanted.
+    #[must_use]
+    pub fn wants_within(&self, first: Who, last: Who) -> bool {
+        let start = self.wanted.partition_point(|wanted| wanted.key.who < first);
+        self.wanted.get(start).is_some_and(|wanted| wanted.key.who <= last)
+    }
+
+    /// Takes the numbers that a chunk of a run knows.
+    ///
+    /// # Errors
+    /// When the chunk is damaged.
+    pub fn join(&mut self, chunk: &DictionaryChunk<'_>) -> Result<(), BlockError> {
+        let mut entries = chunk.entries();
+        let Some(mut entry) = entries.next().transpose()? else { return Ok(()) };
+        let start = self.wanted.partition_point(|wanted| wanted.key.who < entry.0.who);
+        for person in self.wanted.get_mut(start..).unwrap_or_default().chunk_by_mut(|a, b| a.key.person() == b.key.person()) {
+            let Some(of) = person.first().map(|wanted| wanted.key.person()) else { continue };
+            while entry.0.person() < of {
+                entries.skip_to(of.who);
+                match entries.next().transpose()? {
+                    Some(next) => entry = next,
+                    None => return Ok(()),
+                }
+            }
+            while entry.0.person() == of {
+                let (key, number) = entry;
+                for wanted in person.iter_mut() {
+                    wanted.kin = wanted.kin.min(number.0);
+                    if wanted.key == key {
+                        wanted.number = number.0;
+                    }
+                }
+                match entries.next().transpose()? {
+                    Some(next) => entry = next,
+                    None => return Ok(()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers those that no run knew, from `next` on in ascending order, and gives what that adds to the dictionary.
+    pub fn number_rest(&mut self, next: DownloaderNumber) -> NewNumbers {
+        let mut new = NewNumbers::default();
+        let mut next = next.0;
+        for person in self.wanted.chunk_by_mut(|a, b| a.key.person() == b.key.person()) {
+            let mut first = person.first().and_then(|wanted| known(wanted.kin));
+            for wanted in person.iter_mut().filter(|wanted| wanted.number == NONE) {
+                let number = DownloaderNumber(next);
+                wanted.number = next;
+                new.entries.push((wanted.key, number));
+                new.kin.extend(first.map(|first| (number, first)));
+                first = first.or(Some(number));
+                next = next.saturating_add(1);
+            }
+        }
+        new
+    }
+
+    /// What was wanted, with what runs knew of it.
+    pub fn found(self) -> impl Iterator<Item = Found> {
+        self.wanted.into_iter().map(|Wanted { key, number, kin }| Found { key, number: known(number), kin: known(kin) })
+    }
+
+    /// The number of a downloader that was wanted.
+    #[must_use]
+    pub fn number(&self, key: DownloaderKey) -> Option<DownloaderNumber> {
+        let part = self.part(key);
+        let start = part.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let own = self.wanted.get(start..*self.ends.get(part)?)?;
+        let at = own.binary_search_by_key(&key, |wanted| wanted.key).ok()?;
+        own.get(at).and_then(|wanted| known(wanted.number))
+    }
+}
