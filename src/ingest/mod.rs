@@ -20,6 +20,7 @@ mod followed;
 mod forget;
 mod grouping;
 mod groups;
+mod histories;
 mod import;
 mod names;
 mod numbers;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::EngineError;
+use super::histories::Histories;
 use super::room::Room;
 use super::writer::Writer;
 use super::{numbers, segments};
@@ -15,11 +16,11 @@ use crate::block::{Merge, Wanted};
 use crate::model::{Day, DayCounts, DeliveryId, DownloaderKey, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
     Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live,
-    Numbering, RepoDay, RepoFold, RepoYear, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
+    Numbering, RepoDay, RepoFold, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, DayManifest, DayQuestion, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RepoYears, RestatementRecord, SegmentRecord,
-    StoreError, Table, ViewStateRecord, WriteTxn,
+    self, DayManifest, DayQuestion, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError,
+    Table, ViewStateRecord, WriteTxn,
 };
 
 /// Rows that are folded before their views are written, which bounds memory.
@@ -58,10 +59,8 @@ struct Publication<'a> {
     /// The last day that was folded, with its tail.
     last: Option<(Day, Vec<Edge>)>,
     next_segment: u64,
+    histories: Histories,
 }
-
-/// What a day's counts are to a repo's history; `None` takes the day out.
-type HistoryChange = (RepoNumber, Day, Option<RepoDay>);
 
 impl Writer {
     /// Applies changed settings of sources to all later counting.
@@ -185,6 +184,7 @@ impl Writer {
             applied: Applied::default(),
             last: None,
             next_segment: counters.segment,
+            histories: Histories::default(),
         };
         self.fold_all(&mut publication, days)?;
         numbers::tidy(&txn, &mut publication.views)?;
@@ -236,7 +236,7 @@ impl Writer {
             }
             publication.write(&folds)?;
         }
-        Ok(())
+        Ok(publication.histories.write(publication.txn, &mut publication.sets)?)
     }
 
     /// Counts the days of a wave, on all cores.
@@ -363,17 +363,18 @@ impl Publication<'_> {
     /// Numbers the downloaders of folded days and writes the days' views.
     fn write(&mut self, folds: &[DayFold]) -> Result<(), StoreError> {
         let numbering = numbers::number(self.txn, &mut self.views, folds)?;
-        let mut changes: Vec<HistoryChange> = Vec::new();
         for fold in folds {
-            self.compare_with_stored(fold, &mut changes)?;
-            self.write_day(fold, &numbering, &mut changes)?;
+            self.compare_with_stored(fold)?;
+            self.write_day(fold, &numbering)?;
         }
-        changes.sort_unstable_by_key(|(repo, day, _)| (*repo, *day));
-        self.write_histories(&changes)
+        if self.histories.is_full() {
+            self.histories.write(self.txn, &mut self.sets)?;
+        }
+        Ok(())
     }
 
     /// Lists repos that the stored view of a day has and the new one has not, and logs what changed on a closed day.
-    fn compare_with_stored(&self, fold: &DayFold, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
+    fn compare_with_stored(&mut self, fold: &DayFold) -> Result<(), StoreError> {
         let Some(view) = store::day_view(self.txn, fold.day)? else { return Ok(()) };
         let mut fallen = Vec::new();
         for chunk in &view.chunks {
@@ -383,7 +384,7 @@ impl Publication<'_> {
                 let entry = entry.map_err(of_block)?;
                 let found = fold.repos.binary_search_by_key(&entry.repo, |fold| fold.repo);
                 if found.is_err() {
-                    changes.push((entry.repo, fold.day, None));
+                    self.histories.add(entry.repo, fold.day, None);
                 }
                 let before = entry.day.counts.downloads().0;
                 let after = found.ok().and_then(|at| fold.repos.get(at)).map_or(0, |fold| fold.counts.downloads().0);
@@ -405,7 +406,7 @@ impl Publication<'_> {
         store::add_restatement(self.txn, &record)
     }
 
-    fn write_day(&mut self, fold: &DayFold, numbering: &Numbering, changes: &mut Vec<HistoryChange>) -> Result<(), StoreError> {
+    fn write_day(&mut self, fold: &DayFold, numbering: &Numbering) -> Result<(), StoreError> {
         let mut writer = ChunkWriter::default();
         let mut parts = DayViewParts { facets: facet_chunks(fold)?, tail: encode_edges(&fold.tails), ..DayViewParts::default() };
         let manifest = store::manifest(self.txn, fold.day)?;
@@ -426,7 +427,7 @@ impl Publication<'_> {
             record.files += day.counts.files.0;
             record.repos += 1;
             self.add_to_kind(&mut record, of_repo.repo, day.counts);
-            changes.push((of_repo.repo, fold.day, Some(day)));
+            self.histories.add(of_repo.repo, fold.day, Some(day));
         }
         parts.chunks.extend(writer.take());
         if manifest.segments.is_empty() {
@@ -442,32 +443,6 @@ impl Publication<'_> {
                 *sum += more;
             }
         }
-    }
-
-    /// Writes the years and heads of the repos that changed, and enters them in the sets.
-    fn write_histories(&mut self, changes: &[HistoryChange]) -> Result<(), StoreError> {
-        let mut histories = RepoYears::open(self.txn)?;
-        for of_repo in changes.chunk_by(|a, b| a.0 == b.0) {
-            let Some((repo, ..)) = of_repo.first() else { continue };
-            let mut head = histories.head(*repo)?;
-            if head.years.is_empty() && self.sets.counted.contains(*repo) {
-                return Err(damaged("repo_heads", repo.0, "the value is missing"));
-            }
-            let mut years: Vec<(u16, RepoYear)> = Vec::new();
-            for (_, day, of_day) in of_repo {
-                let year = day.year();
-                if years.last().is_none_or(|(last, _)| *last != year) {
-                    years.push((year, histories.year(*repo, &head, year)?));
-                }
-                if let Some((_, days)) = years.last_mut() {
-                    days.set(*day, *of_day);
-                }
-            }
-            histories.put(*repo, &mut head, years)?;
-            self.sets.counted.set(*repo, !head.years.is_empty());
-            self.sets.evidence.set(*repo, head.years.iter().any(|year| year.evidence));
-        }
-        Ok(())
     }
 }
 
