@@ -20,23 +20,24 @@ fn kin_key(chunk: usize) -> Key {
     Key::default().u32(number_of(chunk))
 }
 
-/// Writes the chunks of a dictionary run, each with the who of its first and last downloader.
+/// Adds chunks of so many entries to a run, each with the who of its first and last downloader; those of a later call lie
+/// behind those of an earlier one.
 ///
 /// # Errors
 /// When the store fails.
-pub fn put_run(
+pub fn add_to_run(
     txn: &WriteTxn,
-    id: u32,
-    entries: u64,
+    run: &mut RunRecord,
+    entries: usize,
     chunks: impl IntoIterator<Item = (Who, Who, Vec<u8>)>,
-) -> Result<RunRecord, StoreError> {
-    let mut record = RunRecord { id, entries, chunks: Vec::new() };
+) -> Result<(), StoreError> {
     let mut table = txn.open(Table::Dictionary)?;
-    for (number, (first, last, bytes)) in chunks.into_iter().enumerate() {
-        let checksum = table.put(run_key(id, number).bytes(), &bytes)?;
-        record.chunks.push((first.0, last.0, checksum));
+    for (first, last, bytes) in chunks {
+        let checksum = table.put(run_key(run.id, run.chunks.len()).bytes(), &bytes)?;
+        run.chunks.push((first.0, last.0, checksum));
     }
-    Ok(record)
+    run.entries += entries as u64;
+    Ok(())
 }
 
 /// The bytes of a chunk of a run.

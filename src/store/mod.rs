@@ -44,7 +44,7 @@ pub use counters::{find_counter, list_counters, put_counter, remove_counter};
 pub use credentials::{Credential, TOKEN_PREFIX, any_admin, digest, list_credentials, new_secret, put_credential};
 pub use credentials::{find_credential, remove_credential, remove_credential_of, remove_credentials_where};
 pub use day_rows::{DayQuestion, DayRows, day_rows};
-pub use dictionary::{add_kin, put_run, read_kin, read_run_chunk, remove_run};
+pub use dictionary::{add_kin, add_to_run, read_kin, read_run_chunk, remove_run};
 pub use disk::{Disk, SharedDisk, StorageBackend};
 pub use error::StoreError;
 pub use forgotten::{list_forgotten, put_forgotten, remove_forgotten};
