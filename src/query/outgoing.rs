@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{QueryError, View};
 use crate::block::{Merge, Wanted};
-use crate::model::{Day, Row, SourceId, SourceSettings};
+use crate::model::{Day, RepoKey, RepoNumber, Row, SourceId, SourceSettings};
 use crate::store::{self, DayQuestion};
 
 /// Lines of a page, unless one downloader has more in one millisecond.
@@ -117,8 +117,10 @@ impl View<'_> {
         lines: &mut u64,
     ) -> Result<Option<Key>, QueryError> {
         let fresh: Vec<bool> = manifest.segments.iter().map(|segment| is_fresh(segment.id)).collect();
-        // Repetitions may lie in old segments, so all of the day is merged.
-        let question = DayQuestion { day, repos: None, renames: Arc::default(), wanted: Wanted::All };
+        // Repetitions may lie in old segments, so all of the day is merged, but for the blocks of pages before.
+        let repos = (after.0..store::counters(&self.txn)?.repo).map(RepoNumber);
+        let repos = (after.0 > 0).then(|| Arc::new(repos.collect()));
+        let question = DayQuestion { day, repos, renames: Arc::default(), wanted: Wanted::All };
         let inputs = store::day_rows(&self.txn, &question, manifest.segments.iter().cloned())?;
         let fresh: Vec<bool> = inputs.iter().map(|(at, _)| fresh.get(*at).copied().unwrap_or(false)).collect();
         let mut merge = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
@@ -154,7 +156,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn stored_repo(&self, repo: crate::model::RepoNumber) -> Result<crate::model::RepoKey, QueryError> {
+    pub fn stored_repo(&self, repo: RepoNumber) -> Result<RepoKey, QueryError> {
         Ok(store::read_repo(&self.txn, repo)?.key)
     }
 }

@@ -9,7 +9,7 @@ use super::sums::FEW_REPOS;
 use super::view::damaged;
 use super::{QueryError, View};
 use crate::model::{Day, DayRange, RepoNumber};
-use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather};
+use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather, LiveRepo};
 use crate::store::{self, DayViewRecord};
 
 impl View<'_> {
@@ -35,7 +35,7 @@ impl View<'_> {
         let mut set = DownloaderSet::default();
         for day in store::days_with_view(&self.txn, range)? {
             if few || lossy.contains(&day) {
-                let replaced = |repo| self.published.live.repo(day, repo).is_some_and(super::super::rollup::LiveRepo::has_lost);
+                let replaced = |repo| self.published.live.repo(day, repo).is_some_and(LiveRepo::has_lost);
                 self.gather_day(members, day, replaced, &mut gather, &mut set)?;
                 continue;
             }
