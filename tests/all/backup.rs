@@ -4,27 +4,17 @@ use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redb::ReadableTable;
 
 use crate::oracle::Random;
-use crate::server::{Reply, Server, hubtally};
+use crate::server::{Reply, Server, hubtally, run, said};
 
 const PUSHERS: u64 = 3;
 const EVENTS_OF_A_BODY: u64 = 4;
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    hubtally().arg("--data").arg(folder).args(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn said(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);

@@ -5,21 +5,11 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::oracle::Random;
-use crate::server::{Server, hubtally};
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    hubtally().arg("--data").arg(folder).args(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn said(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
+use crate::server::{Server, hubtally, run, said};
 
 /// Logs of one node: an export, a proxy's log, and events without paths that happen twice in one millisecond.
 fn logs(place: &Path) -> Vec<(String, String)> {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,18 @@ pub fn hubtally() -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Runs a command of the binary on a data folder to its end.
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+    hubtally().arg("--data").arg(folder).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What such a command prints, which must succeed.
+pub fn said(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A running server, killed when dropped.

@@ -3,25 +3,15 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::laws::{compare, configure, deliver, for_worlds, open};
 use crate::oracle::{Oracle, Random, World};
-use crate::server::{Server, hubtally};
+use crate::server::{Server, hubtally, run, said};
 use hubtally::ingest::Place;
 use hubtally::model::{Day, DayRange};
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    hubtally().arg("--data").arg(folder).args(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn said(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[test]
 fn counting_anew_and_giving_space_back_change_no_number() {
