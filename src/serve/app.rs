@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::answer::Answer;
 use super::front::Front;
 use super::gate::{BodyBudget, Gate};
+use super::kept::KeptAnswers;
 use super::limits;
 use super::sign_in::SignIn;
 use super::tally::Tally;
@@ -21,6 +22,8 @@ pub struct App {
     pub bodies: BodyBudget,
     /// What was answered, for monitors.
     pub answers: Tally,
+    /// Answers of the state that is published.
+    pub kept: KeptAnswers,
     reads: Gate,
     pushes: Gate,
     upkeep: Gate,
@@ -38,6 +41,7 @@ impl App {
             engine,
             origin,
             answers: Tally::default(),
+            kept: KeptAnswers::default(),
             front,
             sign_in: SignIn::default(),
             bodies: BodyBudget::new(limits::BODIES_BYTES_MAX),

@@ -92,11 +92,14 @@ pub fn labelled(answer: Answer, packing: Option<Packing>) -> Answer {
     }
 }
 
-/// The answer, packed if that pays. Streams pack themselves as they are made.
+/// The answer, packed if that pays and it is not packed yet. Streams pack themselves as they are made.
 #[must_use]
 pub fn packed(mut answer: Answer, packing: Option<Packing>) -> Answer {
     let Some(packing) = packing else { return answer };
     let Body::Whole(bytes) = &answer.body else { return answer };
+    if answer.headers.iter().any(|(name, _)| *name == header::CONTENT_ENCODING) {
+        return answer;
+    }
     if bytes.len() < limits::COMPRESS_BYTES_MIN || answer.status == StatusCode::NOT_MODIFIED {
         return answer;
     }

@@ -20,8 +20,8 @@ use super::compression::{Packing, packed};
 use super::endpoints;
 use super::query_string::QueryString;
 use super::router::{self, Match};
-use super::routes::{Access, Route};
-use super::tag;
+use super::routes::{Access, Endpoint, Route};
+use super::tag::{self, State};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Request ids of clients are echoed up to this length.
@@ -106,17 +106,40 @@ async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head
     }
     let csv = route.endpoint.has_csv() && (by_path || accepts_csv(&head));
     let query = QueryString::parse(head.uri.query().unwrap_or_default());
-    if !route.endpoint.has_tag() {
-        return endpoints::answer(route.endpoint, Call { app, head, caller, trust, params, query, csv, body: Some(body) }).await;
+    let endpoint = route.endpoint;
+    let call = Call { app, head, caller, trust, params, query, csv, body: Some(body) };
+    if !endpoint.has_tag() && !endpoint.is_kept() {
+        return endpoints::answer(endpoint, call).await;
     }
-    let tag = tag::tag(&app, &head, &caller, csv);
-    let cache = if caller.is_known() { "private, no-cache" } else { "no-cache" };
-    let answer = if tag::is_held(&head, &tag) {
+    // Read before the answer is made: see `State::of`.
+    let state = State::of(&call.app);
+    let question = tag::question(&call.head, &call.caller, csv);
+    if !endpoint.has_tag() {
+        return kept(endpoint, call, state, question).await;
+    }
+    let tag = tag::tag(&call.app, state, &question);
+    let cache = if call.caller.is_known() { "private, no-cache" } else { "no-cache" };
+    let answer = if tag::is_held(&call.head, &tag) {
         Answer::empty(StatusCode::NOT_MODIFIED)
+    } else if endpoint.is_kept() {
+        kept(endpoint, call, state, question).await?
     } else {
-        endpoints::answer(route.endpoint, Call { app, head, caller, trust, params, query, csv, body: Some(body) }).await?
+        endpoints::answer(endpoint, call).await?
     };
     Ok(answer.with(header::ETAG, &tag).with(header::CACHE_CONTROL, cache))
+}
+
+/// The answer somebody got to the same question in this state, or a new one.
+async fn kept(endpoint: Endpoint, call: Call, state: State, question: String) -> Outcome {
+    let packing = Packing::accepted(&call.head.headers);
+    let question = format!("{packing:?} {question}");
+    if let Some(answer) = call.app.kept.find(state, &question) {
+        return Ok(answer);
+    }
+    let app = Arc::clone(&call.app);
+    let answer = packed(endpoints::answer(endpoint, call).await?, packing);
+    app.kept.keep(state, question, &answer);
+    Ok(answer)
 }
 
 /// 405, or the preflight answer that lets any website's script read public figures.

@@ -19,6 +19,7 @@ mod gate;
 mod handle;
 mod handles;
 mod intake;
+mod kept;
 mod limits;
 mod listener;
 mod openapi;

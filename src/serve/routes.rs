@@ -314,4 +314,20 @@ impl Endpoint {
                 | Endpoint::RepoList
         )
     }
+
+    /// Whether an answer is kept for whoever asks the same next. Not where it shows the hour or the address it was asked at.
+    #[must_use]
+    pub fn is_kept(self) -> bool {
+        matches!(
+            self,
+            Endpoint::Stats
+                | Endpoint::Recent
+                | Endpoint::Trending
+                | Endpoint::Figure(_)
+                | Endpoint::Overlap
+                | Endpoint::RepoInfo
+                | Endpoint::BadgeSvg
+                | Endpoint::BadgeJson
+        )
+    }
 }

@@ -222,7 +222,7 @@ fn by_name_address_or_hash_also_while_a_server_runs_and_the_list_names_nobody() 
     );
 
     let list = said(&folder, &["forget", "--list", "--json"], "");
-    assert!(list.contains("ht1_") && !list.contains("ada") && !list.contains("198.51"), "{list}");
+    assert!(list.contains("ht1_") && !list.contains("ada@") && !list.contains("198.51"), "{list}");
     let wrong = run(&folder, &["forget"], "ht1_00000000_0123456789abcdef");
     assert_eq!(wrong.status.code(), Some(1));
     assert!(!String::from_utf8_lossy(&wrong.stderr).contains("0123456789abcdef"));

@@ -115,6 +115,60 @@ fn a_held_answer_is_not_sent_again() {
 }
 
 #[test]
+fn a_kept_answer_goes_with_what_it_was_made_of() {
+    let server = Server::start(&["--visibility", "public", "--now", "2026-06-29T12:00:00Z"]);
+    let token = server.token(&server.admin_cookie(), "admin");
+    let bearer = format!("Bearer {token}");
+    let admin = [("Authorization", bearer.as_str())];
+    let recent = "/models/myorg/mymodel/stats/recent?days=30";
+    let paths = [
+        "/models/myorg/mymodel/stats",
+        recent,
+        "/badge/model/myorg/mymodel/downloads.json",
+        "/api/trending",
+        "/api/v1/orgs/myorg/totals",
+    ];
+    let all = |headers: &[(&str, &str)]| paths.map(|path| server.get_with(path, headers).text());
+    let push = |minute: u64| {
+        // The first one a month before the others, so that the answers are long enough to be packed.
+        let ts = if minute == 1 { 1_780_300_000 } else { 1_782_700_000 + minute * 60 };
+        let body = format!("{{\"ts\":{ts},\"repo\":\"myorg/mymodel\",\"path\":\"p\",\"ip\":\"192.0.2.{minute}\"}}\n");
+        let reply = server.post("/api/v1/events", &[admin[0], ("Content-Type", "application/x-ndjson")], body.as_bytes());
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    for downloads in 1..=20 {
+        push(downloads);
+        let first = all(&[]);
+        assert_eq!(
+            server.get(paths[0]).json()["downloads"].as_u64(),
+            Some(downloads),
+            "what was acknowledged is in every answer"
+        );
+        assert_eq!(all(&[]), first);
+        assert_eq!(server.get(paths[2]).json()["message"], downloads.to_string());
+    }
+    let plain = server.get(recent);
+    for _ in 0..2 {
+        let packed = server.get_with(recent, &[("Accept-Encoding", "gzip")]);
+        assert_eq!((packed.header("content-encoding"), packed.header("etag")), (Some("gzip"), plain.header("etag")));
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain.body);
+        assert_eq!((server.get(recent).header("content-encoding"), server.get(recent).body), (None, plain.body.clone()));
+    }
+    let csv = server.get_with(paths[4], &[("Accept", "text/csv")]);
+    assert!(csv.header("content-type").unwrap().starts_with("text/csv") && server.get(paths[4]).json().is_object());
+
+    let to_admin = all(&admin);
+    let hide = br#"[{"type":"model","id":"myorg/mymodel","private":true}]"#;
+    assert!(server.ask("PUT", "/api/v1/repos", &[admin[0], ("Content-Type", "application/json")], hide).status < 300);
+    assert_eq!(paths.map(|path| server.get(path).status), [404, 404, 404, 200, 404]);
+    assert!(!server.get("/api/trending").text().contains("mymodel"));
+    assert_eq!(all(&admin)[0], to_admin[0]);
+    assert_eq!(server.get(paths[0]).status, 404, "what an admin was told is told to nobody else");
+}
+
+#[test]
 fn credentials_count_where_they_are_ours() {
     let server = Server::start(&[]);
     let admin = server.admin_cookie();

@@ -1,0 +1,111 @@
+//! Answers that were given: the same question of the same caller gets the same bytes until something is published or the
+//! day changes. Nothing is kept by time; what is kept has a bound in bytes.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue};
+
+use super::answer::Answer;
+use super::body::Body;
+use super::tag::State;
+
+/// Bytes of all kept answers with what is asked and their headers. More than that, and keeping begins anew.
+const BYTES_MAX: usize = 4 << 20;
+/// A longer answer is not kept.
+const BODY_BYTES_MAX: usize = 64 << 10;
+/// About what a header takes beside its value.
+const HEADER_BYTES: usize = 64;
+
+/// The answers of one state.
+#[derive(Default)]
+pub struct KeptAnswers(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    state: Option<State>,
+    answers: HashMap<String, Whole>,
+    bytes: usize,
+}
+
+/// An answer whose body is in memory: copies share it.
+#[derive(Clone)]
+struct Whole {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+}
+
+impl KeptAnswers {
+    /// The answer to a question that was asked in this state before.
+    pub fn find(&self, state: State, question: &str) -> Option<Answer> {
+        let kept = self.lock();
+        let Whole { headers, body } = kept.answers.get(question).filter(|_| kept.state == Some(state))?.clone();
+        Some(Answer { status: StatusCode::OK, headers, body: Body::Whole(body) })
+    }
+
+    /// Keeps an answer that came from this state or a later one, if it is a short one that went well.
+    pub fn keep(&self, state: State, question: String, answer: &Answer) {
+        let Body::Whole(body) = &answer.body else { return };
+        if answer.status != StatusCode::OK || body.len() > BODY_BYTES_MAX {
+            return;
+        }
+        let whole = Whole { headers: answer.headers.clone(), body: body.clone() };
+        let headers: usize = whole.headers.iter().map(|(_, value)| value.len() + HEADER_BYTES).sum();
+        let bytes = question.len() + headers + whole.body.len() + size_of::<(String, Whole)>();
+        let mut kept = self.lock();
+        if kept.state != Some(state) || kept.bytes + bytes > BYTES_MAX {
+            *kept = Kept { state: Some(state), ..Kept::default() };
+        }
+        if kept.answers.insert(question, whole).is_none() {
+            kept.bytes += bytes;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Day;
+
+    fn body(answer: Option<Answer>) -> Option<Bytes> {
+        answer.map(|answer| match answer.body {
+            Body::Whole(bytes) => bytes,
+            Body::Stream(_) => unreachable!("streams are not kept"),
+        })
+    }
+
+    #[test]
+    fn an_answer_is_kept_until_the_state_changes() {
+        let kept = KeptAnswers::default();
+        let state = State { sequence: 7, today: Day(3) };
+        kept.keep(state, "a".to_owned(), &Answer::json(&1));
+        assert_eq!(body(kept.find(state, "a")).as_deref(), Some(&b"1"[..]));
+        assert_eq!(body(kept.find(state, "b")), None);
+        assert_eq!(body(kept.find(State { sequence: 8, ..state }, "a")), None);
+        assert_eq!(body(kept.find(State { today: Day(4), ..state }, "a")), None);
+        kept.keep(State { sequence: 8, ..state }, "b".to_owned(), &Answer::json(&2));
+        assert_eq!(body(kept.find(state, "a")), None, "an older state does not come back");
+    }
+
+    #[test]
+    fn only_short_answers_that_went_well_are_kept_and_few() {
+        let kept = KeptAnswers::default();
+        let state = State { sequence: 1, today: Day(1) };
+        kept.keep(state, "bad".to_owned(), &Answer::bad_request("no"));
+        kept.keep(state, "long".to_owned(), &Answer::csv("x".repeat(BODY_BYTES_MAX + 1)));
+        assert!(kept.find(state, "bad").is_none() && kept.find(state, "long").is_none());
+        let many = 3 * BYTES_MAX / BODY_BYTES_MAX;
+        for number in 0..many {
+            kept.keep(state, number.to_string(), &Answer::csv("x".repeat(BODY_BYTES_MAX)));
+            assert!(kept.lock().bytes <= BYTES_MAX);
+        }
+        assert!(kept.find(state, "0").is_none());
+        assert!(kept.find(state, &(many - 1).to_string()).is_some());
+    }
+}
