@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::Changes;
 use super::declared::{Declaration, Declared};
 use super::error::EngineError;
 use super::follow::{Following, Tails};
@@ -68,7 +69,9 @@ pub struct Published {
     /// The store as this was published from it, while a commit that changes both is under way: it goes to the disk while
     /// questions are answered from here.
     pub(super) before: Option<Snapshot>,
-    /// What questions keep while the stored views stay the same.
+    /// Which of the stored views changed when.
+    pub changes: Changes,
+    /// What questions keep while the stored views it was made of stay the same.
     pub of_views: Room,
     /// What questions keep until anything changes.
     pub of_sequence: Room,

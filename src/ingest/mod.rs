@@ -9,6 +9,7 @@ mod append;
 mod backup;
 mod batch;
 mod catalog;
+mod changes;
 mod compact;
 mod counters;
 mod declared;
@@ -44,6 +45,7 @@ mod writer;
 
 pub use access::{Credential, NewToken, TokenInfo};
 pub use backup::restore;
+pub use changes::{Changes, Publication};
 pub use declared::Declared;
 pub use engine::{DeliveryInfo, Engine, FormerName, GivenSettings, Health, OpenOptions, Published, RepoListing};
 pub use error::{EngineError, PushError};

@@ -60,6 +60,8 @@ struct Publication<'a> {
     last: Option<(Day, Vec<Edge>)>,
     next_segment: u64,
     histories: Histories,
+    /// The days whose views are written anew.
+    written: BTreeSet<Day>,
 }
 
 impl Writer {
@@ -171,6 +173,8 @@ impl Writer {
         publishing: Publishing,
         finish: impl FnOnce(&mut Writer, &WriteTxn, Applied) -> Result<(), EngineError>,
     ) -> Result<Applied, EngineError> {
+        // Downloaders are numbered anew: no number that was kept means the same any longer.
+        let anew = views.next_number == 0;
         views.version = VIEW_VERSION;
         views.settings_checksum = self.settings_checksum();
         let mut counters = store::counters(&txn)?;
@@ -185,10 +189,11 @@ impl Writer {
             last: None,
             next_segment: counters.segment,
             histories: Histories::default(),
+            written: BTreeSet::new(),
         };
         self.fold_all(&mut publication, days)?;
         numbers::tidy(&txn, &mut publication.views)?;
-        let Publication { views, sets, applied, next_segment, .. } = publication;
+        let Publication { views, sets, applied, next_segment, written, .. } = publication;
         store::put_view_state(&txn, &views)?;
         store::put_repo_sets(&txn, &sets)?;
         counters.segment = next_segment;
@@ -203,7 +208,10 @@ impl Writer {
             published.sets = sets;
             published.renames = renames;
             published.last_day = last_day;
-            published.of_views = Room::default();
+            published.changes.publish(written);
+            if anew {
+                published.of_views = Room::default();
+            }
         })?;
         self.shared.advance();
         Ok(applied)
@@ -407,6 +415,7 @@ impl Publication<'_> {
     }
 
     fn write_day(&mut self, fold: &DayFold, numbering: &Numbering) -> Result<(), StoreError> {
+        self.written.insert(fold.day);
         let mut writer = ChunkWriter::default();
         let mut parts = DayViewParts { facets: facet_chunks(fold)?, tail: encode_edges(&fold.tails), ..DayViewParts::default() };
         let manifest = store::manifest(self.txn, fold.day)?;

@@ -100,6 +100,14 @@ impl Day {
         u16::try_from(self.date().year()).unwrap_or(0)
     }
 
+    /// The calendar month the day lies in, as far as days reach.
+    #[must_use]
+    pub fn month(self) -> DayRange {
+        let date = self.date();
+        let before = Day(self.0.saturating_sub(u16::try_from(date.day0()).unwrap_or(0)));
+        DayRange { first: before, last: Day(before.0.saturating_add(u16::from(date.num_days_in_month()).saturating_sub(1))) }
+    }
+
     /// The first day of a calendar year.
     #[must_use]
     pub fn first_of_year(year: u16) -> Day {
@@ -125,8 +133,18 @@ impl Day {
 impl fmt::Display for Day {
     /// `YYYY-MM-DD`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Digit by digit: formatting a number is what answers of many days would spend their time on.
         let date = self.date();
-        write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+        let two = |number: u32| [number / 10 % 10, number % 10];
+        let [[a, b], [c, d]] = [two(u32::from(self.year()) / 100), two(u32::from(self.year()))];
+        let ([e, g], [h, i]) = (two(date.month()), two(date.day()));
+        let mut text = *b"0000-00-00";
+        for (place, digit) in [0, 1, 2, 3, 5, 6, 8, 9].into_iter().zip([a, b, c, d, e, g, h, i]) {
+            if let (Some(byte), Ok(digit)) = (text.get_mut(place), u8::try_from(digit)) {
+                *byte = b'0' + digit;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -159,5 +177,21 @@ impl DayRange {
     #[must_use]
     pub fn until(self, last: Day) -> DayRange {
         DayRange { first: self.first, last: self.last.min(last) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_written_as_the_calendar_writes_it() {
+        for day in (0..=u16::MAX).map(Day) {
+            assert_eq!(day.to_string(), day.date().format("%Y-%m-%d").to_string());
+            let month = day.month();
+            assert!(month.contains(day) && month.first.date().day() == 1, "{day}");
+            let next = month.last.next().date();
+            assert!(next.day() == 1 || month.last == Day(u16::MAX), "{day}");
+        }
     }
 }

@@ -112,7 +112,12 @@ impl View<'_> {
             return Ok(filled.map(|(day, of_day)| row(day, of_day)).collect());
         }
         let reported = self.reported(repo)?.and_then(|history| history.days.keys().next().copied());
-        let Some(first) = self.first_day(repo)?.into_iter().chain(reported).min() else { return Ok(Vec::new()) };
+        // Where the range begins with a known day, nothing earlier matters.
+        let counted = match days.keys().next() {
+            Some(day) if *day == range.first => Some(*day),
+            _ => self.first_day(repo)?,
+        };
+        let Some(first) = counted.into_iter().chain(reported).min() else { return Ok(Vec::new()) };
         let range = DayRange { first: range.first.max(first), last: range.last.min(self.today) };
         Ok(range.days().map(|day| row(day, days.get(&day).copied().unwrap_or_default())).collect())
     }

@@ -1,5 +1,5 @@
-//! What questions keep: sums and downloaders of sets of repos while the stored views stay the same, and whole answers
-//! until anything changes. Nothing is kept by time; what is kept has a bound in bytes.
+//! What questions keep: sums and downloaders of sets of repos while the stored views of their days stay the same, and whole
+//! answers until anything changes. Nothing is kept by time; what is kept has a bound in bytes.
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::members::Members;
 use super::{QueryError, View};
-use crate::model::{Caller, Day, DayCounts, DayRange, Downloads, Role};
+use crate::ingest::{Changes, Publication};
+use crate::model::{Caller, Day, DayCounts, DayRange, Downloads, RepoNumber, Role};
 use crate::rollup::{DownloaderSet, Persons, RepoSet};
+use crate::store::RepoSets;
 
 /// Sets of repos of which something is kept: hub and types as the public and an admin see them, and some orgs.
 const SCOPES_MAX: usize = 64;
 /// Bytes of all kept downloader sets.
-const SETS_BYTES_MAX: usize = 6 << 20;
+const SETS_BYTES_MAX: usize = 8 << 20;
 /// Ranges of days whose downloads by repo are kept.
 const RANGES_MAX: usize = 3;
 /// Bytes of all kept answers.
@@ -35,55 +37,93 @@ struct KeptViews {
     /// The one that was used last comes last.
     scopes: Vec<KeptScope>,
     sets_bytes: usize,
-    ranges: Vec<(DayRange, ByRepo)>,
-    all_time: Option<ByRepo>,
-    persons: Option<Arc<Persons>>,
+    ranges: Vec<(DayRange, Made<ByRepo>)>,
+    all_time: Option<Made<ByRepo>>,
+    persons: Option<Made<Arc<Persons>>>,
+}
+
+/// Something, and the last publication by then.
+#[derive(Clone)]
+struct Made<T>(Publication, T);
+
+impl<T: Clone> Made<T> {
+    /// The thing, if what it was made of has not changed since.
+    fn if_after(&self, change: Publication) -> Option<T> {
+        (self.0 >= change).then(|| self.1.clone())
+    }
 }
 
 struct KeptScope {
     members: Arc<Members>,
-    days: Option<Days>,
-    sets: BTreeMap<Day, Arc<DownloaderSet>>,
+    /// Repos from this number on had no stored counts yet: whether they are members changes nothing of what is kept.
+    counted_end: u32,
+    days: Option<Made<Days>>,
+    /// By first and last day: days, and whole months.
+    sets: BTreeMap<(Day, Day), Made<Arc<DownloaderSet>>>,
 }
 
 impl KeptScope {
     fn bytes(&self) -> usize {
-        self.sets.values().map(|set| set.bytes()).sum()
+        self.sets.values().map(|Made(_, set)| set.bytes()).sum()
     }
+}
+
+/// Who asks of what state: the repos of a question, the stored counts there are, and when they changed.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub members: &'a Arc<Members>,
+    pub sets: &'a RepoSets,
+    pub changes: &'a Changes,
 }
 
 impl KeptViews {
     /// What is kept of some repos, which thereby are the last ones used.
-    fn scope(&mut self, members: &Arc<Members>) -> Option<&mut KeptScope> {
-        let same = |kept: &KeptScope| Arc::ptr_eq(&kept.members, members) || kept.members == *members;
+    fn scope(&mut self, asked: Asked<'_>) -> Option<&mut KeptScope> {
+        let members = asked.members;
+        let same = |kept: &KeptScope| {
+            Arc::ptr_eq(&kept.members, members) || kept.members.agree_below(members, RepoNumber(kept.counted_end))
+        };
         match self.scopes.iter().position(same) {
             Some(at) => self.scopes.get_mut(at..).into_iter().for_each(|newer| newer.rotate_left(1)),
             None => {
-                self.scopes.push(KeptScope { members: Arc::clone(members), days: None, sets: BTreeMap::new() });
+                let (days, sets) = (None, BTreeMap::new());
+                self.scopes.push(KeptScope { members: Arc::clone(members), counted_end: 0, days, sets });
                 if self.scopes.len() > SCOPES_MAX {
                     self.sets_bytes -= self.scopes.remove(0).bytes();
                 }
             }
         }
-        self.scopes.last_mut()
+        let scope = self.scopes.last_mut()?;
+        scope.members = Arc::clone(members);
+        scope.counted_end = asked.sets.counted.end().0;
+        Some(scope)
     }
 
-    fn keep_set(&mut self, members: &Arc<Members>, day: Day, set: &Arc<DownloaderSet>) {
-        // Sets of others make room, the longest unused first; where even that is not enough, what is kept stays.
-        for at in 0..self.scopes.len() {
+    fn keep_set(&mut self, asked: Asked<'_>, range: DayRange, set: &Arc<DownloaderSet>) {
+        let Some(scope) = self.scope(asked) else { return };
+        // What no longer holds makes room first.
+        let stale = |range: &(Day, Day), made: &Made<Arc<DownloaderSet>>| {
+            made.if_after(asked.changes.last_of(DayRange { first: range.0, last: range.1 })).is_none()
+        };
+        let before = scope.bytes();
+        scope.sets.retain(|range, made| !stale(range, made));
+        let after = scope.bytes();
+        self.sets_bytes -= before - after;
+        // Sets of others then, the longest unused first; where even that is not enough, what is kept stays.
+        let others = self.scopes.len().saturating_sub(1);
+        for other in self.scopes.iter_mut().take(others) {
             if self.sets_bytes + set.bytes() <= SETS_BYTES_MAX {
                 break;
             }
-            if let Some(other) = self.scopes.get_mut(at).filter(|other| other.members != *members) {
-                self.sets_bytes -= other.bytes();
-                other.sets.clear();
-            }
+            self.sets_bytes -= other.bytes();
+            other.sets.clear();
         }
         if self.sets_bytes + set.bytes() > SETS_BYTES_MAX {
             return;
         }
-        let Some(scope) = self.scope(members) else { return };
-        if scope.sets.insert(day, Arc::clone(set)).is_none() {
+        if let Some(scope) = self.scopes.last_mut()
+            && scope.sets.insert((range.first, range.last), Made(asked.changes.last(), Arc::clone(set))).is_none()
+        {
             self.sets_bytes += set.bytes();
         }
     }
@@ -97,31 +137,34 @@ impl OfViews {
     /// The counts by day of some repos.
     pub(super) fn days(
         &self,
-        members: &Arc<Members>,
+        asked: Asked<'_>,
         make: impl FnOnce() -> Result<BTreeMap<Day, DayCounts>, QueryError>,
     ) -> Result<Days, QueryError> {
-        if let Some(days) = lock(&self.0).scope(members).and_then(|scope| scope.days.clone()) {
+        let last = asked.changes.last();
+        if let Some(days) = lock(&self.0).scope(asked).and_then(|scope| scope.days.as_ref()?.if_after(last)) {
             return Ok(days);
         }
         let days = Arc::new(make()?);
-        if let Some(scope) = lock(&self.0).scope(members) {
-            scope.days = Some(Arc::clone(&days));
+        if let Some(scope) = lock(&self.0).scope(asked) {
+            scope.days = Some(Made(last, Arc::clone(&days)));
         }
         Ok(days)
     }
 
-    /// The downloaders of some repos on a day.
+    /// The downloaders of some repos over a day or month.
     pub(super) fn set(
         &self,
-        members: &Arc<Members>,
-        day: Day,
+        asked: Asked<'_>,
+        range: DayRange,
         make: impl FnOnce() -> Result<DownloaderSet, QueryError>,
     ) -> Result<Arc<DownloaderSet>, QueryError> {
-        if let Some(set) = lock(&self.0).scope(members).and_then(|scope| scope.sets.get(&day).cloned()) {
+        let change = asked.changes.last_of(range);
+        let key = (range.first, range.last);
+        if let Some(set) = lock(&self.0).scope(asked).and_then(|scope| scope.sets.get(&key)?.if_after(change)) {
             return Ok(set);
         }
         let set = Arc::new(make()?);
-        lock(&self.0).keep_set(members, day, &set);
+        lock(&self.0).keep_set(asked, range, &set);
         Ok(set)
     }
 
@@ -129,39 +172,57 @@ impl OfViews {
     pub(super) fn range(
         &self,
         range: DayRange,
+        changes: &Changes,
         make: impl FnOnce() -> Result<Vec<Downloads>, QueryError>,
     ) -> Result<ByRepo, QueryError> {
-        if let Some((_, sums)) = lock(&self.0).ranges.iter().find(|(known, _)| *known == range) {
-            return Ok(Arc::clone(sums));
+        let change = changes.last_of(range);
+        let known = lock(&self.0).ranges.iter().find(|(known, _)| *known == range).and_then(|(_, made)| made.if_after(change));
+        if let Some(sums) = known {
+            return Ok(sums);
         }
         let sums = Arc::new(make()?);
         let mut kept = lock(&self.0);
+        kept.ranges.retain(|(known, _)| *known != range);
         if kept.ranges.len() >= RANGES_MAX {
             kept.ranges.remove(0);
         }
-        kept.ranges.push((range, Arc::clone(&sums)));
+        kept.ranges.push((range, Made(changes.last(), Arc::clone(&sums))));
         Ok(sums)
     }
 
     /// The downloads by repo over all time.
-    pub(super) fn all_time(&self, make: impl FnOnce() -> Result<Vec<Downloads>, QueryError>) -> Result<ByRepo, QueryError> {
-        if let Some(sums) = &lock(&self.0).all_time {
-            return Ok(Arc::clone(sums));
-        }
-        let sums = Arc::new(make()?);
-        lock(&self.0).all_time = Some(Arc::clone(&sums));
-        Ok(sums)
+    pub(super) fn all_time(
+        &self,
+        changes: &Changes,
+        make: impl FnOnce() -> Result<Vec<Downloads>, QueryError>,
+    ) -> Result<ByRepo, QueryError> {
+        kept_whole(&self.0, |kept| &mut kept.all_time, changes, || make().map(Arc::new))
     }
 
     /// Which downloaders are one person.
-    pub(super) fn persons(&self, make: impl FnOnce() -> Result<Persons, QueryError>) -> Result<Arc<Persons>, QueryError> {
-        if let Some(persons) = &lock(&self.0).persons {
-            return Ok(Arc::clone(persons));
-        }
-        let persons = Arc::new(make()?);
-        lock(&self.0).persons = Some(Arc::clone(&persons));
-        Ok(persons)
+    pub(super) fn persons(
+        &self,
+        changes: &Changes,
+        make: impl FnOnce() -> Result<Persons, QueryError>,
+    ) -> Result<Arc<Persons>, QueryError> {
+        kept_whole(&self.0, |kept| &mut kept.persons, changes, || make().map(Arc::new))
     }
+}
+
+/// What holds until the next publication, of whatever day.
+fn kept_whole<T: Clone>(
+    kept: &Mutex<KeptViews>,
+    place: impl Fn(&mut KeptViews) -> &mut Option<Made<T>>,
+    changes: &Changes,
+    make: impl FnOnce() -> Result<T, QueryError>,
+) -> Result<T, QueryError> {
+    let last = changes.last();
+    if let Some(known) = place(&mut lock(kept)).as_ref().and_then(|made| made.if_after(last)) {
+        return Ok(known);
+    }
+    let value = make()?;
+    *place(&mut lock(kept)) = Some(Made(last, value.clone()));
+    Ok(value)
 }
 
 /// What is kept until anything changes.

@@ -10,7 +10,6 @@ use crate::rollup::RepoSet;
 use crate::store;
 
 /// The repos a question is about.
-#[derive(PartialEq)]
 pub(super) enum Members {
     /// Few repos, by number.
     Some(BTreeSet<RepoNumber>),
@@ -30,6 +29,15 @@ impl Members {
         match self {
             Members::Some(repos) => repos.contains(&repo),
             Members::AllBut(repos) => !repos.contains(repo),
+        }
+    }
+
+    /// Whether both have the same members among the repos below a number.
+    pub(super) fn agree_below(&self, other: &Members, end: RepoNumber) -> bool {
+        match (self, other) {
+            (Members::Some(own), Members::Some(others)) => own.range(..end).eq(others.range(..end)),
+            (Members::AllBut(own), Members::AllBut(others)) => Arc::ptr_eq(own, others) || own.agrees_below(others, end),
+            _ => false,
         }
     }
 }

@@ -112,7 +112,8 @@ impl View<'_> {
     /// Distinct downloaders of some members over a range, and how many people they are at least.
     pub(super) fn distinct_with_bounds(&self, members: &Arc<Members>, range: DayRange) -> Result<Reach, QueryError> {
         let set = self.set_of(members, range)?;
-        let stored = self.of_views()?.persons(|| Ok(Persons::new(store::read_kin(&self.txn, &self.published.views)?)))?;
+        let read = || Ok(Persons::new(store::read_kin(&self.txn, &self.published.views)?));
+        let stored = self.of_views()?.persons(&self.published.changes, read)?;
         let live = Persons::new(self.published.live.kin().to_vec());
         Ok(Reach { floor: Uniques(Persons::in_set(&[&stored, &live], &set)), ceiling: Uniques(set.len()) })
     }

@@ -37,7 +37,7 @@ impl View<'_> {
             }
             return Ok(sums);
         }
-        let stored: Days = self.of_views()?.days(members, || self.stored_daily(members))?;
+        let stored: Days = self.of_views()?.days(self.asked(members), || self.stored_daily(members))?;
         let mut sums: BTreeMap<Day, DayCounts> = stored.range(range.first..=range.last).map(|(day, sum)| (*day, *sum)).collect();
         self.for_live_of(members, range, |day, _, live| {
             let sum = sums.entry(day).or_default();
@@ -148,7 +148,7 @@ impl View<'_> {
     /// Downloads in the range by repo number.
     pub(super) fn recent_sums(&self, range: DayRange) -> Result<Vec<Downloads>, QueryError> {
         let range = range.until(self.today);
-        let stored: ByRepo = self.of_views()?.range(range, || {
+        let stored: ByRepo = self.of_views()?.range(range, &self.published.changes, || {
             let mut sums: Vec<Downloads> = Vec::new();
             for day in store::days_with_view(&self.txn, range)? {
                 self.for_stored_on(day, |repo, of_day| change(&mut sums, repo, |sum| sum + of_day.counts.downloads()))?;
@@ -165,7 +165,7 @@ impl View<'_> {
         if self.published.last_day > self.today {
             return self.recent_sums(ever);
         }
-        let stored: ByRepo = self.of_views()?.all_time(|| {
+        let stored: ByRepo = self.of_views()?.all_time(&self.published.changes, || {
             let mut sums: Vec<Downloads> = Vec::new();
             let mut heads = 0;
             store::for_heads(&self.txn, |repo, head| {

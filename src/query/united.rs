@@ -1,9 +1,10 @@
-//! United downloaders of many repos over a range: the sets of each day are kept while the stored views stay the same, and
-//! those of the live overlay are added to them.
+//! United downloaders of many repos over a range: the sets of whole months and of single days are kept while the stored views
+//! of these days stay the same, and those of the live overlay are added to them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::kept::Asked;
 use super::members::Members;
 use super::sums::FEW_REPOS;
 use super::view::damaged;
@@ -33,19 +34,23 @@ impl View<'_> {
         });
         let mut gather = Gather::default();
         let mut set = DownloaderSet::default();
-        for day in store::days_with_view(&self.txn, range)? {
-            if few || lossy.contains(&day) {
-                let replaced = |repo| self.published.live.repo(day, repo).is_some_and(LiveRepo::has_lost);
-                self.gather_day(members, day, replaced, &mut gather, &mut set)?;
+        let days = store::days_with_view(&self.txn, range)?;
+        for of_month in days.chunk_by(|a, b| a.month() == b.month()) {
+            let month = of_month.first().map_or(range, |day| day.month());
+            let whole = range.contains(month.first) && range.contains(month.last);
+            if !few && whole && of_month.iter().all(|day| !lossy.contains(day)) {
+                set.unite(&*self.of_views()?.set(self.asked(members), month, || self.stored_set(members, of_month))?);
                 continue;
             }
-            let of_day = self.of_views()?.set(members, day, || {
-                let (mut gather, mut set) = (Gather::default(), DownloaderSet::default());
-                self.gather_day(members, day, |_| false, &mut gather, &mut set)?;
-                set.unite(&gather.take());
-                Ok(set)
-            })?;
-            set.unite(&of_day);
+            for day in of_month {
+                if few || lossy.contains(day) {
+                    let replaced = |repo| self.published.live.repo(*day, repo).is_some_and(LiveRepo::has_lost);
+                    self.gather_day(members, *day, replaced, &mut gather, &mut set)?;
+                    continue;
+                }
+                let alone = DayRange { first: *day, last: *day };
+                set.unite(&*self.of_views()?.set(self.asked(members), alone, || self.stored_set(members, &[*day]))?);
+            }
         }
         let live = &self.published.live;
         self.for_live_of(members, range, |_, _, repo| {
@@ -53,6 +58,21 @@ impl View<'_> {
         });
         set.unite(&gather.take());
         Ok(set)
+    }
+
+    /// The stored downloaders of some days.
+    fn stored_set(&self, members: &Members, days: &[Day]) -> Result<DownloaderSet, QueryError> {
+        let (mut gather, mut set) = (Gather::default(), DownloaderSet::default());
+        for day in days {
+            self.gather_day(members, *day, |_| false, &mut gather, &mut set)?;
+        }
+        set.unite(&gather.take());
+        Ok(set)
+    }
+
+    /// What a question of these repos may find kept.
+    pub(super) fn asked<'a>(&'a self, members: &'a Arc<Members>) -> Asked<'a> {
+        Asked { members, sets: &self.published.sets, changes: &self.published.changes }
     }
 
     /// Adds the stored downloaders of a day, except of repos that are replaced: small lists to `gather`, sets to `set`.

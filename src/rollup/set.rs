@@ -125,6 +125,18 @@ impl RepoSet {
         RepoSet { bitmap: &self.bitmap & &other.bitmap }
     }
 
+    /// Whether both have the same members below a number.
+    #[must_use]
+    pub fn agrees_below(&self, other: &RepoSet, end: crate::model::RepoNumber) -> bool {
+        (&self.bitmap ^ &other.bitmap).min().is_none_or(|first| first >= end.0)
+    }
+
+    /// The number after the last member.
+    #[must_use]
+    pub fn end(&self) -> crate::model::RepoNumber {
+        crate::model::RepoNumber(self.bitmap.max().map_or(0, |last| last.saturating_add(1)))
+    }
+
     /// The members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = crate::model::RepoNumber> {
         self.bitmap.iter().map(crate::model::RepoNumber)
