@@ -45,6 +45,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::ingest::Engine;
 use crate::model::Proxies;
+use crate::query;
 use app::App;
 pub use client::{Ask, Client, ClientError, Reply, Upload};
 use front::Front;
@@ -131,6 +132,8 @@ impl Server {
         if let Some(owner) = self.owner.take() {
             loops.push(tokio::spawn(listener::owner(owner, Arc::clone(&app), Arc::clone(&owners.free), phases.clone())));
         }
+        let (engine, serving) = (Arc::clone(&self.engine), phases.clone());
+        let prepared = tokio::task::spawn_blocking(move || query::prepare(&engine, || *serving.borrow() == Phase::Serving));
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -139,6 +142,8 @@ impl Server {
         for accepting in loops {
             let _ = accepting.await;
         }
+        // What could not be prepared is told to whoever asks for it.
+        let _ = prepared.await;
         if let Some(folder) = &self.options.folder {
             socket::remove(folder);
         }
