@@ -41,6 +41,7 @@ mod segments;
 mod sources;
 mod stages;
 mod verify;
+mod waves;
 mod writer;
 
 pub use access::{Credential, NewToken, TokenInfo};

@@ -1,30 +1,25 @@
 //! Folds days into views: the events of dirty days merged, counted, numbered and written in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::EngineError;
 use super::histories::Histories;
 use super::room::Room;
+use super::waves::next_wave;
 use super::writer::Writer;
-use super::{numbers, segments};
-use crate::block::{Merge, Wanted};
+use super::{numbers, segments, waves};
 use crate::model::{Day, DayCounts, DeliveryId, DownloaderKey, Millis, RepoNumber, SourceSettings};
 use crate::rollup::{
-    Applied, ChunkWriter, Counting, DayChunk, DayFold, DayFolder, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live,
-    Numbering, RepoDay, RepoFold, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
+    Applied, ChunkWriter, Counting, DayChunk, DayFold, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live, Numbering,
+    RepoDay, RepoFold, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, DayManifest, DayQuestion, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError,
-    Table, ViewStateRecord, WriteTxn,
+    self, DayManifest, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError, Table,
+    ViewStateRecord, WriteTxn,
 };
-
-/// Rows that are folded before their views are written, which bounds memory.
-const WAVE_ROWS_MAX: u64 = 1_000_000;
 
 /// Which segments that were not published before are counted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +33,7 @@ pub enum Publishing {
 }
 
 impl Publishing {
-    fn includes(self, segment: &SegmentRecord) -> bool {
+    pub(super) fn includes(self, segment: &SegmentRecord) -> bool {
         match (self, segment.unpublished) {
             (_, None) | (Publishing::All, _) => true,
             (Publishing::Document(document), Some(of)) => document.0 == of,
@@ -217,20 +212,11 @@ impl Writer {
         Ok(applied)
     }
 
-    /// Folds all days in waves that fit into memory.
+    /// Folds all days in waves that fit into memory: while one is written, the next one is folded.
     fn fold_all(&mut self, publication: &mut Publication<'_>, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
-        while !days.is_empty() {
-            let mut wave = Vec::new();
-            let mut rows = 0;
-            while let Some(day) = days.pop_first() {
-                let manifest = store::manifest(publication.txn, day)?;
-                rows += manifest.segments.iter().map(|segment| segment.rows).sum::<u64>();
-                wave.push((day, manifest));
-                if rows >= WAVE_ROWS_MAX {
-                    break;
-                }
-            }
-            let mut folds = self.fold_wave(&wave, publication)?;
+        let mut wave = next_wave(publication.txn, &mut days)?;
+        let mut folds = self.shared.fold_wave(&wave, &publication.counting, publication.publishing)?;
+        while !wave.is_empty() {
             for fold in &mut folds {
                 if publication.join_to_day_before(fold)? && !wave.iter().any(|(day, _)| *day == fold.day.next()) {
                     let next = fold.day.next();
@@ -239,47 +225,33 @@ impl Writer {
                     }
                 }
             }
-            for (day, manifest) in wave {
-                self.publish_segments(publication, day, manifest)?;
-            }
-            publication.write(&folds)?;
+            let ahead = next_wave(publication.txn, &mut days)?;
+            let (shared, counting, publishing) =
+                (Arc::clone(&self.shared), Arc::clone(&publication.counting), publication.publishing);
+            let folded = std::thread::scope(|scope| {
+                let folding = scope.spawn(|| shared.fold_wave(&ahead, &counting, publishing));
+                let written = self.write_wave(publication, wave, &folds);
+                // What is written next would not fit into memory beside what was written last.
+                folds.clear();
+                let folded = folding.join().map_err(|_| waves::panicked())?;
+                written.and(folded)
+            });
+            (wave, folds) = (ahead, folded?);
         }
         Ok(publication.histories.write(publication.txn, &mut publication.sets)?)
     }
 
-    /// Counts the days of a wave, on all cores.
-    fn fold_wave(&self, wave: &[(Day, DayManifest)], publication: &Publication<'_>) -> Result<Vec<DayFold>, EngineError> {
-        let (counting, publishing) = (&*publication.counting, publication.publishing);
-        let next = AtomicUsize::new(0);
-        let store = &self.shared.store;
-        let work = || -> Result<Vec<(usize, DayFold)>, StoreError> {
-            let txn = store.read()?;
-            let mut folds = Vec::new();
-            while let Some((at, (day, manifest))) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                wave.get(at).map(|day| (at, day))
-            } {
-                folds.push((at, fold_day(&txn, *day, manifest, counting, publishing)?));
-            }
-            Ok(folds)
-        };
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(wave.len());
-        let mut folds = if threads <= 1 {
-            work()?
-        } else {
-            let results: Vec<_> = std::thread::scope(|scope| {
-                let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-            });
-            let mut folds = Vec::new();
-            for result in results {
-                let of_thread = result.map_err(|_| EngineError::Broken("counting a day ended in a panic".to_owned()))?;
-                folds.extend(of_thread?);
-            }
-            folds
-        };
-        folds.sort_unstable_by_key(|(at, _)| *at);
-        Ok(folds.into_iter().map(|(_, fold)| fold).collect())
+    /// Writes the views of folded days, whose segments are published by that.
+    fn write_wave(
+        &mut self,
+        publication: &mut Publication<'_>,
+        wave: Vec<(Day, DayManifest)>,
+        folds: &[DayFold],
+    ) -> Result<(), EngineError> {
+        for (day, manifest) in wave {
+            self.publish_segments(publication, day, manifest)?;
+        }
+        Ok(publication.write(folds)?)
     }
 
     /// Marks the segments of a day as published and merges small ones.
@@ -323,28 +295,6 @@ fn covers(manifest: &DayManifest) -> u64 {
     let published = manifest.segments.iter().filter(|segment| segment.unpublished.is_none());
     let bytes: Vec<u8> = published.flat_map(|segment| segment.id.to_le_bytes()).collect();
     xxh3_64(&bytes)
-}
-
-/// Merges and counts the events of one day.
-pub(super) fn fold_day(
-    txn: &ReadTxn,
-    day: Day,
-    manifest: &DayManifest,
-    counting: &Counting,
-    publishing: Publishing,
-) -> Result<DayFold, StoreError> {
-    let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
-    let counted_now = matches!(publishing, Publishing::Document(_));
-    let question = DayQuestion { day, repos: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Counting };
-    let inputs = store::day_rows(txn, &question, included.iter().map(|segment| (*segment).clone()))?;
-    let is_fresh = |at: usize| counted_now && included.get(at).is_some_and(|segment| segment.unpublished.is_some());
-    let fresh: Vec<bool> = inputs.iter().map(|(at, _)| is_fresh(*at)).collect();
-    let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
-    let mut folder = DayFolder::new(day, counting);
-    while let Some(event) = events.next_event(|input| fresh.get(input).copied().unwrap_or(false))? {
-        folder.add(&event, events.words());
-    }
-    Ok(folder.finish(events.words()))
 }
 
 impl Publication<'_> {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::engine::Engine;
 use super::error::EngineError;
-use super::publish::{Publishing, facet_chunks, fold_day};
+use super::publish::{Publishing, facet_chunks};
+use super::waves::fold_day;
 use crate::block::Wanted;
 use crate::model::{Day, RepoNumber};
 use crate::rollup::{DayChunk, DayFold, FacetChunk, RepoDay, decode_edges};

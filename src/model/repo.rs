@@ -77,12 +77,23 @@ fn is_name_part(part: &str) -> bool {
     // One pass: this runs for every line of a log.
     let mut before = 0;
     let allowed = part.bytes().all(|byte| {
-        let allowed = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || (byte == b'.' && before != b'.');
+        let allowed = NAME_BYTES.get(usize::from(byte)) == Some(&true) && (byte, before) != (b'.', b'.');
         before = byte;
         allowed
     });
     allowed && (1..=NAME_PART_BYTES_MAX).contains(&part.len()) && part != "."
 }
+
+/// The bytes a name may hold.
+const NAME_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        allowed[byte] = matches!(byte as u8, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    allowed
+};
 
 impl RepoName {
     /// Checks an id of one or two parts.
@@ -94,8 +105,11 @@ impl RepoName {
     /// Whether an id of one or two parts is valid.
     #[must_use]
     pub fn is_valid(id: &str) -> bool {
-        match id.split_once('/') {
-            Some((namespace, name)) => is_name_part(namespace) && is_name_part(name),
+        match id.bytes().position(|byte| byte == b'/') {
+            Some(at) => {
+                let (namespace, name) = (id.get(..at).unwrap_or_default(), id.get(at + 1..).unwrap_or_default());
+                is_name_part(namespace) && is_name_part(name)
+            }
             None => is_name_part(id),
         }
     }
