@@ -2,17 +2,21 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{may_see, path_of};
+use super::scoped::{may_see, path_of, typed};
 use super::{notice, page, reader, view_page};
 use crate::model::{Caller, DayRange, GroupName, Millis, OrgName, RepoKey, RepoKind, RepoName};
 use crate::query::{QueryError, Scope, Span, View};
-use crate::render::links::State;
+use crate::render::links::{Links, State};
 use crate::render::pages::{Choice, Foot, Found, Frame, Instant, OverlapPage, Pick, Reader, Section, Side};
 use crate::serve::answer::Outcome;
 use crate::serve::call::Call;
 
 /// The days of "last month".
 const MONTH_DAYS: u16 = 30;
+/// Organizations, groups and repos that are offered, of each at most so many.
+const OFFERED: usize = 100;
+/// Links to a first comparison.
+const LINKED: usize = 12;
 
 /// What is asked, by whom and when.
 struct Asked {
@@ -61,11 +65,18 @@ fn overlap_page(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Overla
         let current = asked.choice.window == span;
         Pick { href: links.to(format_args!("/overlap{state}")), text: text.to_owned(), current }
     };
+    let offered = offered(view, &asked.caller)?;
+    let with = match (may(&a), asked.b.is_empty()) {
+        (Some(a), true) => with(&a, &offered, asked, &links),
+        _ => Vec::new(),
+    };
     let side = |text: &str, scope: Option<Scope>| Side {
         text: text.to_owned(),
         href: scope.filter(|_| found.is_some()).map(|scope| links.to(path_of(&scope))),
     };
     Ok(OverlapPage {
+        offered: offered.iter().map(typed).collect(),
+        with,
         windows: vec![pick(Span::All, "All time"), pick(Span::Month, "Last month")],
         kept: asked.choice.state(),
         today: view.today(),
@@ -75,6 +86,25 @@ fn overlap_page(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Overla
         frame: Frame::new("Overlap", Section::Overlap, reader),
         found,
     })
+}
+
+/// What the two fields offer: all of it is the reader's to compare.
+fn offered(view: &View<'_>, caller: &Caller) -> Result<Vec<Scope>, QueryError> {
+    let offers = view.offers(OFFERED, caller)?;
+    let orgs = offers.orgs.into_iter().map(Scope::Org);
+    let groups = offers.groups.into_iter().map(Scope::Group);
+    let hub = std::iter::once(Scope::Hub).chain(RepoKind::ALL.map(Scope::Kind)).filter(|_| caller.is_admin());
+    Ok(groups.chain(orgs).chain(offers.repos.into_iter().map(Scope::Repo)).chain(hub).collect())
+}
+
+/// Links from one side to comparisons with others: where a field cannot show what it offers, these can be followed.
+fn with(a: &Scope, offered: &[Scope], asked: &Asked, links: &Links) -> Vec<Pick> {
+    let others = offered.iter().filter(|other| *other != a).take(LINKED);
+    let pick = |other: &Scope| {
+        let state = asked.choice.state().and("a", &asked.a).and("b", typed(other));
+        Pick { href: links.to(format_args!("/overlap{state}")), text: typed(other), current: false }
+    };
+    others.map(pick).collect()
 }
 
 fn compared(view: &View<'_>, asked: &Asked, a: &Scope, b: &Scope, reader: &Reader) -> Result<Option<Found>, QueryError> {

@@ -70,8 +70,16 @@ pub fn cohorts(
 
 /// Where the downloaders of a scope are compared with others, for those who may.
 pub fn overlap_of(scope: &Scope, caller: &Caller, reader: &Reader) -> Option<String> {
-    let side = path_of(scope).trim_start_matches('/').to_owned();
-    may_see(scope, caller).then(|| reader.links.to(format_args!("/overlap{}", State::default().and("a", side))))
+    may_see(scope, caller).then(|| reader.links.to(format_args!("/overlap{}", State::default().and("a", typed(scope)))))
+}
+
+/// A scope as people type it: the address of its page, if it has one of its own.
+pub fn typed(scope: &Scope) -> String {
+    match scope {
+        Scope::Hub => "hub".to_owned(),
+        Scope::Kind(kind) => format!("types/{kind}"),
+        _ => path_of(scope).trim_start_matches('/').to_owned(),
+    }
 }
 
 /// Where the API has the figures of a scope.
