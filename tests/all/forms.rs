@@ -57,6 +57,8 @@ impl Hub {
     }
 }
 
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
 /// What the fields of a page suggest.
 fn suggested(page: &Reply) -> Vec<String> {
     let html = page.text();
@@ -105,4 +107,82 @@ fn what_is_suggested_is_bounded() {
     assert_eq!(server.post("/api/v1/events", &headers, body.as_bytes()).status, 200);
     let all = suggested(&server.get_with("/overlap", &[("Cookie", &admin)]));
     assert_eq!(all.iter().filter(|text| text.starts_with("models/")).count(), 100, "{all:?}");
+}
+
+/// What a text area holds.
+fn typed(page: &Reply) -> String {
+    let html = page.text();
+    let area = html.split_once("<textarea").unwrap().1.split_once('>').unwrap().1;
+    area.split_once("</textarea>").unwrap().0.trim_start_matches('\n').to_owned()
+}
+
+#[test]
+fn groups_are_made_changed_and_removed_by_forms() {
+    let hub = Hub::start();
+    let send = |path: &str, form: &str| hub.server.post(path, &[FORM, ("Authorization", &hub.publisher)], form.as_bytes());
+    let list = "/settings/groups";
+    let links = [("/orgs/acme", "/settings/groups?name=acme%3A"), ("/settings", list), ("/repos", list)];
+    for (page, link) in links {
+        assert!(hub.as_publisher(page).text().contains(&format!("href=\"{link}\"")), "{page} leads to {link}");
+    }
+    assert!(hub.as_publisher("/settings/groups?name=acme%3A").text().contains("value=\"acme:\""));
+    let made = send(
+        list,
+        "name=acme%3Afamily&repos=models%2Facme%2Fopen%0D%0A%0D%0A+%2Fmodels%2Facme%2Fopen%0D%0Amodels%2Facme%2Fsecret",
+    );
+    assert_eq!((made.status, made.header("location")), (303, Some("/settings/groups?done=made")), "{}", made.text());
+    let shown = hub.as_publisher("/settings/groups?done=made").text();
+    assert!(shown.contains("<p role=\"status\">The group is saved.</p>"), "{shown}");
+    assert!(shown.contains("<a href=\"/groups/acme:family\">acme:family</a></th><td class=\"number\">2</td>"), "{shown}");
+    assert!(hub.as_publisher("/groups/acme:family").text().contains("href=\"/settings/groups/acme:family\">Change this group"));
+    let form = hub.as_publisher("/settings/groups/acme:family");
+    assert_eq!(typed(&form), "models/acme/open\nmodels/acme/secret");
+    let saved = send("/settings/groups/acme:family", "do=save&repos=datasets%2Facme%2Flater");
+    assert_eq!(saved.header("location"), Some("/settings/groups?done=saved"), "{}", saved.text());
+    assert_eq!(typed(&hub.as_publisher("/settings/groups/acme:family")), "datasets/acme/later");
+    // Nothing is known of its only repo yet: it is in the list, and has no page.
+    assert!(hub.as_publisher(list).text().contains("<th scope=\"row\">acme:family</th>"));
+    let removed = send("/settings/groups/acme:family", "do=remove&repos=");
+    assert_eq!(removed.header("location"), Some("/settings/groups?done=removed"), "{}", removed.text());
+    assert_eq!(hub.as_publisher("/settings/groups/acme:family").status, 404);
+    let gone = send("/settings/groups/acme:family", "do=remove&repos=");
+    assert!(gone.status == 404 && gone.text().contains("There is no such group any more."), "{}", gone.text());
+}
+
+#[test]
+fn a_refused_group_says_why_and_keeps_what_was_typed() {
+    let hub = Hub::start();
+    let send = |path: &str, form: &str| hub.server.post(path, &[FORM, ("Authorization", &hub.publisher)], form.as_bytes());
+    let list = "/settings/groups";
+    assert_eq!(send(list, "name=acme%3Aone&repos=models%2Facme%2Fopen").status, 303);
+    for (path, name, repos, status, sentence) in [
+        (list, "acme:two", "models/acme/open\nacme/<secret>", 400, "Line 2 names no repository: write models/NAMESPACE/NAME"),
+        (list, "acme:two", "models/other/words", 400, "Model other/words is not of the organization before the colon"),
+        (list, "acme:two", "", 400, "A group has 1 to 10000 repos"),
+        (list, "acme:t w o", "models/acme/open", 422, "The name of a group is 1 to 96 letters"),
+        (list, "acme:one", "models/acme/secret", 409, "There is a group acme:one already: change it in the list above"),
+        (list, "other:two", "datasets/other/words", 403, "s groups are called ORG:NAME after its organization"),
+        ("/settings/groups/acme:one", "acme:one", "orgs/acme", 400, "Line 1 names no repository"),
+    ] {
+        let form = format!("name={}&repos={}", name.replace(' ', "+"), repos.replace('\n', "%0D%0A"));
+        let reply = send(path, &form);
+        assert_eq!(reply.status, status, "{form}: {}", reply.text());
+        let html = reply.text();
+        let error = html.split_once("<p class=\"error\" role=\"alert\">").unwrap().1.split_once("</p>").unwrap().0;
+        assert!(error.contains(sentence), "{form}: {error}");
+        let kept = typed(&reply).replace("\r\n", "\n").replace("&#60;", "<").replace("&#62;", ">");
+        assert_eq!((kept.as_str(), html.contains(name)), (repos, true), "{form}");
+    }
+    let kept = hub.as_publisher("/api/v1/groups").json();
+    assert_eq!(kept, json!({ "groups": [{ "name": "acme:one", "repos": [{ "type": "model", "id": "acme/open" }] }] }));
+    let reader = format!("Bearer {}", hub.server.token(&hub.admin, "reader:acme"));
+    let by_reader = hub.server.post(list, &[FORM, ("Authorization", &reader)], b"name=acme%3Atwo&repos=models%2Facme%2Fopen");
+    assert!(by_reader.status == 403 && by_reader.text().contains("saved by an organization"), "{}", by_reader.text());
+    for path in [list, "/settings/groups/acme:one", "/settings/groups/acme:none"] {
+        assert_eq!(hub.server.get_with(path, &[("Authorization", &reader)]).status, 403, "{path}");
+        assert_eq!(hub.server.get(path).header("location"), Some("/login?next=/settings/groups"), "{path}");
+    }
+    assert_eq!(hub.server.post(list, &[FORM], b"name=acme%3Atwo&repos=models%2Facme%2Fopen").status, 401);
+    assert!(!hub.server.get_with("/orgs/acme", &[("Authorization", &reader)]).text().contains("Save a group"));
+    assert_eq!(hub.as_publisher("/settings/groups/umbra:none").status, 403);
 }

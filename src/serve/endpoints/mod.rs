@@ -106,6 +106,10 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::SettingsPassword => pages::change_password(call).await,
         Endpoint::SettingsAddPerson => pages::add_person(call).await,
         Endpoint::SettingsPerson => pages::change_person(call).await,
+        Endpoint::GroupsPage => pages::groups(call).await,
+        Endpoint::EditGroup => pages::edit_group(call).await,
+        Endpoint::MakeGroup => pages::make_group(call).await,
+        Endpoint::ChangeGroup => pages::change_group(call).await,
         Endpoint::Asset => pages::asset(&call),
         Endpoint::Icon => Ok(pages::icon()),
     }

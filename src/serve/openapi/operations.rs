@@ -218,6 +218,10 @@ pub const OPERATIONS: &[Operation] = &[
     taken(Endpoint::SettingsPassword, PAGES, "Changes the password", &[], FORM, GONE_ON),
     taken(Endpoint::SettingsAddPerson, PAGES, "Makes an account", &[], FORM, GONE_ON),
     taken(Endpoint::SettingsPerson, PAGES, "Changes or removes an account", &[], FORM, GONE_ON),
+    told(Endpoint::GroupsPage, PAGES, "Saved groups, and the form of a new one", &[], &[(200, HTML, "Text"), (303, "", "")]),
+    told(Endpoint::EditGroup, PAGES, "The form of a saved group", &[], &[(200, HTML, "Text"), (303, "", "")]),
+    taken(Endpoint::MakeGroup, PAGES, "Makes a group", &[], FORM, GONE_ON),
+    taken(Endpoint::ChangeGroup, PAGES, "Changes or removes a group", &[], FORM, GONE_ON),
     told(
         Endpoint::Asset,
         PAGES,

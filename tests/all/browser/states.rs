@@ -153,6 +153,7 @@ fn a_hub_with_nothing_says_what_to_do() {
         ("overlap", "/overlap"),
         ("sources", "/sources"),
         ("settings", "/settings"),
+        ("groups", "/settings/groups"),
         ("login", "/login?next=/settings"),
         ("welcome", "/welcome?key=x"),
     ];
@@ -239,6 +240,9 @@ fn a_huge_hub_of_long_names_fits() {
         ("overlap", sides.as_str()),
         ("sources", "/sources"),
         ("settings", "/settings"),
+        ("groups", "/settings/groups"),
+        ("group-form", "/settings/groups/acme-research-institute:family"),
+        ("compare", "/overlap?a=orgs/acme-research-institute"),
         ("counter", "/counters/other"),
         ("refused", "/?window=year"),
     ];
