@@ -48,7 +48,7 @@ pub use offers::Offers;
 pub use outgoing::{Outgoing, OutgoingEvent, OutgoingPlace};
 pub use overview::{Look, Overview, Span, Stretch, preceding};
 pub use repo_table::{RepoTable, TableCursor, TableQuestion, TableRow, TableSort, Window};
-pub use reported::{ReportedHistory, ReportedSum};
+pub use reported::{ReportedHistory, ReportedSum, StandIn};
 pub use restatements::Restatement;
 pub use rules::{NotComputable, Rule};
 pub use scan::Reach;

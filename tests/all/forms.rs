@@ -186,3 +186,30 @@ fn a_refused_group_says_why_and_keeps_what_was_typed() {
     assert!(!hub.server.get_with("/orgs/acme", &[("Authorization", &reader)]).text().contains("Save a group"));
     assert_eq!(hub.as_publisher("/settings/groups/umbra:none").status, 403);
 }
+
+#[test]
+fn the_table_of_all_repos_is_a_file_for_whoever_sees_the_page() {
+    let hub = Hub::start();
+    let page = hub.server.get("/repos?q=words&window=30d").text();
+    let foot = page.rsplit_once("<p class=\"foot\">").unwrap().1;
+    let link = |text: &str| {
+        let before = foot.split_once(&format!("\">{text}</a>")).unwrap().0;
+        before.rsplit_once("<a href=\"").unwrap().1.replace("&#38;", "&")
+    };
+    let (csv, json) = (hub.server.get(&link("CSV")), hub.server.get(&link("JSON")));
+    assert_eq!(
+        (csv.header("content-type"), json.header("content-type")),
+        (Some("text/csv; charset=utf-8"), Some("application/json"))
+    );
+    assert_eq!(csv.text().lines().skip(1).collect::<Vec<_>>(), ["dataset,other/words,1,1,1,0,false,,"]);
+    let file = json.json();
+    assert_eq!((&file["total"], &file["repos"][0]["id"]), (&json!(1), &json!("other/words")), "{file}");
+    let ids = |reply: Reply| {
+        let rows = reply.json()["repos"].as_array().unwrap().clone();
+        rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(hub.server.get("/repos.json?sort=name")), ["acme/open", "other/words"], "what is hidden is not in it");
+    assert_eq!(ids(hub.as_publisher("/repos.json?sort=name")), ["acme/open", "acme/secret", "other/words"]);
+    assert_eq!(hub.server.get("/repos.csv?limit=0").status, 422);
+    assert_eq!(hub.server.get("/api/v1/hub/repos").status, 401, "the API's table is for those who read");
+}

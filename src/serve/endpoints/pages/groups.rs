@@ -14,6 +14,7 @@ use crate::serve::call::Call;
 use crate::serve::endpoints::groups::{checked, group_name, manages};
 use crate::serve::limits;
 use crate::serve::query_string::QueryString;
+use crate::serve::routes::GroupForms;
 
 const PATH: &str = "/settings/groups";
 const TITLE: &str = "Saved groups";
@@ -21,6 +22,16 @@ const TITLE: &str = "Saved groups";
 /// What was done, by the word in the address.
 const DONE: [(&str, &str); 3] =
     [("made", "The group is saved."), ("saved", "The group is changed."), ("removed", "The group is removed.")];
+
+/// The list, or what a form does.
+pub async fn group_forms(what: GroupForms, call: Call) -> Outcome {
+    match what {
+        GroupForms::List => list(call).await,
+        GroupForms::Edit => edit(call).await,
+        GroupForms::Make => make_group(call).await,
+        GroupForms::Change => change_group(call).await,
+    }
+}
 
 /// Whether a caller may save groups of any name at all.
 pub fn saves_groups(caller: &Caller) -> bool {
@@ -37,7 +48,7 @@ pub fn form_of(scope: &Scope, caller: &Caller, reader: &Reader) -> Option<String
 }
 
 /// The list, with the form of a new group.
-pub async fn groups(call: Call) -> Outcome {
+async fn list(call: Call) -> Outcome {
     if let Some(elsewhere) = turned_away(&call, PATH) {
         return elsewhere;
     }
@@ -47,7 +58,7 @@ pub async fn groups(call: Call) -> Outcome {
 }
 
 /// The form of one group.
-pub async fn edit_group(call: Call) -> Outcome {
+async fn edit(call: Call) -> Outcome {
     if let Some(elsewhere) = turned_away(&call, PATH) {
         return elsewhere;
     }
@@ -68,7 +79,7 @@ pub async fn edit_group(call: Call) -> Outcome {
 }
 
 /// Makes a group.
-pub async fn make_group(mut call: Call) -> Outcome {
+async fn make_group(mut call: Call) -> Outcome {
     let form = own_form(&mut call, limits::GROUP_FORM_BYTES_MAX).await?;
     match make(&call, &form).await {
         Ok(()) => Ok(back("made")),
@@ -96,7 +107,7 @@ async fn make(call: &Call, form: &QueryString) -> Result<(), Answer> {
 }
 
 /// Changes a group, or removes it.
-pub async fn change_group(mut call: Call) -> Outcome {
+async fn change_group(mut call: Call) -> Outcome {
     let form = own_form(&mut call, limits::GROUP_FORM_BYTES_MAX).await?;
     match change(&call, &form).await {
         Ok(done) => Ok(back(done)),

@@ -31,7 +31,7 @@ use crate::serve::query_string::QueryString;
 pub use assets::{asset, icon};
 pub use catalog::catalog;
 pub use counter::counter;
-pub use groups::{change_group, edit_group, groups, make_group};
+pub use groups::group_forms;
 pub use hub::hub;
 pub use login::{login, sign_in, sign_out};
 pub use overlap::overlap;

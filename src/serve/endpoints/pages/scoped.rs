@@ -146,11 +146,15 @@ pub fn table(view: &View<'_>, asked: &TableAsked<'_>, reader: &Reader) -> Result
         Span::Range(range) => Window::Range(range),
     };
     let Some(table) = view.repo_table(asked.scope, &asked.table.question(window), asked.caller)? else { return Ok(None) };
-    let api = api_of(asked.scope);
+    let files = match asked.scope {
+        // What this page shows to everybody everybody may keep.
+        Scope::Hub => Some(["/repos.csv".to_owned(), "/repos.json".to_owned()]),
+        scope => may_see(scope, asked.caller).then(|| ["/repos.csv", "/repos"].map(|end| api_of(scope) + end)),
+    };
     let place = TablePlace {
         links: &reader.links,
         path: asked.path,
-        api: may_see(asked.scope, asked.caller).then_some(api.as_str()),
+        files,
         rest: &asked.choice.state(),
         all_time: window == Window::All,
         org: if let Scope::Org(org) = asked.scope { Some(org.as_str()) } else { None },
