@@ -169,6 +169,8 @@ fn a_hub_of_one_day_shows_that_day() {
     let events: String =
         (0..60).map(|person| event(["acme/tiny", "acme/base", "acme/next"][person as usize % 3], person, 0)).collect();
     hub.send("/api/v1/import?name=access.log", "application/x-ndjson", &events);
+    let reported = "repoType,repoName,total,timestamp,downloads\nmodel,acme/elsewhere,1234567,2026-06-09T00:00:00.000Z,34567\n";
+    hub.send("/api/v1/import?name=breakdown.csv", "text/csv", reported);
     let pages = [
         ("hub", "/"),
         ("repos", "/repos"),
