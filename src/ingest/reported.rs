@@ -15,8 +15,8 @@ use super::pieces::check_place;
 use super::writer::Writer;
 use crate::model::{Day, DeliveryId, Downloads, Receipt, RejectReason, RepoKey, RepoNumber, SourceId};
 use crate::parse::{
-    BreakdownEntries, BreakdownLine, BreakdownListError, BreakdownParser, ChunkReader, ENTRY_BYTES_MAX, Observed, entry_lines,
-    is_blank,
+    BreakdownEntries, BreakdownLine, BreakdownListError, BreakdownParser, ChunkReader, ENTRY_BYTES_MAX, Observed,
+    for_entry_lines, is_blank,
 };
 use crate::store::{
     self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord, ReportedRecord,
@@ -192,17 +192,20 @@ impl Reading {
         lines_read: impl Fn(u64),
     ) -> Result<(), EngineError> {
         while let Some(entry) = entries.next_entry().map_err(|error| no_list(options, &error))? {
-            match entry.text.as_ref().map_err(|reason| *reason).and_then(|text| entry_lines(text)) {
-                Ok(records) => {
-                    for (record, place) in records.into_iter().zip(1_u64..) {
-                        match record {
-                            Ok(line) => self.add(line),
-                            Err(reason) => self.lines.reject_as(entry.line, reason, || {
-                                format!("entry {}, record {place}: {}", entry.number, reason.sentence())
-                            }),
-                        }
+            let mut place = 0_u64;
+            let read = entry.text.as_ref().map_err(|reason| *reason).and_then(|text| {
+                for_entry_lines(text, |record| {
+                    place += 1;
+                    match record {
+                        Ok(line) => self.add(line),
+                        Err(reason) => self.lines.reject_as(entry.line, reason, || {
+                            format!("entry {}, record {place}: {}", entry.number, reason.sentence())
+                        }),
                     }
-                }
+                })
+            });
+            match read {
+                Ok(()) => {}
                 Err(RejectReason::TooLong) => self.lines.reject_as(entry.line, RejectReason::TooLong, || {
                     let mib = ENTRY_BYTES_MAX / 1024 / 1024;
                     format!("entry {}: it is longer than {mib} MiB; write its records as several entries", entry.number)

@@ -206,11 +206,11 @@ struct Record {
     downloads: u64,
 }
 
-/// The lines that a table would have for an entry: one for each of its records.
+/// Gives the lines that a table would have for an entry to `each`, one for each of its records: an entry may have millions.
 ///
 /// # Errors
 /// The reason why nothing of the entry can be understood; a bad record costs itself.
-pub fn entry_lines(text: &[u8]) -> Result<Vec<Result<BreakdownLine, RejectReason>>, RejectReason> {
+pub fn for_entry_lines(text: &[u8], each: impl FnMut(Result<BreakdownLine, RejectReason>)) -> Result<(), RejectReason> {
     let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| reason(&error))?;
     let repo = repo_of(&entry.repo_type.unwrap_or_default(), &entry.repo_name.unwrap_or_default())?;
     let total = Downloads(entry.total_downloads);
@@ -218,7 +218,8 @@ pub fn entry_lines(text: &[u8]) -> Result<Vec<Result<BreakdownLine, RejectReason
         let record: Record = serde_json::from_str(record.get()).map_err(|error| reason(&error))?;
         Ok(BreakdownLine { repo: repo.clone(), total, day: day_of(&record.timestamp)?, downloads: Downloads(record.downloads) })
     };
-    Ok(entry.records.iter().map(line).collect())
+    entry.records.iter().map(line).for_each(each);
+    Ok(())
 }
 
 fn reason(error: &serde_json::Error) -> RejectReason {
@@ -288,7 +289,11 @@ mod tests {
 
     #[test]
     fn a_bad_record_costs_itself_and_a_bad_entry_its_records() {
-        let lines = |fields: &str, records: &str| entry_lines(format!("{{{fields},\"records\":[{records}]}}").as_bytes());
+        let read = |text: &str| {
+            let mut found = Vec::new();
+            for_entry_lines(text.as_bytes(), |line| found.push(line)).map(|()| found)
+        };
+        let lines = |fields: &str, records: &str| read(&format!("{{{fields},\"records\":[{records}]}}"));
         let good = "\"repoType\":\"model\",\"repoName\":\"acme/bert\",\"totalDownloads\":9";
         let records = "{\"timestamp\":\"2024-01-02T00:00:00.000Z\",\"downloads\":4},{\"timestamp\":\"soon\",\"downloads\":4},7,\
             {\"timestamp\":\"2024-01-03\",\"downloads\":-1},{\"timestamp\":\"1999-01-03\",\"downloads\":1}";
@@ -307,6 +312,6 @@ mod tests {
         ] {
             assert_eq!(lines(&fields, records), Err(reason), "{fields}");
         }
-        assert_eq!(entry_lines(b"7"), Err(field));
+        assert_eq!(read("7"), Err(field));
     }
 }

@@ -27,7 +27,7 @@ mod timestamp;
 mod traefik;
 
 pub use breakdown::{BreakdownLine, BreakdownParser, BreakdownTable};
-pub use breakdown_json::{BreakdownEntries, BreakdownEntry, BreakdownListError, ENTRY_BYTES_MAX, entry_lines};
+pub use breakdown_json::{BreakdownEntries, BreakdownEntry, BreakdownListError, ENTRY_BYTES_MAX, for_entry_lines};
 pub use chunks::{CHUNK_BYTES, CheckedLines, Chunk, ChunkLines, ChunkReader, Observed};
 pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};
 pub use envelope::{read_item, read_line};
