@@ -10,6 +10,7 @@ use super::check::CheckArguments;
 use super::compact::CompactArguments;
 use super::completions::{CompletionsArguments, ManArguments};
 use super::config::ConfigArguments;
+use super::days::DaysArguments;
 use super::forget::ForgetArguments;
 use super::forward::ForwardArguments;
 use super::recount::RecountArguments;
@@ -318,7 +319,9 @@ pub struct TrendingArguments {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(after_help = "Without --to the last day is today, without --from the 30 days that end with it are meant.
+
+Examples:
   hubtally uniques hub
   hubtally uniques types/dataset --from 2026-01-01 --to 2026-03-31
   hubtally uniques repos/model/myorg/mymodel")]
@@ -326,12 +329,8 @@ pub struct UniquesArguments {
     /// hub, types/TYPE, orgs/ORG or repos/TYPE/NAMESPACE/NAME
     #[arg(value_name = "SCOPE", value_parser = scope)]
     pub scope: String,
-    /// First day; 30 days before the last one without it
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
-    pub from: Option<Day>,
-    /// Last day; today without it
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
-    pub to: Option<Day>,
+    #[command(flatten)]
+    pub days: DaysArguments,
     /// JSON instead of text
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@ mod compact;
 mod completions;
 mod config;
 mod configuration;
+mod days;
 mod deliveries;
 mod demo;
 mod failure;

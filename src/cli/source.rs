@@ -27,6 +27,7 @@ const COLUMNS: [Column; 6] = [
   hubtally source list
   hubtally source set mirror --redirects ignore
   hubtally source set edge --trusted-proxies 10.0.0.0/8,192.0.2.7
+  hubtally source set mirror --redirects default     as the formats have it
 
 A changed way of reading redirects or users counts everything anew, from the events that are stored. Trusted proxies act on
 lines that are read from then on: events keep no addresses, so the past stays as it was read.")]
@@ -43,13 +44,13 @@ pub struct SetArguments {
     #[arg(value_name = "NAME", value_parser = source_name)]
     pub name: String,
     /// What a redirected GET means: handed to a file store, or a login wall
-    #[arg(long, value_parser = ["handoff", "ignore"])]
+    #[arg(long, value_parser = ["handoff", "ignore", "default"])]
     pub redirects: Option<String>,
     /// What a redirected HEAD means: a look, or the start of a download
-    #[arg(long, value_parser = ["probe", "handoff"])]
+    #[arg(long, value_parser = ["probe", "handoff", "default"])]
     pub head_redirect: Option<String>,
     /// Whether a request without a user proves that it needed none
-    #[arg(long, value_parser = ["true", "false"])]
+    #[arg(long, value_parser = ["true", "false", "default"])]
     pub knows_users: Option<String>,
     /// Proxies in front of this log's server whose X-Forwarded-For names the client, for lines read from now on; '' for none
     #[arg(long, value_name = "NETWORK,…", value_parser = proxies)]
@@ -83,7 +84,8 @@ fn set(arguments: &SetArguments, configuration: &Configuration) -> Result<(), Fa
     let given = |(key, value): (&str, &Option<String>)| Some((key.to_owned(), Value::String(value.clone()?)));
     let mut change: Map<String, Value> = texts.into_iter().filter_map(given).collect();
     if let Some(knows_users) = &arguments.knows_users {
-        change.insert("knows_users".to_owned(), Value::Bool(knows_users == "true"));
+        let value = knows_users.parse().map_or_else(|_| Value::String(knows_users.clone()), Value::Bool);
+        change.insert("knows_users".to_owned(), value);
     }
     if change.is_empty() {
         return Err(Failure::Usage("name at least one setting to change, as in --redirects ignore".to_owned()));

@@ -58,7 +58,7 @@ pub use people::{PASSWORD_BYTES_MAX, PersonChange, PersonInfo};
 pub use push::{Push, PushContent};
 pub use recount::Recounted;
 pub use room::Room;
-pub use sources::SourceInfo;
+pub use sources::{FollowingSetting, SourceChange, SourceInfo};
 pub use verify::VerifyReport;
 
 pub use crate::store::{Place, RestoreError, RestoreSecret};

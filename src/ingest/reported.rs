@@ -14,7 +14,10 @@ use super::import::{ImportOptions, retracted, unreadable};
 use super::pieces::check_place;
 use super::writer::Writer;
 use crate::model::{Day, DeliveryId, Downloads, Receipt, RejectReason, RepoKey, RepoNumber, SourceId};
-use crate::parse::{BreakdownParser, ChunkReader, Observed, is_blank};
+use crate::parse::{
+    BreakdownEntries, BreakdownLine, BreakdownListError, BreakdownParser, ChunkReader, ENTRY_BYTES_MAX, Observed,
+    for_entry_lines, is_blank,
+};
 use crate::store::{
     self, CheckpointRecord, ContentRecord, DeliveryRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord, ReportedRecord,
 };
@@ -152,21 +155,25 @@ impl Reading {
         let observer = Rc::clone(&trail);
         let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
         let (offset, line) = (self.document.bytes, self.document.lines + 1);
+        let parser = match parser {
+            BreakdownParser::Table(parser) => parser,
+            BreakdownParser::List => {
+                let entries = BreakdownEntries::starting_at(observed, offset, line);
+                return self.read_list(entries, &trail, options, lines_read);
+            }
+        };
         for chunk in ChunkReader::starting_at(observed, offset, line) {
             let chunk = chunk.map_err(|error| {
                 EngineError::Refused(format!("{}, and nothing of it was kept: import it again", unreadable(options, &error)))
             })?;
             chunk.overlong.iter().for_each(|line| self.lines.reject(*line, RejectReason::TooLong));
             for (number, line) in chunk.lines().filter(|(_, line)| !is_blank(line) && !parser.is_header(line)) {
-                self.add(number, line, parser);
+                match parser.parse(line) {
+                    Ok(line) => self.add(line),
+                    Err(reason) => self.lines.reject(number, reason),
+                }
             }
-            if self.days > DAYS_MAX || self.told.len() > REPOS_MAX {
-                return Err(EngineError::Refused(format!(
-                    "{} has more than {DAYS_MAX} days or {REPOS_MAX} repositories: import it in parts, such as one file per \
-                     organization; nothing of it was kept",
-                    options.name
-                )));
-            }
+            self.check_size(options)?;
             self.document.bytes = chunk.end_offset;
             self.document.lines = chunk.next_line - 1;
             self.document.terminated = chunk.terminated;
@@ -176,18 +183,64 @@ impl Reading {
         Ok(())
     }
 
-    fn add(&mut self, number: u64, line: &[u8], parser: &BreakdownParser) {
-        match parser.parse(line) {
-            Ok(line) => {
-                self.lines.lines += 1;
-                self.lines.events += 1;
-                let told = self.told.entry(line.repo).or_default();
-                let days = told.days.len();
-                self.repeated += u64::from(!told.join(line.total, line.day, line.downloads));
-                self.days += (told.days.len() - days) as u64;
+    /// Reads a list in JSON to its end; each of its records counts as a line.
+    fn read_list(
+        &mut self,
+        mut entries: BreakdownEntries<impl Read>,
+        trail: &RefCell<Trail>,
+        options: &ImportOptions,
+        lines_read: impl Fn(u64),
+    ) -> Result<(), EngineError> {
+        while let Some(entry) = entries.next_entry().map_err(|error| no_list(options, &error))? {
+            let mut place = 0_u64;
+            let read = entry.text.as_ref().map_err(|reason| *reason).and_then(|text| {
+                for_entry_lines(text, |record| {
+                    place += 1;
+                    match record {
+                        Ok(line) => self.add(line),
+                        Err(reason) => self.lines.reject_as(entry.line, reason, || {
+                            format!("entry {}, record {place}: {}", entry.number, reason.sentence())
+                        }),
+                    }
+                })
+            });
+            match read {
+                Ok(()) => {}
+                Err(RejectReason::TooLong) => self.lines.reject_as(entry.line, RejectReason::TooLong, || {
+                    let mib = ENTRY_BYTES_MAX / 1024 / 1024;
+                    format!("entry {}: it is longer than {mib} MiB; write its records as several entries", entry.number)
+                }),
+                Err(reason) => {
+                    self.lines.reject_as(entry.line, reason, || format!("entry {}: {}", entry.number, reason.sentence()));
+                }
             }
-            Err(reason) => self.lines.reject(number, reason),
+            self.check_size(options)?;
+            lines_read(self.lines.lines);
         }
+        self.document.bytes = entries.offset();
+        self.document.lines = entries.line() - 1;
+        self.document.checkpoints = trail.borrow_mut().checkpoints_at(entries.offset());
+        Ok(())
+    }
+
+    fn add(&mut self, line: BreakdownLine) {
+        self.lines.lines += 1;
+        self.lines.events += 1;
+        let told = self.told.entry(line.repo).or_default();
+        let days = told.days.len();
+        self.repeated += u64::from(!told.join(line.total, line.day, line.downloads));
+        self.days += (told.days.len() - days) as u64;
+    }
+
+    fn check_size(&self, options: &ImportOptions) -> Result<(), EngineError> {
+        if self.days <= DAYS_MAX && self.told.len() <= REPOS_MAX {
+            return Ok(());
+        }
+        Err(EngineError::Refused(format!(
+            "{} has more than {DAYS_MAX} days or {REPOS_MAX} repositories: import it in parts, such as one file per \
+             organization; nothing of it was kept",
+            options.name
+        )))
     }
 
     /// Adds what became of the lines.
@@ -196,6 +249,16 @@ impl Reading {
         record.accepted -= self.repeated;
         record.repeated += self.repeated;
     }
+}
+
+fn no_list(options: &ImportOptions, error: &BreakdownListError) -> EngineError {
+    let sentence = match error {
+        BreakdownListError::Unreadable(error) => {
+            format!("{}, and nothing of it was kept: import it again", unreadable(options, error))
+        }
+        _ => format!("{} cannot be read: {error}; nothing of it was kept: import it again, whole", options.name),
+    };
+    EngineError::Refused(sentence)
 }
 
 impl Writer {

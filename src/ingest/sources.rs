@@ -47,6 +47,33 @@ impl SourceInfo {
     }
 }
 
+/// What is to be changed of a source; the rest stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct SourceChange {
+    pub given: GivenSettings,
+    /// Settings that follow from the formats again.
+    pub reset: Vec<FollowingSetting>,
+    pub proxies: Option<Proxies>,
+}
+
+/// A setting that follows from the formats of a source unless it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowingSetting {
+    Redirects,
+    HeadRedirect,
+    KnowsUsers,
+}
+
+impl FollowingSetting {
+    fn reset(self, record: &mut store::SourceRecord) {
+        match self {
+            FollowingSetting::Redirects => record.redirects_ignored = None,
+            FollowingSetting::HeadRedirect => record.head_redirect_handoff = None,
+            FollowingSetting::KnowsUsers => record.knows_users = None,
+        }
+    }
+}
+
 impl GivenSettings {
     /// Enters what was given; the rest stays as it is.
     pub(super) fn enter(self, record: &mut store::SourceRecord) {
@@ -121,17 +148,13 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn set_source(
-        &self,
-        name: &SourceName,
-        given: GivenSettings,
-        proxies: Option<Proxies>,
-    ) -> Result<Option<SourceInfo>, EngineError> {
+    pub fn set_source(&self, name: &SourceName, change: SourceChange) -> Result<Option<SourceInfo>, EngineError> {
         let name = name.clone();
         self.write(move |writer| {
             let id = writer.change_source(&name, 0, |record| {
-                given.enter(record);
-                if let Some(proxies) = proxies {
+                change.reset.iter().for_each(|setting| setting.reset(record));
+                change.given.enter(record);
+                if let Some(proxies) = change.proxies {
                     record.trusted_proxies = proxies.to_string();
                 }
             })?;

@@ -1,5 +1,6 @@
 //! The download breakdown of a publisher: daily figures of repos as another system, or another hubtally, counted them.
 
+use super::breakdown_json::begins_list;
 use super::line::{checked, trimmed};
 use super::table::next_cell;
 use super::timestamp::parse_instant;
@@ -18,9 +19,17 @@ pub struct BreakdownLine {
     pub downloads: Downloads,
 }
 
-/// Reads the lines of one breakdown.
+/// Reads one breakdown.
 #[derive(Clone, Debug)]
-pub struct BreakdownParser {
+pub enum BreakdownParser {
+    Table(BreakdownTable),
+    /// A list of repos in JSON, which `BreakdownEntries` cuts.
+    List,
+}
+
+/// Reads the lines of a table.
+#[derive(Clone, Debug)]
+pub struct BreakdownTable {
     separator: u8,
     header: Box<[u8]>,
     /// Which of [`COLUMNS`] each column is, from left to right.
@@ -28,9 +37,20 @@ pub struct BreakdownParser {
 }
 
 impl BreakdownParser {
-    /// The parser of a file with this header; `None` if it is none of a breakdown: all five columns are named, once each.
+    /// The parser of a file with this header, or with this line at the beginning of a list; `None` if it is none of a
+    /// breakdown.
     #[must_use]
     pub fn from_header(line: &[u8]) -> Option<BreakdownParser> {
+        if begins_list(line) {
+            return Some(BreakdownParser::List);
+        }
+        BreakdownTable::from_header(line).map(BreakdownParser::Table)
+    }
+}
+
+impl BreakdownTable {
+    /// All five columns are named, once each.
+    fn from_header(line: &[u8]) -> Option<BreakdownTable> {
         let text = checked(line).ok()?;
         [b',', b'\t'].into_iter().find_map(|separator| {
             let mut columns = Vec::new();
@@ -42,7 +62,7 @@ impl BreakdownParser {
             }
             let once = |wanted: usize| columns.iter().filter(|column| **column == Some(wanted)).count() == 1;
             let header = text.as_bytes().into();
-            (0..COLUMNS.len()).all(once).then_some(BreakdownParser { separator, header, columns })
+            (0..COLUMNS.len()).all(once).then_some(BreakdownTable { separator, header, columns })
         })
     }
 
@@ -73,17 +93,26 @@ impl BreakdownParser {
         }
         let [kind, repo, total, timestamp, downloads] = cells;
         let number = |text: &str| text.parse::<u64>().ok().map(Downloads).ok_or(RejectReason::BadField);
-        if repo.is_empty() {
-            return Err(RejectReason::MissingRepo);
-        }
-        let kind = RepoKind::from_word(kind).ok_or(RejectReason::BadKind)?;
-        let name = RepoName::parse(repo).ok_or(RejectReason::BadRepo)?;
-        // A spreadsheet that saved the file may have left nothing but the day.
-        let day = match Day::parse(timestamp) {
-            Some(day) => day.start().accepted().ok_or(RejectReason::TimeOutOfRange)?.day(),
-            None => parse_instant(timestamp)?.day(),
-        };
-        Ok(BreakdownLine { repo: RepoKey { kind, name }, total: number(total)?, day, downloads: number(downloads)? })
+        let (repo, day) = (repo_of(kind, repo)?, day_of(timestamp)?);
+        Ok(BreakdownLine { repo, total: number(total)?, day, downloads: number(downloads)? })
+    }
+}
+
+/// The repo of a line.
+pub(super) fn repo_of(kind: &str, name: &str) -> Result<RepoKey, RejectReason> {
+    if name.is_empty() {
+        return Err(RejectReason::MissingRepo);
+    }
+    let kind = RepoKind::from_word(kind).ok_or(RejectReason::BadKind)?;
+    let name = RepoName::parse(name).ok_or(RejectReason::BadRepo)?;
+    Ok(RepoKey { kind, name })
+}
+
+/// The day of a line. A spreadsheet that saved the file may have left nothing but the day.
+pub(super) fn day_of(timestamp: &str) -> Result<Day, RejectReason> {
+    match Day::parse(timestamp) {
+        Some(day) => Ok(day.start().accepted().ok_or(RejectReason::TimeOutOfRange)?.day()),
+        None => Ok(parse_instant(timestamp)?.day()),
     }
 }
 
@@ -110,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_line_is_a_day_of_a_repo_or_costs_itself() {
-        let parser = BreakdownParser::from_header(HEADER).unwrap();
+        let parser = BreakdownTable::from_header(HEADER).unwrap();
         let line = parser.parse(b"model,\"acme/bert\",9,2026-01-02T00:00:00.000Z,4\r").unwrap();
         assert_eq!((line.repo.name.as_str(), line.total, line.downloads), ("acme/bert", Downloads(9), Downloads(4)));
         assert_eq!(line.day, Day::parse("2026-01-02").unwrap());

@@ -3,12 +3,13 @@
 //! ```text
 //! file or body ──Decoded──> bytes ──ChunkReader──> whole lines ──LineParser──> Request, or a RejectReason
 //!          pushed JSON body ──JsonItems──> one item each ──read_item──^
-//!  a publisher's daily figures ──BreakdownParser──> a day of a repo
+//!  a publisher's daily figures ──BreakdownParser, or BreakdownEntries──> a day of a repo
 //! ```
 //!
 //! A line never affects another one: every newline is a fresh start, and what is wrong with a line costs that line.
 
 mod breakdown;
+mod breakdown_json;
 mod caddy;
 mod chunks;
 mod combined;
@@ -25,7 +26,8 @@ mod table;
 mod timestamp;
 mod traefik;
 
-pub use breakdown::{BreakdownLine, BreakdownParser};
+pub use breakdown::{BreakdownLine, BreakdownParser, BreakdownTable};
+pub use breakdown_json::{BreakdownEntries, BreakdownEntry, BreakdownListError, ENTRY_BYTES_MAX, for_entry_lines};
 pub use chunks::{CHUNK_BYTES, CheckedLines, Chunk, ChunkLines, ChunkReader, Observed};
 pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};
 pub use envelope::{read_item, read_line};

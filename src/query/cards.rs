@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::reported::StandIn;
 use super::{QueryError, View};
 use crate::model::{Caller, DayRange, Downloads, Likes, Millis, OrgName, RepoKey, RepoKind, RepoNumber};
 use crate::store;
@@ -24,6 +25,8 @@ pub struct Card {
     pub private: bool,
     pub library: Option<String>,
     pub created_at: Option<Millis>,
+    /// Another system's figures, if nothing was counted here. Lists are not ordered by them.
+    pub reported: Option<StandIn>,
 }
 
 /// What a list is ordered by; equal ones by id.
@@ -155,6 +158,7 @@ impl View<'_> {
             private: self.is_private(repo)?,
             library: listing.library,
             created_at: listing.created_ms.map(Millis),
+            reported: self.stand_in(repo, DayRange::ending(self.today, DOWNLOADS_DAYS))?,
         })
     }
 }

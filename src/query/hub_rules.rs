@@ -45,7 +45,7 @@ impl Tally {
 /// Requests of one user or address on one repo, gathered over the kinds of client, which the rule does not tell apart.
 #[derive(Default)]
 struct Visitor {
-    who: Option<(RepoNumber, bool, Who)>,
+    who: Option<(Day, RepoNumber, bool, Who)>,
     times_ms: Vec<i64>,
 }
 
@@ -62,9 +62,9 @@ impl Visitor {
         windows
     }
 
-    fn leave(&mut self, day: Day, tally: &mut Tally) {
+    fn leave(&mut self, tally: &mut Tally) {
         let windows = self.windows();
-        if let Some((_, user, _)) = self.who.take() {
+        if let Some((day, _, user, _)) = self.who.take() {
             tally.add(day, user, windows);
         }
     }
@@ -81,19 +81,16 @@ impl View<'_> {
         let counting = self.counting()?;
         let files = self.query_files(members)?;
         let mut tally = Tally::default();
-        for day in self.days_with_events(range)? {
-            let mut book = FacetBook::default();
-            self.scan_day(members, day, Wanted::All, &counting, &mut book, |of| {
-                let Some(files) = files.get(&of.first.repo).filter(|_| filter.takes_audience(of.first.user)) else { return };
-                for event in requests(of, &counting, filter) {
-                    if event.row.path == PathHash(0) {
-                        tally.lacking.insert(event.row.source);
-                    } else if files.take(&String::from_utf8_lossy(of.words.text(event.row.path_name))) {
-                        tally.add(day, of.first.user, u64::from(event.count));
-                    }
+        self.scan_audience(members, range, filter, Wanted::All, &counting, |day, of| {
+            let Some(files) = files.get(&of.first.repo) else { return };
+            for event in requests(of, &counting, filter) {
+                if event.row.path == PathHash(0) {
+                    tally.lacking.insert(event.row.source);
+                } else if files.take(&String::from_utf8_lossy(of.words.text(event.row.path_name))) {
+                    tally.add(day, of.first.user, u64::from(event.count));
                 }
-            })?;
-        }
+            }
+        })?;
         tally.finish(Rule::HfModel, &counting)
     }
 
@@ -106,29 +103,47 @@ impl View<'_> {
     ) -> Result<BTreeMap<Day, DayCounts>, QueryError> {
         let counting = self.counting()?;
         let datasets: BTreeSet<RepoNumber> = self.existing_of_kind(members, RepoKind::Dataset)?.into_iter().collect();
-        let mut tally = Tally::default();
+        let (mut tally, mut visitor) = (Tally::default(), Visitor::default());
+        self.scan_audience(members, range, filter, Wanted::Counting, &counting, |day, of| {
+            let first = of.first;
+            if !datasets.contains(&first.repo) {
+                return;
+            }
+            let who = (day, first.repo, first.user, first.who);
+            if visitor.who != Some(who) {
+                visitor.leave(&mut tally);
+                visitor.who = Some(who);
+            }
+            for event in requests(of, &counting, filter) {
+                if first.who == Who::NOBODY {
+                    tally.lacking.insert(event.row.source);
+                }
+                visitor.times_ms.push(event.row.time.0);
+            }
+        })?;
+        visitor.leave(&mut tally);
+        tally.finish(Rule::HfDataset, &counting)
+    }
+
+    /// Gives the events of every downloader of the audience to `each`, day by day.
+    fn scan_audience(
+        &self,
+        members: &Members,
+        range: DayRange,
+        filter: &Filter,
+        wanted: Wanted,
+        counting: &Counting,
+        mut each: impl FnMut(Day, &DayOfDownloader<'_>),
+    ) -> Result<(), QueryError> {
         for day in self.days_with_events(range)? {
-            let (mut book, mut visitor) = (FacetBook::default(), Visitor::default());
-            self.scan_day(members, day, Wanted::Counting, &counting, &mut book, |of| {
-                let first = of.first;
-                if !datasets.contains(&first.repo) || !filter.takes_audience(first.user) {
-                    return;
-                }
-                let who = (first.repo, first.user, first.who);
-                if visitor.who != Some(who) {
-                    visitor.leave(day, &mut tally);
-                    visitor.who = Some(who);
-                }
-                for event in requests(of, &counting, filter) {
-                    if first.who == Who::NOBODY {
-                        tally.lacking.insert(event.row.source);
-                    }
-                    visitor.times_ms.push(event.row.time.0);
+            let mut book = FacetBook::default();
+            self.scan_day(members, day, wanted, counting, &mut book, |of| {
+                if filter.takes_audience(of.first.user) {
+                    each(day, of);
                 }
             })?;
-            visitor.leave(day, &mut tally);
         }
-        tally.finish(Rule::HfDataset, &counting)
+        Ok(())
     }
 
     /// The query files of each of the members that is a model.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::answers::Scope;
 use super::members::Members;
+use super::reported::StandIn;
 use super::sums::MANY_REPOS;
 use super::view::damaged;
 use super::{QueryError, View};
@@ -96,6 +97,8 @@ pub struct TableRow {
     pub sparkline: Vec<Downloads>,
     pub likes: Likes,
     pub private: bool,
+    /// Another system's figures, if nothing was counted here. They are in no sum, and rows are not sorted by them.
+    pub reported: Option<StandIn>,
 }
 
 /// A page of a table.
@@ -172,6 +175,7 @@ impl View<'_> {
                 sparkline: parts.iter().map(sum).collect(),
                 likes: self.likes(candidate.number)?,
                 private: !self.is_public(candidate.number)?,
+                reported: self.stand_in(candidate.number, range)?,
             });
         }
         Ok(RepoTable { rows, total, kinds, next, range, parts })

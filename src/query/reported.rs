@@ -10,6 +10,9 @@ use super::{QueryError, View};
 use crate::model::{Caller, Day, DayCounts, DayRange, Downloads, Millis, RepoNumber};
 use crate::store;
 
+/// Days of the figures called recent.
+const RECENT_DAYS: u16 = 30;
+
 /// What another system says of one repo.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportedHistory {
@@ -25,6 +28,23 @@ impl ReportedHistory {
     pub fn total(&self) -> Downloads {
         Downloads(self.days.values().fold(self.earlier.0, |sum, downloads| sum.saturating_add(downloads.0)))
     }
+
+    /// Downloads of the days of a range.
+    fn within(&self, range: DayRange) -> Downloads {
+        let days = self.days.iter().filter(|(day, _)| range.contains(**day));
+        Downloads(days.fold(0, |sum, (_, downloads)| sum.saturating_add(downloads.0)))
+    }
+}
+
+/// What another system says of a repo of which nothing was counted here, where it stands in for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// All downloads until today.
+    pub all_time: Downloads,
+    /// Downloads of the last 30 days.
+    pub recent: Downloads,
+    /// Downloads of the days asked for.
+    pub of_range: Downloads,
 }
 
 /// What another system says of a scope.
@@ -90,6 +110,22 @@ impl View<'_> {
     pub fn default_rule_of(&self, repo: RepoNumber) -> Result<Rule, QueryError> {
         let only_reported = self.is_reported(repo)? && !self.is_counted(repo)?;
         Ok(if only_reported { Rule::Reported } else { Rule::Session })
+    }
+
+    /// Another system's figures of a repo that has no others.
+    ///
+    /// # Errors
+    /// When the store fails or a record is damaged.
+    pub fn stand_in(&self, repo: RepoNumber, range: DayRange) -> Result<Option<StandIn>, QueryError> {
+        if self.default_rule_of(repo)? != Rule::Reported {
+            return Ok(None);
+        }
+        let Some(history) = self.reported(repo)? else { return Ok(None) };
+        Ok(Some(StandIn {
+            all_time: history.total(),
+            recent: history.within(DayRange::ending(self.today, RECENT_DAYS)),
+            of_range: history.within(range),
+        }))
     }
 
     /// All-time downloads by another system, and likes.

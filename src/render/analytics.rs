@@ -377,6 +377,15 @@ struct RepoRow<'a> {
     likes: Likes,
     private: bool,
     sparkline: &'a [Downloads],
+    /// Another system's figures where nothing was counted here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported: Option<Reported>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Reported {
+    downloads: Downloads,
+    downloads_30d: Downloads,
 }
 
 /// `{"repos":[…],"total","next","period"}`.
@@ -405,6 +414,7 @@ impl<'a> Repos<'a> {
             likes: row.likes,
             private: row.private,
             sparkline: &row.sparkline,
+            reported: row.reported.map(|of| Reported { downloads: of.all_time, downloads_30d: of.recent }),
         });
         Repos {
             repos: repos.collect(),
@@ -419,10 +429,17 @@ impl<'a> Repos<'a> {
 impl Sheet for Repos<'_> {
     fn csv(&self) -> String {
         let mut csv = CsvWriter::default();
-        header(&mut csv, &["type", "id", "downloads", "downloads_30d", "unique_downloaders", "likes", "private"]);
+        let columns =
+            ["type", "id", "downloads", "downloads_30d", "unique_downloaders", "likes", "private", "reported", "reported_30d"];
+        header(&mut csv, &columns);
         for row in &self.repos {
             csv.plain(row.r#type).text(row.id).plain(row.downloads.0).plain(row.downloads_30d.0);
-            csv.plain(row.unique_downloaders.0).plain(row.likes.0).plain(row.private).end_row();
+            csv.plain(row.unique_downloaders.0).plain(row.likes.0).plain(row.private);
+            let reported = row.reported.map(|of| [of.downloads, of.downloads_30d]);
+            for figure in reported.map_or([None; 2], |figures| figures.map(Some)) {
+                csv.text(&figure.map_or_else(String::new, |downloads| downloads.0.to_string()));
+            }
+            csv.end_row();
         }
         csv.into_text()
     }

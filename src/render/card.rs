@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::RepoKind;
-use crate::query::Card;
+use crate::query::{Card, Rule};
 
-/// One repo. With `expand`, only its id and the keys asked for, of which unknown ones are left out.
+/// One repo. With `expand`, only its id and the keys asked for, of which unknown ones are left out; downloads that are
+/// another system's never come without saying so.
 #[must_use]
 pub fn card(card: &Card, expand: &[&str]) -> Value {
     let id = card.repo.name.as_str();
@@ -25,8 +26,12 @@ pub fn card(card: &Card, expand: &[&str]) -> Value {
     add("private", json!(card.private));
     add("gated", json!(false));
     add("disabled", json!(false));
-    add("downloads", json!(card.downloads));
-    add("downloadsAllTime", json!(card.downloads_all_time));
+    let (downloads, all_time) = match card.reported {
+        Some(reported) => (reported.of_range, reported.all_time),
+        None => (card.downloads, card.downloads_all_time),
+    };
+    add("downloads", json!(downloads));
+    add("downloadsAllTime", json!(all_time));
     add("likes", json!(card.likes));
     add("trendingScore", json!(card.trending));
     add("tags", json!(card.library.iter().collect::<Vec<_>>()));
@@ -35,6 +40,10 @@ pub fn card(card: &Card, expand: &[&str]) -> Value {
     }
     if let Some(created) = card.created_at {
         add("createdAt", json!(created.to_string()));
+    }
+    let tells_downloads = keys.contains_key("downloads") || keys.contains_key("downloadsAllTime");
+    if card.reported.is_some() && (tells_downloads || expand.contains(&"rule")) {
+        keys.insert("rule".to_owned(), json!(Rule::Reported.word()));
     }
     Value::Object(keys)
 }

@@ -34,6 +34,8 @@ pub const PUSH_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a form.
 pub const FORM_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of the form of a group, which has a line for each of its repos.
+pub const GROUP_FORM_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Tries to sign in within a minute, for an account and from an address.
 pub const SIGN_IN_TRIES: usize = 5;
 pub const SIGN_IN_WINDOW: Duration = Duration::from_secs(60);

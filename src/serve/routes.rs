@@ -66,8 +66,11 @@ pub enum Endpoint {
     SettingsPassword,
     SettingsAddPerson,
     SettingsPerson,
+    /// A form of saved groups.
+    GroupForms(GroupForms),
     Hub,
     Catalog,
+    CatalogFile,
     SourcesPage,
     OverlapPage,
     AskRetract,
@@ -91,6 +94,15 @@ pub enum Figure {
     Coverage,
     Restatements,
     Explain,
+}
+
+/// The list of saved groups, and what its forms do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupForms {
+    List,
+    Edit,
+    Make,
+    Change,
 }
 
 /// What keeps a store in order.
@@ -242,6 +254,8 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
     head("/welcome", Endpoint::Welcome),
     post("/welcome", Open, Endpoint::ClaimAdmin),
     get("/repos", Open, Endpoint::Catalog),
+    get("/repos.csv", Open, Endpoint::CatalogFile),
+    get("/repos.json", Open, Endpoint::CatalogFile),
     get("/overlap", Open, Endpoint::OverlapPage),
     get("/sources", Open, Endpoint::SourcesPage),
     get("/sources/{serial}/retract", Open, Endpoint::AskRetract),
@@ -258,6 +272,10 @@ const ROUTES_BUT_SCOPED: &[Route] = &[
     post("/settings/password", Open, Endpoint::SettingsPassword),
     post("/settings/people", Open, Endpoint::SettingsAddPerson),
     post("/settings/people/{name}", Open, Endpoint::SettingsPerson),
+    get("/settings/groups", Open, Endpoint::GroupForms(GroupForms::List)),
+    post("/settings/groups", Open, Endpoint::GroupForms(GroupForms::Make)),
+    get("/settings/groups/{group}", Open, Endpoint::GroupForms(GroupForms::Edit)),
+    post("/settings/groups/{group}", Open, Endpoint::GroupForms(GroupForms::Change)),
     get("/assets/{file}", Open, Endpoint::Asset),
     get("/favicon.svg", Open, Endpoint::Icon),
     get("/favicon.ico", Open, Endpoint::Icon),
@@ -290,6 +308,7 @@ impl Endpoint {
         matches!(
             self,
             Endpoint::Figure(_)
+                | Endpoint::CatalogFile
                 | Endpoint::Overlap
                 | Endpoint::Trending
                 | Endpoint::Ecosystem
@@ -309,6 +328,7 @@ impl Endpoint {
                 | Endpoint::Trending
                 | Endpoint::Counter
                 | Endpoint::Figure(_)
+                | Endpoint::CatalogFile
                 | Endpoint::Overlap
                 | Endpoint::RepoInfo
                 | Endpoint::RepoList

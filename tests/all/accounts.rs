@@ -153,6 +153,8 @@ fn another_website_can_do_nothing_with_a_session() {
         "/settings/password",
         "/settings/people",
         "/settings/people/ada",
+        "/settings/groups",
+        "/settings/groups/acme:family",
     ];
     for headers in foreign {
         for path in forms {

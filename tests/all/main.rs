@@ -21,6 +21,8 @@ mod ecosystem;
 mod faults;
 mod forget;
 mod formats;
+mod former_breakdown;
+mod forms;
 mod forward;
 mod full_disk;
 mod generate;

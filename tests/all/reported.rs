@@ -322,3 +322,79 @@ fn the_command_says_whose_figures_it_shows() {
     let (shown, said) = stats("acme/both");
     assert!(shown.contains('1') && said.is_empty(), "{shown}{said}");
 }
+
+#[test]
+fn cards_badges_and_tables_show_reported_figures_labelled_where_there_are_no_others() {
+    let hub = two_repos();
+    let info = hub.server.get("/api/models/acme/there");
+    assert_eq!(info.header("x-counting-rule"), Some("reported"));
+    let card = info.json();
+    assert_eq!(
+        (&card["downloads"], &card["downloadsAllTime"], &card["trendingScore"], &card["rule"]),
+        (&json!(10), &json!(100), &json!(0), &json!("reported")),
+        "{card}"
+    );
+    let expanded = hub.server.get("/api/models/acme/there?expand=downloads").json();
+    assert_eq!(expanded, json!({ "id": "acme/there", "downloads": 10, "rule": "reported" }));
+    assert_eq!(hub.server.get("/api/models/acme/there?expand=likes").json(), json!({ "id": "acme/there", "likes": 2 }));
+    let counted = hub.server.get("/api/models/acme/both");
+    assert_eq!((&counted.json()["downloads"], counted.json().get("rule")), (&json!(1), None), "what was counted stays ours");
+    // Ordered by what was counted: 1 before none, whatever another system says of the second.
+    for sort in ["downloads", "downloadsAllTime", "trendingScore"] {
+        let list = hub.server.get(&format!("/api/models?sort={sort}")).json();
+        let told: Vec<_> = list.as_array().unwrap().iter().map(|card| (card["id"].clone(), card.get("rule").cloned())).collect();
+        assert_eq!(told, [(json!("acme/both"), None), (json!("acme/there"), Some(json!("reported")))], "{list}");
+    }
+
+    for (measure, message) in [("downloads", "100 reported"), ("monthly", "10/month reported"), ("weekly", "10/week reported")] {
+        let badge = hub.server.get(&format!("/badge/model/acme/there/{measure}.json?label=mine")).json();
+        assert_eq!((&badge["label"], &badge["message"]), (&json!("mine"), &json!(message)));
+        assert!(hub.server.get(&format!("/badge/model/acme/there/{measure}.svg")).text().contains(message));
+        let own = hub.server.get(&format!("/badge/model/acme/both/{measure}.json")).json();
+        assert!(own["message"].as_str().is_some_and(|own| own.starts_with('1') && !own.contains("reported")), "{own}");
+    }
+    assert_eq!(hub.server.get("/badge/model/acme/there/uniques.json").json()["message"], "0/month");
+
+    let table = hub.get_as(Some(&hub.admin), "/api/v1/orgs/acme/repos?window=all").json();
+    let [both, there] = [&table["repos"][0], &table["repos"][1]];
+    assert_eq!((&both["id"], both.get("reported")), (&json!("acme/both"), None), "{table}");
+    assert_eq!(
+        (&there["downloads"], &there["reported"]),
+        (&json!(0), &json!({ "downloads": 100, "downloads_30d": 10 })),
+        "{table}"
+    );
+    let csv = hub.get_as(Some(&hub.admin), "/api/v1/orgs/acme/repos.csv").text();
+    assert!(
+        csv.contains("model,acme/both,1,1,1,0,false,,\n") && csv.contains("model,acme/there,0,0,0,2,false,100,10\n"),
+        "{csv}"
+    );
+    for (page, all, month) in
+        [("/orgs/acme", 100, 10), ("/orgs/acme?window=30d", 10, 100), ("/repos?from=2026-06-09&to=2026-06-10", 3, 100)]
+    {
+        let html = hub.server.get(page).text();
+        let row = html.split_once("/models/acme/there\">").unwrap().1.split_once("</tr>").unwrap().0;
+        assert!(row.contains("<span class=\"tag\">reported downloads</span>"), "{row}");
+        assert!(row.contains(&format!("<td class=\"number\">{all}</td>")), "{page}: {row}");
+        assert!(row.contains(&format!("<td class=\"number wide\">{month}</td>")), "{page}: {row}");
+        assert!(html.contains("Reported downloads are another system’s"), "{page}");
+        assert!(!html.contains("downloads</b> of 101"), "{page}");
+    }
+    assert!(hub.server.get("/orgs/acme").text().contains("<b>1</b> downloads of 2 models"), "no sum knows of them");
+    assert!(!hub.server.get("/repos?q=both").text().contains("Reported downloads are"));
+}
+
+#[test]
+fn trending_and_our_breakdown_are_what_was_counted_and_say_so() {
+    let hub = two_repos();
+    let trending = hub.server.get("/api/trending?days=90").json();
+    let ids: Vec<_> = trending["trending"].as_array().unwrap().iter().map(|trend| trend["id"].clone()).collect();
+    assert_eq!(ids, ["acme/both"]);
+    let breakdown = "/organizations/acme/settings/publisher-analytics/download-breakdown";
+    let csv = hub.get_as(Some(&hub.admin), breakdown).text();
+    assert!(csv.contains("acme/both,1,") && !csv.contains("acme/there"), "{csv}");
+    let paths = hub.server.get("/openapi.json").json()["paths"].clone();
+    let summary = |path: &str| paths[path]["get"]["summary"].as_str().unwrap_or_default().to_owned();
+    assert!(summary("/api/trending").contains("what was counted here alone"));
+    let org = "/organizations/{org}/settings/publisher-analytics/download-breakdown";
+    assert!(summary(org).contains("never another system's"));
+}

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 
-use hubtally::ingest::{Engine, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent};
+use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place, Push, PushContent, SourceChange};
 use hubtally::model::{Caller, Format, Millis, Proxies, Receipt, RepoKey, RepoKind, RepoName, SourceName};
 use hubtally::query::View;
 use serde_json::{Value, json};
@@ -247,14 +247,22 @@ fn the_client_behind_trusted_proxies_is_counted_and_nobody_elses_word_is_taken()
     let log = [through.join("\n"), stranger].join("\n");
     let trusting = open();
     let networks = Proxies::parse("10.0.0.0/8").unwrap();
-    let set = trusting.set_source(&source("edge"), GivenSettings::default(), Some(networks)).unwrap().unwrap();
+    let set = trusting
+        .set_source(&source("edge"), SourceChange { proxies: Some(networks), ..SourceChange::default() })
+        .unwrap()
+        .unwrap();
     assert_eq!((set.trusted_proxies.as_str(), set.given.as_slice()), ("10.0.0.0/8", ["trusted_proxies".to_owned()].as_slice()));
     push(&trusting, PushContent::Lines, log.as_bytes());
     assert_eq!(uniques(&trusting), 2, "one client through three ways, and a stranger who invents");
     let blind = open();
     push(&blind, PushContent::Lines, log.as_bytes());
     assert_eq!(uniques(&blind), 4);
-    blind.set_source(&source("edge"), GivenSettings::default(), Some(Proxies::parse("10.0.0.0/8").unwrap())).unwrap();
+    blind
+        .set_source(
+            &source("edge"),
+            SourceChange { proxies: Some(Proxies::parse("10.0.0.0/8").unwrap()), ..SourceChange::default() },
+        )
+        .unwrap();
     assert_eq!(uniques(&blind), 4, "what was read stays as it was read");
     let options = ImportOptions {
         source: source("edge"),
@@ -266,7 +274,12 @@ fn the_client_behind_trusted_proxies_is_counted_and_nobody_elses_word_is_taken()
         as_new: false,
     };
     let fresh = open();
-    fresh.set_source(&source("edge"), GivenSettings::default(), Some(Proxies::parse("10.0.0.0/8").unwrap())).unwrap();
+    fresh
+        .set_source(
+            &source("edge"),
+            SourceChange { proxies: Some(Proxies::parse("10.0.0.0/8").unwrap()), ..SourceChange::default() },
+        )
+        .unwrap();
     fresh.import(Box::new(Cursor::new(log.into_bytes())), &options, &|_| {}).unwrap();
     assert_eq!(uniques(&fresh), 2, "imports read as pushes do");
 }
@@ -302,4 +315,39 @@ fn sources_are_listed_and_set_by_administrators() {
     assert!(wrong.status == 400 && wrong.text().contains("redirects"), "{}", wrong.text());
     let right = server.ask("PUT", "/api/v1/sources/edge", &[("Cookie", &admin)], br#"{"trusted_proxies":["192.0.2.1"]}"#);
     assert_eq!((right.status, &right.json()["trusted_proxies"]), (200, &json!("192.0.2.1/32")));
+}
+
+#[test]
+fn a_setting_that_is_reset_follows_from_the_formats_and_everything_is_counted_anew() {
+    let server = Server::start(&["--now", "2026-06-10T12:00:00Z", "--visibility", "public"]);
+    let admin = server.admin_cookie();
+    let event = br#"{"ts":1781092800,"repo":"acme/m","path":"a","status":302,"user":"ada"}"#;
+    let pushed = server.post("/api/v1/events", &[("Cookie", &admin), ("Content-Type", "application/json")], event);
+    assert_eq!(pushed.json()["accepted"], 1, "{}", pushed.text());
+    let set = |change: &str| server.ask("PUT", "/api/v1/sources/default", &[("Cookie", &admin)], change.as_bytes());
+    let downloads = || server.get("/models/acme/m/stats").json()["downloads"].clone();
+    let usual = set("{}").json();
+    assert_eq!((downloads(), &usual["given"]), (json!(1), &json!([])));
+    let given = set(r#"{"redirects":"ignore","head_redirect":"handoff","knows_users":false}"#).json();
+    let all = json!(["redirects", "head_redirect", "knows_users"]);
+    assert_eq!((downloads(), &given["given"]), (Value::Null, &all), "no counted event names the repo");
+    let one = set(r#"{"redirects":"default","head_redirect":null}"#).json();
+    assert_eq!((downloads(), &one["given"]), (json!(1), &json!(["head_redirect", "knows_users"])), "what is null stays");
+    assert_eq!(set(r#"{"head_redirect":"default","knows_users":"default"}"#).json(), usual);
+    for (change, sentence) in [
+        (r#"{"redirects":"usual"}"#, "redirects is handoff, ignore or default"),
+        (r#"{"head_redirect":7}"#, "head_redirect is probe, handoff or default"),
+        (r#"{"knows_users":"yes"}"#, "knows_users is true, false or"),
+    ] {
+        let refused = set(change);
+        assert!(refused.status == 400 && refused.text().contains(sentence), "{change}: {}", refused.text());
+    }
+    let token = server.token(&admin, "admin");
+    let command = |value: &str| {
+        let arguments = ["--url", &server.url(), "source", "set", "default", "--knows-users", value, "--json"];
+        let output = crate::server::hubtally().env("HUBTALLY_TOKEN", &token).args(arguments).output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    };
+    assert_eq!(command("false")["knows_users"], false);
+    assert_eq!(command("default"), usual);
 }

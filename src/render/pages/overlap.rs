@@ -32,6 +32,10 @@ pub struct OverlapPage {
     pub frame: Frame,
     pub a: Side,
     pub b: Side,
+    /// What the two fields offer, as it is typed.
+    pub offered: Vec<String>,
+    /// Comparisons of the one side there is with others.
+    pub with: Vec<Pick>,
     pub windows: Vec<Pick>,
     /// What the form must not lose.
     pub kept: State,

@@ -30,6 +30,8 @@ pub struct PublisherPage {
     pub cohorts: Option<Cohorts>,
     /// The page that compares its downloaders with others.
     pub overlap: Option<String>,
+    /// The form that makes a group of the organization, or changes this one, if this reader may.
+    pub groups: Option<String>,
     /// The publisher's export, if this reader may have it.
     pub export: Option<String>,
 }

@@ -107,6 +107,8 @@ struct Row {
     /// Of all time, or of the last 30 days where the first figure is of all time.
     beside: u64,
     likes: u64,
+    /// Whether the downloads are another system's.
+    reported: bool,
 }
 
 /// The table with its search.
@@ -133,8 +135,8 @@ pub struct TablePlace<'a> {
     pub links: &'a Links,
     /// The page, such as `/orgs/acme`.
     pub path: &'a str,
-    /// Its scope in the API, and whether this reader may have the table there.
-    pub api: Option<&'a str>,
+    /// Where this reader can have the table as CSV and as JSON.
+    pub files: Option<[String; 2]>,
     /// The rest of the address: the span and the chart.
     pub rest: &'a State,
     /// Whether the table is about all time.
@@ -164,11 +166,10 @@ impl Repos {
             text: rows.to_string(),
             current: rows == choice.rows,
         };
-        let file = |ending: &str| {
-            let window = if place.all_time { State::default().and("window", "all") } else { range(table) };
-            let window = window.and("search", &choice.search).and("limit", FILE_ROWS);
-            place.api.map(|api| place.links.to(format_args!("{api}/repos{ending}{window}")))
-        };
+        let window = if place.all_time { State::default().and("window", "all") } else { range(table) };
+        let asked = window.and("search", &choice.search).and("limit", FILE_ROWS);
+        let files = place.files.as_ref().map(|files| files.each_ref().map(|path| place.links.to(format_args!("{path}{asked}"))));
+        let (csv, json) = files.map_or((None, None), |[csv, json]| (Some(csv), Some(json)));
         Repos {
             action: place.links.to(place.path),
             search: choice.search.clone(),
@@ -189,8 +190,15 @@ impl Repos {
             first: choice.cursor.is_some().then(|| href(state(choice))),
             next: table.next.as_ref().map(|next| href(state(choice).and("after", next))),
             sizes: if table.total > ROWS as u64 { ROWS_CHOICES.into_iter().map(size).collect() } else { Vec::new() },
-            foot: Foot { as_of: Instant(place.as_of), csv: file(".csv"), json: file("") },
+            foot: Foot { as_of: Instant(place.as_of), csv, json },
         }
+    }
+}
+
+impl Repos {
+    /// Whether any row's downloads are another system's.
+    fn has_reported(&self) -> bool {
+        self.rows.iter().any(|row| row.reported)
     }
 }
 
@@ -214,10 +222,20 @@ impl Row {
             kind: row.repo.kind.word(),
             private: row.private,
             line: sparkline(points.get(..drawn).unwrap_or_default()),
-            window: points.iter().sum(),
+            window: match row.reported {
+                Some(reported) if place.all_time => reported.all_time.0,
+                Some(reported) => reported.of_range.0,
+                None => points.iter().sum(),
+            },
             uniques: row.unique_downloaders.0,
-            beside: if place.all_time { row.recent.0 } else { row.downloads.0 },
+            beside: match (row.reported, place.all_time) {
+                (Some(reported), true) => reported.recent.0,
+                (Some(reported), false) => reported.all_time.0,
+                (None, true) => row.recent.0,
+                (None, false) => row.downloads.0,
+            },
             likes: row.likes.0,
+            reported: row.reported.is_some(),
         }
     }
 }

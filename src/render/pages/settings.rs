@@ -40,6 +40,8 @@ pub struct Settings {
     pub by_proxy: bool,
     /// Each with the page of its organization.
     pub roles: Vec<(String, Option<String>)>,
+    /// Whether groups of repos can be saved with these roles.
+    pub saves_groups: bool,
     /// Scopes that can be handed on as they are.
     pub scopes: Vec<String>,
     pub tokens: Vec<TokenRow>,

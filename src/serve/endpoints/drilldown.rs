@@ -55,6 +55,16 @@ pub async fn breakdown(call: Call) -> Outcome {
 /// The repos of a scope, page by page.
 pub async fn repos(call: Call) -> Outcome {
     admit_reader(&call.caller)?;
+    let scope = super::analytics::scope(&call)?;
+    table(call, scope).await
+}
+
+/// The repos of the hub as a file, for everybody: what the page of all repos shows.
+pub async fn catalog_file(call: Call) -> Outcome {
+    table(call, Scope::Hub).await
+}
+
+async fn table(call: Call, scope: Scope) -> Outcome {
     let mut validation = Validation::new(&call.query);
     let sorts = [
         ("window", TableSort::Window),
@@ -76,7 +86,6 @@ pub async fn repos(call: Call) -> Outcome {
     });
     validation.finish()?;
     let question = TableQuestion { window, sort, search: search.unwrap_or_default(), limit, cursor };
-    let scope = super::analytics::scope(&call)?;
     let (caller, csv) = (call.caller, call.csv);
     let ask = move |engine: &Engine| {
         let table = View::of(engine)?.repo_table(&scope, &question, &caller)?.ok_or_else(|| not_found(&scope))?;

@@ -62,18 +62,7 @@ pub async fn put(mut call: Call) -> Outcome {
     let name = name(&call)?;
     manages(&call.caller, &name)?;
     let told: Told = json_body::read(&mut call).await?;
-    if told.repos.is_empty() || told.repos.len() > GROUP_REPOS_MAX {
-        return Err(Answer::bad_request(&format!("a group has 1 to {GROUP_REPOS_MAX} repos; DELETE removes it")));
-    }
-    let mut repos = told.repos.into_iter().enumerate().map(repo).collect::<Result<Vec<RepoKey>, Answer>>()?;
-    repos.sort_unstable();
-    repos.dedup();
-    let foreign =
-        |repo: &&RepoKey| name.org().is_some_and(|org| repo.name.org().is_none_or(|own| !own.eq_ignore_ascii_case(org)));
-    if let Some(repo) = repos.iter().find(foreign) {
-        let sentence = format!("{repo} is not of the organization before the colon; nothing was kept");
-        return Err(Answer::bad_request(&sentence));
-    }
+    let repos = checked(&name, told.repos.into_iter().enumerate().map(repo).collect::<Result<Vec<RepoKey>, Answer>>()?)?;
     let answered = group_json(&name, &repos);
     call.app.write(move |engine: &Engine| engine.put_group(&name, Some(repos))).await??;
     Ok(Answer::json(&answered))
@@ -89,9 +78,27 @@ pub async fn remove(call: Call) -> Outcome {
     if was_there { Ok(Answer::empty(StatusCode::NO_CONTENT)) } else { Err(missing) }
 }
 
+/// The repos of a group in order, each once, if a group of that name may hold them.
+pub fn checked(name: &GroupName, mut repos: Vec<RepoKey>) -> Result<Vec<RepoKey>, Answer> {
+    if repos.is_empty() || repos.len() > GROUP_REPOS_MAX {
+        return Err(Answer::bad_request(&format!("a group has 1 to {GROUP_REPOS_MAX} repos, and is removed as a whole")));
+    }
+    repos.sort_unstable();
+    repos.dedup();
+    let foreign =
+        |repo: &&RepoKey| name.org().is_some_and(|org| repo.name.org().is_none_or(|own| !own.eq_ignore_ascii_case(org)));
+    match repos.iter().find(foreign) {
+        Some(repo) => {
+            let sentence = format!("{repo} is not of the organization before the colon; nothing was kept");
+            Err(Answer::bad_request(&sentence))
+        }
+        None => Ok(repos),
+    }
+}
+
 /// Whether a caller may save or remove a group of this name. The name alone decides, before anything is looked up: an answer
 /// that depended on what is saved would tell of groups and repos that are hidden from who asks.
-fn manages(caller: &Caller, name: &GroupName) -> Result<(), Answer> {
+pub fn manages(caller: &Caller, name: &GroupName) -> Result<(), Answer> {
     if caller.is_admin() || name.org().is_some_and(|org| caller.publishes(org)) {
         return Ok(());
     }
@@ -106,7 +113,11 @@ fn repo((index, listed): (usize, Listed)) -> Result<RepoKey, Answer> {
 }
 
 fn name(call: &Call) -> Result<GroupName, Answer> {
-    let text = call.params.get("group");
+    group_name(call.params.get("group"))
+}
+
+/// The name of a group as it was given.
+pub fn group_name(text: &str) -> Result<GroupName, Answer> {
     let sentence =
         "the name of a group is 1 to 96 letters, digits, '.', '_' or '-', with ORG: in front if it is an organization's";
     GroupName::parse(text).ok_or_else(|| Answer::error(StatusCode::UNPROCESSABLE_ENTITY, sentence))

@@ -6,9 +6,9 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 
 use crate::ingest::Engine;
 use crate::model::{OrgName, RepoKind};
-use crate::query::{CardOrder, CardPlace, CardQuery, View};
+use crate::query::{CardOrder, CardPlace, CardQuery, Rule, View};
 use crate::render::card;
-use crate::serve::answer::{Answer, Outcome, X_ERROR_CODE};
+use crate::serve::answer::{Answer, Outcome, X_COUNTING_RULE, X_ERROR_CODE};
 use crate::serve::call::Call;
 use crate::serve::query_string::QueryString;
 use crate::serve::validation::Validation;
@@ -29,7 +29,9 @@ pub fn info(call: &Call) -> Outcome {
         let sentence = format!("Invalid rev id: {revision}");
         return Err(Answer::error(StatusCode::NOT_FOUND, &sentence).with(X_ERROR_CODE, "RevisionNotFound"));
     }
-    Ok(Answer::json(&card::card(&view.card(number)?, &expanded(&call.query))))
+    let found = view.card(number)?;
+    let answer = Answer::json(&card::card(&found, &expanded(&call.query)));
+    Ok(if found.reported.is_some() { answer.with(X_COUNTING_RULE, Rule::Reported.word()) } else { answer })
 }
 
 /// Repos of a type, filtered, ordered, page by page.

@@ -87,6 +87,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::Upkeep(what) => upkeep::upkeep(what, call).await,
         Endpoint::Hub => pages::hub(call).await,
         Endpoint::Catalog => pages::catalog(call).await,
+        Endpoint::CatalogFile => drilldown::catalog_file(call).await,
         Endpoint::OverlapPage => pages::overlap(call).await,
         Endpoint::SourcesPage => pages::sources(call).await,
         Endpoint::AskRetract => pages::ask_retract(call).await,
@@ -106,6 +107,7 @@ pub async fn answer(endpoint: Endpoint, call: Call) -> Outcome {
         Endpoint::SettingsPassword => pages::change_password(call).await,
         Endpoint::SettingsAddPerson => pages::add_person(call).await,
         Endpoint::SettingsPerson => pages::change_person(call).await,
+        Endpoint::GroupForms(what) => pages::group_forms(what, call).await,
         Endpoint::Asset => pages::asset(&call),
         Endpoint::Icon => Ok(pages::icon()),
     }

@@ -1,21 +1,25 @@
 //! Sources: their settings, listed and changed.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::json_body;
-use crate::ingest::{Engine, GivenSettings};
-use crate::model::{HeadRedirect, Proxies, Redirects, SourceName};
+use crate::ingest::{Engine, FollowingSetting, GivenSettings, SourceChange};
+use crate::model::{Proxies, SourceName};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::call::Call;
 
-/// Settings to be changed; what is left out stays.
+/// The word for a setting that follows from the formats.
+const DEFAULT: &str = "default";
+
+/// Settings to be changed; what is left out stays, and what is `"default"` follows from the formats again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
-    redirects: Option<Redirects>,
-    head_redirect: Option<HeadRedirect>,
-    knows_users: Option<bool>,
+    redirects: Option<Value>,
+    head_redirect: Option<Value>,
+    knows_users: Option<Value>,
     trusted_proxies: Option<Networks>,
 }
 
@@ -44,8 +48,40 @@ pub async fn set(mut call: Call) -> Outcome {
     });
     let proxies = networks.map(|text| Proxies::parse(&text)).transpose();
     let proxies = proxies.map_err(|error| Answer::bad_request(&format!("trusted_proxies: {error}")))?;
-    let Change { redirects, head_redirect, knows_users, .. } = change;
-    let given = GivenSettings { redirects, head_redirect, knows_users };
-    let source = call.app.upkeep(move |engine| engine.set_source(&name, given, proxies)).await??;
+    let mut reset = Vec::new();
+    let given = GivenSettings {
+        redirects: setting(change.redirects, FollowingSetting::Redirects, "redirects is handoff, ignore or default", &mut reset)?,
+        head_redirect: setting(
+            change.head_redirect,
+            FollowingSetting::HeadRedirect,
+            "head_redirect is probe, handoff or default",
+            &mut reset,
+        )?,
+        knows_users: setting(
+            change.knows_users,
+            FollowingSetting::KnowsUsers,
+            "knows_users is true, false or \"default\"",
+            &mut reset,
+        )?,
+    };
+    let change = SourceChange { given, reset, proxies };
+    let source = call.app.upkeep(move |engine| engine.set_source(&name, change)).await??;
     Ok(Answer::json(&source))
+}
+
+/// A setting as it was given, if it was; one that is `"default"` goes among those to be reset.
+fn setting<T: DeserializeOwned>(
+    value: Option<Value>,
+    which: FollowingSetting,
+    sentence: &str,
+    reset: &mut Vec<FollowingSetting>,
+) -> Result<Option<T>, Answer> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(word)) if word == DEFAULT => {
+            reset.push(which);
+            Ok(None)
+        }
+        Some(value) => serde_json::from_value(value).map(Some).map_err(|_| Answer::bad_request(sentence)),
+    }
 }

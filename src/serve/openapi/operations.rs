@@ -1,6 +1,6 @@
 //! What is said of each endpoint: its subject, a sentence, its parameters, and what goes in and comes out.
 
-use crate::serve::routes::{Endpoint, Figure, Upkeep};
+use crate::serve::routes::{Endpoint, Figure, GroupForms, Upkeep};
 
 /// One endpoint. Parameters and schemas are named as in `parts.json`.
 pub struct Operation {
@@ -66,13 +66,19 @@ pub const OPERATIONS: &[Operation] = &[
     told(
         Endpoint::Trending,
         STATS,
-        "Most downloaded of the last days",
+        "Most downloaded of the last days, by what was counted here alone",
         &["repoType", "trendDays", "trendLimit"],
         &[(200, JSON, "Trending"), (200, CSV, "Text")],
     ),
     taken(Endpoint::Like, IN, "A like; per person the latest counts", &[], LIKE, ANY),
     taken(Endpoint::Unlike, IN, "A like taken back", &[], LIKE, ANY),
-    told(Endpoint::Breakdown, EXPORTS, "Daily downloads of an organisation", &[], &[(200, CSV, "Text")]),
+    told(
+        Endpoint::Breakdown,
+        EXPORTS,
+        "Daily downloads of an organisation as counted here, never another system's",
+        &[],
+        &[(200, CSV, "Text")],
+    ),
     told(Endpoint::AccessLogs, EXPORTS, "Stored events of an organisation", &["from", "to", "columns"], &[(200, CSV, "Text")]),
     told(
         Endpoint::Ecosystem,
@@ -202,6 +208,13 @@ pub const OPERATIONS: &[Operation] = &[
     told(Endpoint::Org, PAGES, "A publisher's analytics", &[], PAGE),
     told(Endpoint::GroupPage, PAGES, "A saved group's analytics", &[], PAGE),
     told(Endpoint::Catalog, PAGES, "All repositories in one table", &[], PAGE),
+    told(
+        Endpoint::CatalogFile,
+        PAGES,
+        "The table of all repositories as a file",
+        &["tableSort", "window", "from", "to", "search", "rowLimit", "tableCursor"],
+        TABLE,
+    ),
     told(Endpoint::OverlapPage, PAGES, "What the downloaders of two scopes have in common", &[], PAGE),
     told(Endpoint::SourcesPage, PAGES, "Deliveries, silent days and restated days", &[], PAGE),
     told(Endpoint::AskRetract, PAGES, "The question before a delivery is retracted", &[], PAGE),
@@ -218,6 +231,16 @@ pub const OPERATIONS: &[Operation] = &[
     taken(Endpoint::SettingsPassword, PAGES, "Changes the password", &[], FORM, GONE_ON),
     taken(Endpoint::SettingsAddPerson, PAGES, "Makes an account", &[], FORM, GONE_ON),
     taken(Endpoint::SettingsPerson, PAGES, "Changes or removes an account", &[], FORM, GONE_ON),
+    told(
+        Endpoint::GroupForms(GroupForms::List),
+        PAGES,
+        "Saved groups, and the form of a new one",
+        &[],
+        &[(200, HTML, "Text"), (303, "", "")],
+    ),
+    told(Endpoint::GroupForms(GroupForms::Edit), PAGES, "The form of a saved group", &[], &[(200, HTML, "Text"), (303, "", "")]),
+    taken(Endpoint::GroupForms(GroupForms::Make), PAGES, "Makes a group", &[], FORM, GONE_ON),
+    taken(Endpoint::GroupForms(GroupForms::Change), PAGES, "Changes or removes a group", &[], FORM, GONE_ON),
     told(
         Endpoint::Asset,
         PAGES,

@@ -153,6 +153,7 @@ fn a_hub_with_nothing_says_what_to_do() {
         ("overlap", "/overlap"),
         ("sources", "/sources"),
         ("settings", "/settings"),
+        ("groups", "/settings/groups"),
         ("login", "/login?next=/settings"),
         ("welcome", "/welcome?key=x"),
     ];
@@ -168,6 +169,8 @@ fn a_hub_of_one_day_shows_that_day() {
     let events: String =
         (0..60).map(|person| event(["acme/tiny", "acme/base", "acme/next"][person as usize % 3], person, 0)).collect();
     hub.send("/api/v1/import?name=access.log", "application/x-ndjson", &events);
+    let reported = "repoType,repoName,total,timestamp,downloads\nmodel,acme/elsewhere,1234567,2026-06-09T00:00:00.000Z,34567\n";
+    hub.send("/api/v1/import?name=breakdown.csv", "text/csv", reported);
     let pages = [
         ("hub", "/"),
         ("repos", "/repos"),
@@ -239,6 +242,9 @@ fn a_huge_hub_of_long_names_fits() {
         ("overlap", sides.as_str()),
         ("sources", "/sources"),
         ("settings", "/settings"),
+        ("groups", "/settings/groups"),
+        ("group-form", "/settings/groups/acme-research-institute:family"),
+        ("compare", "/overlap?a=orgs/acme-research-institute"),
         ("counter", "/counters/other"),
         ("refused", "/?window=year"),
     ];

@@ -11,6 +11,7 @@ use crate::render::pages::{Frame, Login, Section};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth;
 use crate::serve::call::Call;
+use crate::serve::limits;
 use crate::serve::sign_in;
 
 /// The form.
@@ -23,7 +24,7 @@ pub async fn sign_in(mut call: Call) -> Outcome {
     if !auth::is_same_origin(&call.head) {
         return Err(auth::forbidden("this form was sent from another website"));
     }
-    let form = form(&mut call).await?;
+    let form = form(&mut call, limits::FORM_BYTES_MAX).await?;
     let name = form.last("name").unwrap_or_default().to_owned();
     let password = form.last("password").unwrap_or_default().to_owned();
     let next = form.last("next").unwrap_or("/").to_owned();

@@ -3,6 +3,7 @@
 mod assets;
 mod catalog;
 mod counter;
+mod groups;
 mod hub;
 mod login;
 mod overlap;
@@ -21,15 +22,16 @@ use crate::query::View;
 use crate::render::links::Links;
 use crate::render::pages::{Choice, Frame, Notice, Reader, Section, TableChoice};
 use crate::serve::answer::{Answer, Outcome};
+use crate::serve::auth;
 use crate::serve::body::Body;
 use crate::serve::call::Call;
 use crate::serve::intake::Held;
-use crate::serve::limits;
 use crate::serve::query_string::QueryString;
 
 pub use assets::{asset, icon};
 pub use catalog::catalog;
 pub use counter::counter;
+pub use groups::group_forms;
 pub use hub::hub;
 pub use login::{login, sign_in, sign_out};
 pub use overlap::overlap;
@@ -57,10 +59,21 @@ fn reader(call: &Call) -> Reader {
     Reader { links: Links::new(call.app.front.base_path()), account, admin: call.caller.is_admin(), home }
 }
 
-/// The fields of a form.
-async fn form(call: &mut Call) -> Result<QueryString, Answer> {
-    let (form, _share) = Held::read(call, limits::FORM_BYTES_MAX).await?.decoded()?;
+/// The fields of a form of at most so many bytes.
+async fn form(call: &mut Call, bytes_max: usize) -> Result<QueryString, Answer> {
+    let (form, _share) = Held::read(call, bytes_max).await?.decoded()?;
     Ok(QueryString::parse(&String::from_utf8_lossy(&form)))
+}
+
+/// A form of somebody who is signed in, sent from our own pages.
+async fn own_form(call: &mut Call, bytes_max: usize) -> Result<QueryString, Answer> {
+    if !auth::is_same_origin(&call.head) {
+        return Err(auth::forbidden("this form was sent from another website"));
+    }
+    if !call.caller.is_known() {
+        return Err(auth::unauthorized("sign in first"));
+    }
+    form(call, bytes_max).await
 }
 
 /// The sentence of an error, for the page it is shown on.

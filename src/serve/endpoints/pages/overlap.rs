@@ -2,17 +2,21 @@
 
 use hyper::StatusCode;
 
-use super::scoped::{may_see, path_of};
+use super::scoped::{api_name, from_typed, may_see, path_of, typed};
 use super::{notice, page, reader, view_page};
-use crate::model::{Caller, DayRange, GroupName, Millis, OrgName, RepoKey, RepoKind, RepoName};
+use crate::model::{Caller, DayRange, Millis, RepoKind};
 use crate::query::{QueryError, Scope, Span, View};
-use crate::render::links::State;
+use crate::render::links::{Links, State};
 use crate::render::pages::{Choice, Foot, Found, Frame, Instant, OverlapPage, Pick, Reader, Section, Side};
 use crate::serve::answer::Outcome;
 use crate::serve::call::Call;
 
 /// The days of "last month".
 const MONTH_DAYS: u16 = 30;
+/// Organizations, groups and repos that are offered, of each at most so many.
+const OFFERED: usize = 100;
+/// Links to a first comparison.
+const LINKED: usize = 12;
 
 /// What is asked, by whom and when.
 struct Asked {
@@ -44,7 +48,7 @@ pub async fn overlap(call: Call) -> Outcome {
 
 fn overlap_page(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<OverlapPage, QueryError> {
     let links = reader.links.clone();
-    let (a, b) = (scope(&asked.a), scope(&asked.b));
+    let (a, b) = (from_typed(&asked.a), from_typed(&asked.b));
     let may = |scope: &Option<Scope>| scope.as_ref().filter(|scope| may_see(scope, &asked.caller)).cloned();
     let (mut found, mut sentence) = (None, String::new());
     if !asked.a.is_empty() && !asked.b.is_empty() {
@@ -61,11 +65,18 @@ fn overlap_page(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Overla
         let current = asked.choice.window == span;
         Pick { href: links.to(format_args!("/overlap{state}")), text: text.to_owned(), current }
     };
+    let offered = offered(view, &asked.caller)?;
+    let with = match (may(&a), asked.b.is_empty()) {
+        (Some(a), true) => with(&a, &offered, asked, &links),
+        _ => Vec::new(),
+    };
     let side = |text: &str, scope: Option<Scope>| Side {
         text: text.to_owned(),
         href: scope.filter(|_| found.is_some()).map(|scope| links.to(path_of(&scope))),
     };
     Ok(OverlapPage {
+        offered: offered.iter().map(typed).collect(),
+        with,
         windows: vec![pick(Span::All, "All time"), pick(Span::Month, "Last month")],
         kept: asked.choice.state(),
         today: view.today(),
@@ -75,6 +86,25 @@ fn overlap_page(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Overla
         frame: Frame::new("Overlap", Section::Overlap, reader),
         found,
     })
+}
+
+/// What the two fields offer: all of it is the reader's to compare.
+fn offered(view: &View<'_>, caller: &Caller) -> Result<Vec<Scope>, QueryError> {
+    let offers = view.offers(OFFERED, caller)?;
+    let orgs = offers.orgs.into_iter().map(Scope::Org);
+    let groups = offers.groups.into_iter().map(Scope::Group);
+    let hub = std::iter::once(Scope::Hub).chain(RepoKind::ALL.map(Scope::Kind)).filter(|_| caller.is_admin());
+    Ok(groups.chain(orgs).chain(offers.repos.into_iter().map(Scope::Repo)).chain(hub).collect())
+}
+
+/// Links from one side to comparisons with others: where a field cannot show what it offers, these can be followed.
+fn with(a: &Scope, offered: &[Scope], asked: &Asked, links: &Links) -> Vec<Pick> {
+    let others = offered.iter().filter(|other| *other != a).take(LINKED);
+    let pick = |other: &Scope| {
+        let state = asked.choice.state().and("a", &asked.a).and("b", typed(other));
+        Pick { href: links.to(format_args!("/overlap{state}")), text: typed(other), current: false }
+    };
+    others.map(pick).collect()
 }
 
 fn compared(view: &View<'_>, asked: &Asked, a: &Scope, b: &Scope, reader: &Reader) -> Result<Option<Found>, QueryError> {
@@ -88,46 +118,4 @@ fn compared(view: &View<'_>, asked: &Asked, a: &Scope, b: &Scope, reader: &Reade
     let state = State::default().and("a", api_name(a)).and("b", api_name(b)).and("from", range.first).and("to", range.last);
     let file = |ending: &str| Some(reader.links.to(format_args!("/api/v1/overlap{ending}{state}")));
     Ok(Some(Found { overlap, range, foot: Foot { as_of: Instant(asked.as_of), csv: file(".csv"), json: file("") } }))
-}
-
-/// A scope as the API names it in a parameter.
-fn api_name(scope: &Scope) -> String {
-    super::scoped::api_of(scope).trim_start_matches("/api/v1/").to_owned()
-}
-
-/// The scope that people write: as the API names it, or as the address of its page does.
-fn scope(text: &str) -> Option<Scope> {
-    if text == "hub" {
-        return Some(Scope::Hub);
-    }
-    let (what, name) = text.split_once('/')?;
-    let repo = |kind: RepoKind, name: &str| Some(Scope::Repo(RepoKey { kind, name: RepoName::parse(name)? }));
-    match what {
-        "orgs" => OrgName::parse(name).map(Scope::Org),
-        "groups" => GroupName::parse(name).map(Scope::Group),
-        "types" => RepoKind::from_word(name).or_else(|| RepoKind::from_plural(name)).map(Scope::Kind),
-        "repos" => {
-            let (kind, name) = name.split_once('/')?;
-            repo(RepoKind::from_word(kind)?, name)
-        }
-        plural => repo(RepoKind::from_plural(plural)?, name),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_side_is_written_as_in_the_api_or_as_in_the_address_bar() {
-        let named = |text: &str| scope(text).map(|scope| api_name(&scope));
-        assert_eq!(named("models/a/b").as_deref(), Some("repos/model/a/b"));
-        assert_eq!(named("repos/dataset/a/b").as_deref(), Some("repos/dataset/a/b"));
-        for same in ["hub", "orgs/acme", "groups/family", "types/space", "repos/model/gpt2"] {
-            assert_eq!(named(same).as_deref(), Some(same));
-        }
-        for wrong in ["", "orgs", "orgs/a/b", "models/", "people/x", "types/x"] {
-            assert_eq!(named(wrong), None, "{wrong}");
-        }
-    }
 }

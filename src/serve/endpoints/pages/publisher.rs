@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 
+use super::groups::form_of;
 use super::scoped::{TableAsked, api_of, cohorts, may_see, overlap_of, path_of, shares, table};
 use super::{choice, missing, notice, page, reader, table_choice, view_page};
 use crate::model::{Caller, GroupName, Millis, OrgName};
@@ -100,6 +101,7 @@ fn whole(view: &View<'_>, asked: &Asked, reader: Reader) -> Result<Option<Publis
         shares: shares(view, scope, range, files, caller, &place, *as_of)?,
         cohorts: cohorts(view, scope, &figures, caller, &place, *as_of)?,
         overlap: overlap_of(scope, caller, &reader),
+        groups: form_of(scope, caller, &reader),
         export,
         frame: Frame::new(name, section, reader),
     }))

@@ -1,6 +1,6 @@
 //! A scope as pages have it: where its page and its figures lie, and the blocks that need a role.
 
-use crate::model::{Caller, DayRange, Millis};
+use crate::model::{Caller, DayRange, GroupName, Millis, OrgName, RepoKey, RepoKind, RepoName};
 use crate::query::{Dimension, Filter, Interval, Overview, QueryError, RepoTable, Scope, Span, View, Window};
 use crate::render::links::State;
 use crate::render::pages::{Choice, Cohorts, Place, Reader, Repos, Shares, TableChoice, TablePlace};
@@ -70,8 +70,16 @@ pub fn cohorts(
 
 /// Where the downloaders of a scope are compared with others, for those who may.
 pub fn overlap_of(scope: &Scope, caller: &Caller, reader: &Reader) -> Option<String> {
-    let side = path_of(scope).trim_start_matches('/').to_owned();
-    may_see(scope, caller).then(|| reader.links.to(format_args!("/overlap{}", State::default().and("a", side))))
+    may_see(scope, caller).then(|| reader.links.to(format_args!("/overlap{}", State::default().and("a", typed(scope)))))
+}
+
+/// A scope as people type it: the address of its page, if it has one of its own.
+pub fn typed(scope: &Scope) -> String {
+    match scope {
+        Scope::Hub => "hub".to_owned(),
+        Scope::Kind(kind) => format!("types/{kind}"),
+        _ => path_of(scope).trim_start_matches('/').to_owned(),
+    }
 }
 
 /// Where the API has the figures of a scope.
@@ -85,6 +93,11 @@ pub fn api_of(scope: &Scope) -> String {
     }
 }
 
+/// A scope as the API names it in a parameter.
+pub fn api_name(scope: &Scope) -> String {
+    api_of(scope).trim_start_matches("/api/v1/").to_owned()
+}
+
 /// Where a scope has its page.
 pub fn path_of(scope: &Scope) -> String {
     match scope {
@@ -92,6 +105,25 @@ pub fn path_of(scope: &Scope) -> String {
         Scope::Org(org) => format!("/orgs/{org}"),
         Scope::Group(group) => format!("/groups/{group}"),
         Scope::Repo(repo) => format!("/{}/{}", repo.kind.plural(), repo.name),
+    }
+}
+
+/// The scope that people write: as the API names it, or as the address of its page does.
+pub fn from_typed(text: &str) -> Option<Scope> {
+    if text == "hub" {
+        return Some(Scope::Hub);
+    }
+    let (what, name) = text.split_once('/')?;
+    let repo = |kind: RepoKind, name: &str| Some(Scope::Repo(RepoKey { kind, name: RepoName::parse(name)? }));
+    match what {
+        "orgs" => OrgName::parse(name).map(Scope::Org),
+        "groups" => GroupName::parse(name).map(Scope::Group),
+        "types" => RepoKind::from_word(name).or_else(|| RepoKind::from_plural(name)).map(Scope::Kind),
+        "repos" => {
+            let (kind, name) = name.split_once('/')?;
+            repo(RepoKind::from_word(kind)?, name)
+        }
+        plural => repo(RepoKind::from_plural(plural)?, name),
     }
 }
 
@@ -114,15 +146,37 @@ pub fn table(view: &View<'_>, asked: &TableAsked<'_>, reader: &Reader) -> Result
         Span::Range(range) => Window::Range(range),
     };
     let Some(table) = view.repo_table(asked.scope, &asked.table.question(window), asked.caller)? else { return Ok(None) };
-    let api = api_of(asked.scope);
+    let files = match asked.scope {
+        // What this page shows to everybody everybody may keep.
+        Scope::Hub => Some(["/repos.csv".to_owned(), "/repos.json".to_owned()]),
+        scope => may_see(scope, asked.caller).then(|| ["/repos.csv", "/repos"].map(|end| api_of(scope) + end)),
+    };
     let place = TablePlace {
         links: &reader.links,
         path: asked.path,
-        api: may_see(asked.scope, asked.caller).then_some(api.as_str()),
+        files,
         rest: &asked.choice.state(),
         all_time: window == Window::All,
         org: if let Scope::Org(org) = asked.scope { Some(org.as_str()) } else { None },
         as_of: asked.as_of,
     };
     Ok(Some((Repos::new(&table, asked.table, &place), table)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_is_written_as_in_the_api_or_as_in_the_address_bar() {
+        let named = |text: &str| from_typed(text).map(|scope| api_name(&scope));
+        assert_eq!(named("models/a/b").as_deref(), Some("repos/model/a/b"));
+        assert_eq!(named("repos/dataset/a/b").as_deref(), Some("repos/dataset/a/b"));
+        for same in ["hub", "orgs/acme", "groups/family", "types/space", "repos/model/gpt2"] {
+            assert_eq!(named(same).as_deref(), Some(same));
+        }
+        for wrong in ["", "orgs", "orgs/a/b", "models/", "people/x", "types/x"] {
+            assert_eq!(named(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header;
 
-use super::{form, page, reader, sentence_of};
+use super::groups::saves_groups;
+use super::{own_form, page, reader, sentence_of};
 use crate::ingest::{Engine, EngineError, PersonChange};
 use crate::model::{Caller, Day, Millis, PersonName, Role};
 use crate::render::pages::{Frame, PersonRow, Section, Settings, TokenRow};
@@ -13,6 +14,7 @@ use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth;
 use crate::serve::call::Call;
 use crate::serve::endpoints::{people, tokens};
+use crate::serve::limits;
 use crate::serve::query_string::QueryString;
 use crate::serve::sign_in;
 
@@ -43,7 +45,7 @@ pub async fn settings(call: Call) -> Outcome {
 
 /// Makes a token.
 pub async fn make_token(mut call: Call) -> Outcome {
-    let form = own_form(&mut call).await?;
+    let form = own_form(&mut call, limits::FORM_BYTES_MAX).await?;
     let made = token(&call, &form).await;
     end(call, made).await
 }
@@ -61,7 +63,7 @@ async fn token(call: &Call, form: &QueryString) -> Result<Came, Answer> {
 
 /// Revokes a token.
 pub async fn revoke_token(mut call: Call) -> Outcome {
-    own_form(&mut call).await?;
+    own_form(&mut call, limits::FORM_BYTES_MAX).await?;
     let revoked = revoke(&call).await;
     end(call, revoked).await
 }
@@ -77,7 +79,7 @@ async fn revoke(call: &Call) -> Result<Came, Answer> {
 
 /// Changes the password of whoever is signed in. This browser gets a new session, all others end.
 pub async fn change_password(mut call: Call) -> Outcome {
-    let form = own_form(&mut call).await?;
+    let form = own_form(&mut call, limits::FORM_BYTES_MAX).await?;
     match new_password(&call, &form).await {
         Ok(session) => {
             let cookie = sign_in::cookie(&call.app, &call.head, call.trust, &session);
@@ -108,7 +110,7 @@ async fn new_password(call: &Call, form: &QueryString) -> Result<String, Answer>
 
 /// Makes an account.
 pub async fn add_person(mut call: Call) -> Outcome {
-    let form = own_form(&mut call).await?;
+    let form = own_form(&mut call, limits::FORM_BYTES_MAX).await?;
     let added = add(&call, &form).await;
     end(call, added).await
 }
@@ -125,7 +127,7 @@ async fn add(call: &Call, form: &QueryString) -> Result<Came, Answer> {
 
 /// Changes an account, or removes it.
 pub async fn change_person(mut call: Call) -> Outcome {
-    let form = own_form(&mut call).await?;
+    let form = own_form(&mut call, limits::FORM_BYTES_MAX).await?;
     let changed = change(&call, &form).await;
     end(call, changed).await
 }
@@ -157,17 +159,6 @@ fn roles(form: &QueryString) -> Result<Vec<Role>, Answer> {
 
 fn password(form: &QueryString) -> Option<String> {
     form.last("password").filter(|password| !password.is_empty()).map(str::to_owned)
-}
-
-/// A form of somebody who is signed in, sent from our own pages.
-async fn own_form(call: &mut Call) -> Result<QueryString, Answer> {
-    if !auth::is_same_origin(&call.head) {
-        return Err(auth::forbidden("this form was sent from another website"));
-    }
-    if !call.caller.is_known() {
-        return Err(auth::unauthorized("sign in first"));
-    }
-    form(call).await
 }
 
 fn back(word: &str) -> Answer {
@@ -220,6 +211,7 @@ async fn show(call: Call, status: StatusCode, done: Option<String>, error: Optio
     };
     let linked = caller.roles.iter().map(|role| (role.to_string(), page_of(role))).collect();
     let settings = Settings {
+        saves_groups: saves_groups(caller),
         by_proxy: call.app.front.signed_in(&call.head, call.trust).is_some(),
         done,
         error,

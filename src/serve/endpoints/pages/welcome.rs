@@ -11,6 +11,7 @@ use crate::render::pages::{Frame, Section, Welcome};
 use crate::serve::answer::{Answer, Outcome};
 use crate::serve::auth;
 use crate::serve::call::Call;
+use crate::serve::limits;
 use crate::serve::query_string::QueryString;
 use crate::serve::sign_in;
 
@@ -26,7 +27,7 @@ pub async fn claim(mut call: Call) -> Outcome {
     if !auth::is_same_origin(&call.head) {
         return Err(auth::forbidden("this form was sent from another website"));
     }
-    let form = form(&mut call).await?;
+    let form = form(&mut call, limits::FORM_BYTES_MAX).await?;
     let key = form.last("key").unwrap_or_default().to_owned();
     let claimed = match form.last("name") {
         None => call.app.write(move |engine| engine.claim_admin_link(&key)).await??,
