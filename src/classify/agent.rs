@@ -145,20 +145,6 @@ pub fn agent_note(agent: &str) -> AgentText<NOTE_BYTES_MAX> {
     text
 }
 
-/// An agent in two parts, without the id of a session between them: neither [`identity_agent`] nor [`agent_note`] depends
-/// on it, and it makes one agent into as many as there are sessions.
-#[must_use]
-pub fn without_session(agent: &str) -> (&str, &str) {
-    const MARK: &str = "; session_id/";
-    // Such a library says who it is before that.
-    let Some(at) = memchr::memmem::find(agent.as_bytes(), MARK.as_bytes()).filter(|_| !agent.starts_with("Mozilla/")) else {
-        return (agent, "");
-    };
-    let (head, rest) = agent.split_at_checked(at).unwrap_or((agent, ""));
-    let behind = rest.get(MARK.len()..).unwrap_or_default();
-    (head, memchr::memchr(b';', behind.as_bytes()).and_then(|end| behind.get(end..)).unwrap_or_default())
-}
-
 /// The library an [`agent_note`] names, and its version, which may be empty. A robot that comes as a browser is what it
 /// says it is.
 #[must_use]

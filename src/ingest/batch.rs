@@ -56,15 +56,10 @@ impl Lines {
 
     /// Counts a rejected line.
     pub fn reject(&mut self, line: u64, reason: RejectReason) {
-        self.reject_as(line, reason, || reason.sentence().to_owned());
-    }
-
-    /// Counts what was rejected and is no line of its own, with a sentence that says where and why.
-    pub fn reject_as(&mut self, line: u64, reason: RejectReason, error: impl FnOnce() -> String) {
         self.lines += 1;
         *self.rejected.entry(reason).or_default() += 1;
         if self.samples.len() < Receipt::SAMPLES_MAX {
-            self.samples.push(Sample { line, error: error() });
+            self.samples.push(Sample { line, error: reason.sentence().to_owned() });
         }
     }
 }
@@ -115,15 +110,6 @@ pub struct Batch {
     pub lines: Lines,
 }
 
-/// A repo's place among the names, and where its name stands in a list of them. All of it is looked at for every line, so
-/// it is kept small: what misses the caches of the processor costs more than everything else done to the line.
-struct Place {
-    place: u32,
-    name_start: u32,
-    name_bytes: u16,
-    kind: RepoKind,
-}
-
 /// Builds batches; reuse one per thread.
 pub struct BatchBuilder<'k> {
     key: &'k IdentityKey,
@@ -132,8 +118,7 @@ pub struct BatchBuilder<'k> {
     batch: Batch,
     /// What this builder has met of the names. Repos are known by the hash of their name; of those few that share one the
     /// first is.
-    places: HashMap<u64, Place, FixedState>,
-    place_names: String,
+    places: HashMap<u64, (u32, Arc<RepoKey>), FixedState>,
     words: HashMap<Box<[u8]>, Word, FixedState>,
     agents: Agents,
     /// Memory that may be used for rows.
@@ -148,7 +133,6 @@ impl<'k> BatchBuilder<'k> {
             proxies,
             batch: Batch::default(),
             places: HashMap::default(),
-            place_names: String::new(),
             words: HashMap::default(),
             agents: Agents::default(),
             spare: Arc::default(),
@@ -165,7 +149,6 @@ impl<'k> BatchBuilder<'k> {
     pub fn begin(&mut self, names: Arc<Names>, lines: usize) {
         if !Arc::ptr_eq(&names, &self.batch.names) {
             self.places.clear();
-            self.place_names.clear();
             self.words.clear();
             self.agents = Agents::default();
             self.batch.names = names;
@@ -258,20 +241,14 @@ impl<'k> BatchBuilder<'k> {
     /// The place of a repo among the names.
     fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
         let hash = xxh3_64_with_seed(name.as_bytes(), u64::from(kind.code()));
-        let name_of = |known: &Place| {
-            let start = known.name_start as usize;
-            self.place_names.get(start..start + usize::from(known.name_bytes))
-        };
-        let known = self.places.get(&hash);
-        if let Some(known) = known.filter(|known| known.kind == kind && name_of(known) == Some(name)) {
-            return Some(RepoNumber(known.place));
+        if let Some((place, repo)) = self.places.get(&hash)
+            && repo.kind == kind
+            && repo.name.as_str() == name
+        {
+            return Some(RepoNumber(*place));
         }
-        let is_first = known.is_none();
-        let place = self.batch.names.place(RepoKey { kind, name: RepoName::parse(name)? })?;
-        if is_first && let (Ok(name_start), Ok(name_bytes)) = (u32::try_from(self.place_names.len()), u16::try_from(name.len())) {
-            self.place_names.push_str(name);
-            self.places.insert(hash, Place { place, name_start, name_bytes, kind });
-        }
+        let (place, repo) = self.batch.names.place(RepoKey { kind, name: RepoName::parse(name)? })?;
+        self.places.entry(hash).or_insert((place, repo));
         self.batch.new_repos.push(place);
         Some(RepoNumber(place))
     }

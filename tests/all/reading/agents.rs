@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hubtally::classify::{IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library, without_session};
+use hubtally::classify::{IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library};
 
 use super::mutations::Random;
 
@@ -145,7 +145,6 @@ fn notes_have_the_identity_of_their_agent_and_stay_in_bounds() {
         "python/",
         "transformers/5.23.0",
         "session_id/0123",
-        "; session_id/",
         "unknown/None",
         "git",
         "curl/8.5.0-DEV",
@@ -176,21 +175,9 @@ fn notes_have_the_identity_of_their_agent_and_stay_in_bounds() {
         let (identity, note) = (identity_agent(&agent), agent_note(&agent));
         assert_eq!(identity_agent(note.as_str()), identity, "{agent:?}, note {:?}", note.as_str());
         assert_eq!(agent_note(note.as_str()), note, "{agent:?}");
-        let (head, tail) = without_session(&agent);
-        let rest = format!("{head}{tail}");
-        assert_eq!((identity_agent(&rest), agent_note(&rest)), (identity, note), "{agent:?} without its session");
         for (text, bytes_max) in [(identity.as_bytes(), IDENTITY_BYTES_MAX), (note.as_bytes(), NOTE_BYTES_MAX)] {
             assert!(!text.is_empty() && text.len() <= bytes_max);
             assert!(text.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' '));
         }
     }
-}
-
-#[test]
-fn agents_differ_by_their_session_in_nothing() {
-    let of = |id: &str| format!("unknown/None; hf_hub/0.36.2; python/3.11.7; session_id/{id}; file_type/model");
-    assert_eq!(without_session(&of("01ab")), ("unknown/None; hf_hub/0.36.2; python/3.11.7", "; file_type/model"));
-    assert_eq!(without_session(&of("ff")), without_session(&of("")));
-    assert_eq!(without_session("a/1; session_id/77"), ("a/1", ""));
-    assert_eq!(without_session("a/1; b/2"), ("a/1; b/2", ""));
 }
