@@ -56,10 +56,15 @@ impl Lines {
 
     /// Counts a rejected line.
     pub fn reject(&mut self, line: u64, reason: RejectReason) {
+        self.reject_as(line, reason, || reason.sentence().to_owned());
+    }
+
+    /// Counts what was rejected and is no line of its own, with a sentence that says where and why.
+    pub fn reject_as(&mut self, line: u64, reason: RejectReason, error: impl FnOnce() -> String) {
         self.lines += 1;
         *self.rejected.entry(reason).or_default() += 1;
         if self.samples.len() < Receipt::SAMPLES_MAX {
-            self.samples.push(Sample { line, error: reason.sentence().to_owned() });
+            self.samples.push(Sample { line, error: error() });
         }
     }
 }
