@@ -8,7 +8,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::error::EngineError;
 use super::histories::Histories;
 use super::room::Room;
-use super::waves::next_wave;
+use super::segments::Merged;
+use super::waves::{Wave, next_days};
 use super::writer::Writer;
 use super::{numbers, segments, waves};
 use crate::model::{Day, DayCounts, DeliveryId, DownloaderKey, Millis, RepoNumber, SourceSettings};
@@ -214,44 +215,36 @@ impl Writer {
 
     /// Folds all days in waves that fit into memory: while one is written, the next one is folded.
     fn fold_all(&mut self, publication: &mut Publication<'_>, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
-        let mut wave = next_wave(publication.txn, &mut days)?;
-        let mut folds = self.shared.fold_wave(&wave, &publication.counting, publication.publishing)?;
-        while !wave.is_empty() {
-            for fold in &mut folds {
-                if publication.join_to_day_before(fold)? && !wave.iter().any(|(day, _)| *day == fold.day.next()) {
+        let (shared, counting, publishing) =
+            (Arc::clone(&self.shared), Arc::clone(&publication.counting), publication.publishing);
+        let mut wave = shared.fold_wave(next_days(publication.txn, &mut days)?, &counting, publishing)?;
+        while !wave.days.is_empty() {
+            for fold in &mut wave.folds {
+                if publication.join_to_day_before(fold)? && !wave.days.iter().any(|(day, _)| *day == fold.day.next()) {
                     let next = fold.day.next();
                     if !store::manifest(publication.txn, next)?.segments.is_empty() {
                         days.insert(next);
                     }
                 }
             }
-            let ahead = next_wave(publication.txn, &mut days)?;
-            let (shared, counting, publishing) =
-                (Arc::clone(&self.shared), Arc::clone(&publication.counting), publication.publishing);
-            let folded = std::thread::scope(|scope| {
-                let folding = scope.spawn(|| shared.fold_wave(&ahead, &counting, publishing));
-                let written = self.write_wave(publication, wave, &folds);
-                // What is written next would not fit into memory beside what was written last.
-                folds.clear();
+            let ahead = next_days(publication.txn, &mut days)?;
+            wave = std::thread::scope(|scope| {
+                let folding = scope.spawn(|| shared.fold_wave(ahead, &counting, publishing));
+                let written = self.write_wave(publication, wave);
                 let folded = folding.join().map_err(|_| waves::panicked())?;
                 written.and(folded)
-            });
-            (wave, folds) = (ahead, folded?);
+            })?;
         }
         Ok(publication.histories.write(publication.txn, &mut publication.sets)?)
     }
 
     /// Writes the views of folded days, whose segments are published by that.
-    fn write_wave(
-        &mut self,
-        publication: &mut Publication<'_>,
-        wave: Vec<(Day, DayManifest)>,
-        folds: &[DayFold],
-    ) -> Result<(), EngineError> {
-        for (day, manifest) in wave {
-            self.publish_segments(publication, day, manifest)?;
+    fn write_wave(&mut self, publication: &mut Publication<'_>, mut wave: Wave) -> Result<(), EngineError> {
+        for (day, manifest) in wave.days {
+            let merged = wave.merged.remove(&day).unwrap_or_default();
+            self.publish_segments(publication, day, manifest, merged)?;
         }
-        Ok(publication.write(folds)?)
+        Ok(publication.write(&wave.folds)?)
     }
 
     /// Marks the segments of a day as published and merges small ones.
@@ -260,14 +253,19 @@ impl Writer {
         publication: &mut Publication<'_>,
         day: Day,
         mut manifest: DayManifest,
+        merged: Vec<Merged>,
     ) -> Result<(), EngineError> {
         for segment in &mut manifest.segments {
             if publication.publishing.includes(segment) {
                 segment.unpublished = None;
             }
         }
-        segments::tidy(publication.txn, &mut self.encoder, day, &mut manifest, &mut publication.next_segment)?;
-        Ok(store::put_manifest(publication.txn, day, &manifest)?)
+        let (txn, next_segment) = (publication.txn, &mut publication.next_segment);
+        for Merged { members, segment } in merged {
+            segments::replace(txn, &mut manifest, day, &members, segment, next_segment)?;
+        }
+        segments::tidy(txn, &mut self.encoder, day, &mut manifest, next_segment)?;
+        Ok(store::put_manifest(txn, day, &manifest)?)
     }
 }
 

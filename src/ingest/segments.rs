@@ -17,6 +17,21 @@ fn tier(segment: &SegmentRecord) -> u32 {
     segment.rows.max(1).ilog2() / 3
 }
 
+/// The segments of a day that are to be merged into one another, of those that are `published`.
+pub fn due(manifest: &DayManifest, published: impl Fn(&SegmentRecord) -> bool) -> Vec<Vec<SegmentRecord>> {
+    let mut tiers: BTreeMap<u32, Vec<SegmentRecord>> = BTreeMap::new();
+    for segment in manifest.segments.iter().filter(|segment| published(segment)) {
+        tiers.entry(tier(segment)).or_default().push(segment.clone());
+    }
+    tiers.into_values().filter(|members| members.len() >= FAN_IN).collect()
+}
+
+/// Segments of a day, and the one they are merged into.
+pub struct Merged {
+    pub members: Vec<SegmentRecord>,
+    pub segment: Option<EncodedSegment>,
+}
+
 /// Merges the segments of a day tier by tier, until no tier has `FAN_IN` of them. Unpublished ones stay apart: their
 /// receipt is still to be counted. Says whether anything changed.
 pub fn tidy(
@@ -46,7 +61,7 @@ pub fn tidy(
 
 /// One segment of the rows of several that `keep` keeps.
 pub fn merge(
-    txn: &WriteTxn,
+    txn: &impl Read,
     encoder: &mut Encoder,
     day: Day,
     members: &[SegmentRecord],

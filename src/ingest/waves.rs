@@ -1,14 +1,14 @@
 //! Days folded together on all cores, as many as fit into memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::engine::Shared;
 use super::error::EngineError;
 use super::publish::Publishing;
-use crate::block::{Merge, Wanted};
+use super::segments::{self, Merged};
+use crate::block::{Encoder, Merge, Wanted};
 use crate::model::Day;
 use crate::rollup::{Counting, DayFold, DayFolder};
 use crate::store::{self, DayManifest, DayQuestion, ReadTxn, SegmentRecord, StoreError, WriteTxn};
@@ -16,18 +16,48 @@ use crate::store::{self, DayManifest, DayQuestion, ReadTxn, SegmentRecord, Store
 /// Rows that are folded at once, while as many are written: this bounds memory.
 const WAVE_ROWS_MAX: u64 = 1_000_000;
 
+/// Days that are folded and written together.
+#[derive(Default)]
+pub(super) struct Wave {
+    /// Each with what it is folded from.
+    pub days: Vec<(Day, DayManifest)>,
+    pub folds: Vec<DayFold>,
+    /// Segments of them that are merged by the way.
+    pub merged: BTreeMap<Day, Vec<Merged>>,
+}
+
 /// The next days to fold, with what they are folded from.
-pub(super) fn next_wave(txn: &WriteTxn, days: &mut BTreeSet<Day>) -> Result<Vec<(Day, DayManifest)>, StoreError> {
-    let mut wave = Vec::new();
+pub(super) fn next_days(txn: &WriteTxn, days: &mut BTreeSet<Day>) -> Result<Vec<(Day, DayManifest)>, StoreError> {
+    let mut next = Vec::new();
     let mut rows = 0;
     while rows < WAVE_ROWS_MAX
         && let Some(day) = days.pop_first()
     {
         let manifest = store::manifest(txn, day)?;
         rows += manifest.segments.iter().map(|segment| segment.rows).sum::<u64>();
-        wave.push((day, manifest));
+        next.push((day, manifest));
     }
-    Ok(wave)
+    Ok(next)
+}
+
+/// A part of the work on a wave that a thread does by itself.
+enum Job<'w> {
+    Fold(Day, &'w DayManifest),
+    Merge(Day, Vec<SegmentRecord>),
+}
+
+/// What came of a job.
+enum Done {
+    Folded(Box<DayFold>),
+    Merged(Day, Merged),
+}
+
+fn jobs(days: &[(Day, DayManifest)], publishing: Publishing) -> Vec<Job<'_>> {
+    let folds = days.iter().map(|(day, manifest)| Job::Fold(*day, manifest));
+    let merges = days.iter().flat_map(|(day, manifest)| {
+        segments::due(manifest, |segment| publishing.includes(segment)).into_iter().map(|members| Job::Merge(*day, members))
+    });
+    folds.chain(merges).collect()
 }
 
 pub(super) fn panicked() -> EngineError {
@@ -35,42 +65,52 @@ pub(super) fn panicked() -> EngineError {
 }
 
 impl Shared {
-    /// Counts the days of a wave, on all cores.
+    /// Counts days, and merges what they have too many segments of, on all cores.
     pub(super) fn fold_wave(
         &self,
-        wave: &[(Day, DayManifest)],
+        days: Vec<(Day, DayManifest)>,
         counting: &Counting,
         publishing: Publishing,
-    ) -> Result<Vec<DayFold>, EngineError> {
-        let next = AtomicUsize::new(0);
-        let store = &self.store;
-        let work = || -> Result<Vec<(usize, DayFold)>, StoreError> {
-            let txn = store.read()?;
-            let mut folds = Vec::new();
-            while let Some((at, (day, manifest))) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                wave.get(at).map(|day| (at, day))
-            } {
-                folds.push((at, fold_day(&txn, *day, manifest, counting, publishing)?));
+    ) -> Result<Wave, EngineError> {
+        let all = jobs(&days, publishing);
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(all.len());
+        let jobs = Mutex::new(all.into_iter());
+        let work = || -> Result<Vec<Done>, StoreError> {
+            let (txn, mut encoder) = (self.store.read()?, Encoder::new()?);
+            let mut done = Vec::new();
+            loop {
+                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+                done.push(match job {
+                    None => return Ok(done),
+                    Some(Job::Fold(day, manifest)) => {
+                        Done::Folded(Box::new(fold_day(&txn, day, manifest, counting, publishing)?))
+                    }
+                    Some(Job::Merge(day, members)) => {
+                        let segment = segments::merge(&txn, &mut encoder, day, &members, |_| true)?;
+                        Done::Merged(day, Merged { members, segment })
+                    }
+                });
             }
-            Ok(folds)
         };
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(wave.len());
-        let mut folds = if threads <= 1 {
-            work()?
-        } else {
-            let results: Vec<_> = std::thread::scope(|scope| {
-                let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-            });
-            let mut folds = Vec::new();
-            for result in results {
-                folds.extend(result.map_err(|_| panicked())??);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+        });
+        let mut wave = Wave::default();
+        for result in results {
+            for done in result.map_err(|_| panicked())?? {
+                match done {
+                    Done::Folded(fold) => wave.folds.push(*fold),
+                    Done::Merged(day, merged) => wave.merged.entry(day).or_default().push(merged),
+                }
             }
-            folds
-        };
-        folds.sort_unstable_by_key(|(at, _)| *at);
-        Ok(folds.into_iter().map(|(_, fold)| fold).collect())
+        }
+        wave.folds.sort_unstable_by_key(|fold| fold.day);
+        // Whoever merged them: equal stores have equal bytes.
+        let first = |merged: &Merged| merged.members.first().map(|segment| segment.id);
+        wave.merged.values_mut().for_each(|of_day| of_day.sort_unstable_by_key(first));
+        wave.days = days;
+        Ok(wave)
     }
 }
 
