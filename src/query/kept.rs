@@ -14,7 +14,7 @@ use crate::store::RepoSets;
 
 /// Sets of repos of which something is kept: hub and types as the public and an admin see them, and some orgs.
 const SCOPES_MAX: usize = 64;
-/// Bytes of all kept downloader sets.
+/// Bytes of all kept downloader sets, or as many as there are downloaders if that is more: room for eight sets of all.
 const SETS_BYTES_MAX: usize = 8 << 20;
 /// Ranges of days whose downloads by repo are kept.
 const RANGES_MAX: usize = 3;
@@ -74,6 +74,8 @@ pub(super) struct Asked<'a> {
     pub members: &'a Arc<Members>,
     pub sets: &'a RepoSets,
     pub changes: &'a Changes,
+    /// All that have a number.
+    pub downloaders: usize,
 }
 
 impl KeptViews {
@@ -110,15 +112,16 @@ impl KeptViews {
         let after = scope.bytes();
         self.sets_bytes -= before - after;
         // Sets of others then, the longest unused first; where even that is not enough, what is kept stays.
+        let bytes_max = SETS_BYTES_MAX.max(asked.downloaders);
         let others = self.scopes.len().saturating_sub(1);
         for other in self.scopes.iter_mut().take(others) {
-            if self.sets_bytes + set.bytes() <= SETS_BYTES_MAX {
+            if self.sets_bytes + set.bytes() <= bytes_max {
                 break;
             }
             self.sets_bytes -= other.bytes();
             other.sets.clear();
         }
-        if self.sets_bytes + set.bytes() > SETS_BYTES_MAX {
+        if self.sets_bytes + set.bytes() > bytes_max {
             return;
         }
         if let Some(scope) = self.scopes.last_mut()
@@ -165,6 +168,34 @@ impl OfViews {
         }
         let set = Arc::new(make()?);
         lock(&self.0).keep_set(asked, range, &set);
+        Ok(set)
+    }
+
+    /// The downloaders of some repos on all days until one. `make` gets what is kept until an earlier day, which then makes
+    /// room.
+    pub(super) fn set_until(
+        &self,
+        asked: Asked<'_>,
+        last: Day,
+        make: impl FnOnce(Option<(Day, Arc<DownloaderSet>)>) -> Result<DownloaderSet, QueryError>,
+    ) -> Result<Arc<DownloaderSet>, QueryError> {
+        let until = |last| DayRange { first: Day(0), last };
+        let known = lock(&self.0).scope(asked).and_then(|scope| {
+            let mut earlier = scope.sets.range((Day(0), Day(0))..=(Day(0), last)).rev();
+            earlier.find_map(|((_, day), made)| Some((*day, made.if_after(asked.changes.last_of(until(*day)))?)))
+        });
+        if let Some((_, set)) = known.as_ref().filter(|(day, _)| *day == last) {
+            return Ok(Arc::clone(set));
+        }
+        let set = Arc::new(make(known)?);
+        let mut kept = lock(&self.0);
+        if let Some(scope) = kept.scope(asked) {
+            let before = scope.bytes();
+            scope.sets.retain(|(first, until), _| *first > Day(0) || *until > last);
+            let after = scope.bytes();
+            kept.sets_bytes -= before - after;
+        }
+        kept.keep_set(asked, until(last), &set);
         Ok(set)
     }
 

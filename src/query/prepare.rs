@@ -6,19 +6,25 @@ use super::{QueryError, Scope, View};
 use crate::ingest::Engine;
 use crate::model::{Caller, Day, DayRange};
 
-/// Unites the downloaders of the public hub by month while `goes_on`.
+/// Unites the downloaders of the hub by month while `goes_on`: as everybody sees it, or as administrators do where everybody
+/// sees nothing.
 ///
 /// # Errors
 /// When the store fails or a value is damaged: whoever asks for it is told then.
 pub fn prepare(engine: &Engine, goes_on: impl Fn() -> bool) -> Result<(), QueryError> {
     let ever = DayRange { first: Day(0), last: engine.today() };
-    let days = View::of(engine)?.known_days(ever)?;
-    let months: BTreeSet<(Day, Day)> = days.iter().map(|day| (day.month().first, day.month().last)).collect();
-    for (first, last) in months {
+    let (days, caller) = {
+        let view = View::of(engine)?;
+        let public = Caller::public();
+        let caller = if view.hub(&public)?.repos == 0 { Caller::admin() } else { public };
+        (view.known_days(ever)?, caller)
+    };
+    let months: BTreeSet<Day> = days.iter().map(|day| day.month().last).collect();
+    for last in months {
         if !goes_on() {
             return Ok(());
         }
-        View::of(engine)?.uniques(&Scope::Hub, DayRange { first, last }, &Caller::public())?;
+        View::of(engine)?.uniques(&Scope::Hub, DayRange { first: Day(0), last }, &caller)?;
     }
-    View::of(engine)?.ecosystem(&Caller::public()).map(drop)
+    View::of(engine)?.ecosystem(&caller).map(drop)
 }

@@ -291,7 +291,7 @@ impl View<'_> {
                     }
                     let set = sets.entry(entry.repo).or_default();
                     if entry.set_is_apart() {
-                        store::read_set(&self.txn, day, &record, entry.repo, set)?;
+                        set.absorb(store::read_set(&self.txn, day, &record, entry.repo)?);
                     } else {
                         let numbers = entry.numbers().map_err(|error| damaged(day, error))?;
                         set.unite(&DownloaderSet::of_ascending(numbers));

@@ -1,5 +1,5 @@
-//! United downloaders of many repos over a range: the sets of whole months and of single days are kept while the stored views
-//! of these days stay the same, and those of the live overlay are added to them.
+//! United downloaders of many repos over a range: the sets of all old months together, of whole months and of single days are
+//! kept while the stored views of these days stay the same, and those of the live overlay are added to them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ use super::{QueryError, View};
 use crate::model::{Day, DayRange, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather, LiveRepo};
 use crate::store::{self, DayViewRecord};
+
+/// What is older than so many days hardly changes any more.
+const RECENT_DAYS: u16 = 31;
 
 impl View<'_> {
     /// The days of a range that have anything counted, or something in the overlay.
@@ -35,6 +38,11 @@ impl View<'_> {
         let mut gather = Gather::default();
         let mut set = DownloaderSet::default();
         let days = store::days_with_view(&self.txn, range)?;
+        let old = if few { 0 } else { self.old_days(range, &days, &lossy)? };
+        let (old, days) = days.split_at_checked(old).unwrap_or((&[], &days));
+        if let Some(last) = old.last() {
+            set.unite(&*self.set_until(members, last.month().last, old)?);
+        }
         for of_month in days.chunk_by(|a, b| a.month() == b.month()) {
             let month = of_month.first().map_or(range, |day| day.month());
             let whole = range.contains(month.first) && range.contains(month.last);
@@ -60,6 +68,28 @@ impl View<'_> {
         Ok(set)
     }
 
+    /// How many of the days of a range lie in whole months that hardly change any more, if nothing was counted before them.
+    fn old_days(&self, range: DayRange, days: &[Day], lossy: &BTreeSet<Day>) -> Result<usize, QueryError> {
+        let before = DayRange { first: Day(0), last: range.first.previous() };
+        if range.first > Day(0) && !store::days_with_view(&self.txn, before)?.is_empty() {
+            return Ok(0);
+        }
+        let recent = self.today.minus(RECENT_DAYS);
+        let is_old = |day: &Day| day.month().last < recent && range.contains(day.month().last);
+        let old = days.partition_point(is_old);
+        Ok(if lossy.range(..recent).next().is_none() { old } else { 0 })
+    }
+
+    /// The stored downloaders of `days`, which are all until `last`: one set that grows month by month, however many there are.
+    fn set_until(&self, members: &Arc<Members>, last: Day, days: &[Day]) -> Result<Arc<DownloaderSet>, QueryError> {
+        self.of_views()?.set_until(self.asked(members), last, |known| {
+            let Some((until, known)) = known else { return self.stored_set(members, days) };
+            let mut set = DownloaderSet::clone(&known);
+            set.absorb(self.stored_set(members, days.get(days.partition_point(|day| *day <= until)..).unwrap_or_default())?);
+            Ok(set)
+        })
+    }
+
     /// The stored downloaders of some days.
     fn stored_set(&self, members: &Members, days: &[Day]) -> Result<DownloaderSet, QueryError> {
         let (mut gather, mut set) = (Gather::default(), DownloaderSet::default());
@@ -72,7 +102,12 @@ impl View<'_> {
 
     /// What a question of these repos may find kept.
     pub(super) fn asked<'a>(&'a self, members: &'a Arc<Members>) -> Asked<'a> {
-        Asked { members, sets: &self.published.sets, changes: &self.published.changes }
+        Asked {
+            members,
+            sets: &self.published.sets,
+            changes: &self.published.changes,
+            downloaders: self.published.views.next_number as usize,
+        }
     }
 
     /// Adds the stored downloaders of a day, except of repos that are replaced: small lists to `gather`, sets to `set`.
@@ -90,7 +125,13 @@ impl View<'_> {
                 return Ok(());
             }
             if entry.set_is_apart() {
-                return Ok(store::read_set(&self.txn, day, record, entry.repo, set)?);
+                let of_repo = store::read_set(&self.txn, day, record, entry.repo)?;
+                if of_repo.is_thin() {
+                    of_repo.iter().for_each(|number| gather.add(number));
+                } else {
+                    set.absorb(of_repo);
+                }
+                return Ok(());
             }
             entry.for_numbers(|number| gather.add(number)).map_err(|error| damaged(day, error))
         };

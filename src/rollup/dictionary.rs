@@ -21,8 +21,9 @@ use crate::model::{DownloaderKey, Who};
 /// A downloader with its number.
 pub type Entry = (DownloaderKey, DownloaderNumber);
 
-/// Distance of the places from which a chunk can be read.
-const GROUP_ENTRIES: usize = 256;
+/// Distance of the places from which a chunk can be read: a day asks for some hundred thousand downloaders among all there
+/// ever were, and should not have to read all of them.
+const GROUP_ENTRIES: usize = 32;
 
 /// A chunk has about so many bytes, just under 64 KiB, since the store rounds values up to a power of two.
 const CHUNK_BYTES: usize = 64_400;
@@ -35,8 +36,8 @@ pub fn encode_run(entries: &[Entry]) -> impl Iterator<Item = (Who, Who, Vec<u8>)
     let numbers = entries.iter().map(|(_, number)| u64::from(number.0));
     let number_width = width_of(numbers.clone().max().unwrap_or(0) - numbers.min().unwrap_or(0));
     let number_width = if is_consecutive(entries) { 0 } else { number_width };
-    // A Rice code is two bits longer than its width at the most in the mean; a group begins with 12 bytes.
-    let entry_bits = gap_width(entries) + 2 + width_of(tags.len() as u64) + number_width + 1;
+    // A Rice code is two bits longer than its width at the most in the mean; a group begins with 12 bytes, three bits an entry.
+    let entry_bits = gap_width(entries) + 2 + width_of(tags.len() as u64) + number_width + 3;
     let bytes = CHUNK_BYTES.saturating_sub((tags.len() * 5).min(CHUNK_BYTES / 2));
     let length = (bytes * 8 / entry_bits.max(1) as usize).max(GROUP_ENTRIES);
     entries.chunks(length).filter_map(|entries| {

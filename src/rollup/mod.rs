@@ -34,4 +34,4 @@ pub use set::{DownloaderNumber, DownloaderSet, RepoSet};
 pub use tail::{Edge, TAIL_MS, decode_edges, encode_edges, find_edges};
 
 /// Version of all formats of this module; a store with another one rebuilds its views.
-pub const VIEW_VERSION: u32 = 5;
+pub const VIEW_VERSION: u32 = 6;

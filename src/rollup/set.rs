@@ -42,13 +42,32 @@ impl DownloaderSet {
         self.bitmap |= &other.bitmap;
     }
 
-    /// Adds all members of a stored set.
+    /// Adds all members of another set, which nobody needs any more.
+    pub fn absorb(&mut self, other: DownloaderSet) {
+        self.bitmap |= other.bitmap;
+    }
+
+    /// Reads a stored set.
     ///
     /// # Errors
     /// When the bytes are no set.
-    pub fn unite_stored(&mut self, bytes: &[u8]) -> Result<(), BlockError> {
-        self.bitmap |= read(bytes, "downloader set")?;
-        Ok(())
+    pub fn from_bytes(bytes: &[u8]) -> Result<DownloaderSet, BlockError> {
+        Ok(DownloaderSet { bitmap: read(bytes, "downloader set")? })
+    }
+
+    /// The members, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = DownloaderNumber> {
+        self.bitmap.iter().map(DownloaderNumber)
+    }
+
+    /// Whether the members lie so far apart that adding them one by one is faster than uniting sets: a bitmap of its own
+    /// pays for a part of the range of numbers from this many members on.
+    #[must_use]
+    pub fn is_thin(&self) -> bool {
+        const PART_NUMBERS: u64 = 1 << 16;
+        const DENSE_MEMBERS: u64 = 1 << 12;
+        let parts = u64::from(self.bitmap.max().unwrap_or(0)) / PART_NUMBERS + 1;
+        self.bitmap.len() / parts < DENSE_MEMBERS
     }
 
     /// How many members both sets have.

@@ -240,7 +240,7 @@ pub fn read_chunk(txn: &(impl Read + ?Sized), day: Day, chunk: (u32, u64)) -> Re
     named(txn, Table::DayChunks, &day_key(day).u32(chunk.0), chunk.1)
 }
 
-/// Adds the members of a set that lies apart to `into`.
+/// The downloaders of a repo on a day whose set lies apart.
 ///
 /// # Errors
 /// When the store fails, or the set is missing, stale or damaged.
@@ -249,8 +249,7 @@ pub fn read_set(
     day: Day,
     record: &DayViewRecord,
     repo: RepoNumber,
-    into: &mut DownloaderSet,
-) -> Result<(), StoreError> {
+) -> Result<DownloaderSet, StoreError> {
     let key = day_key(day).repo(repo);
     // In order of repo, as they were written.
     let named = record.sets.binary_search_by_key(&repo.0, |(named, ..)| *named).ok().and_then(|at| record.sets.get(at));
@@ -260,7 +259,7 @@ pub fn read_set(
     if xxh3_64(&value) != *checksum {
         return Err(StoreError::damaged(Table::DaySets.name(), key.bytes(), "the set is stale"));
     }
-    into.unite_stored(&value).map_err(StoreError::of_block(Table::DaySets.name(), key.bytes()))
+    DownloaderSet::from_bytes(&value).map_err(StoreError::of_block(Table::DaySets.name(), key.bytes()))
 }
 
 /// The bytes of a facet chunk that a day's record names.
