@@ -1,6 +1,7 @@
 //! From a path to its route: plain segment matching over the one table.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use hyper::Method;
@@ -20,6 +21,10 @@ static PATTERNS: LazyLock<Vec<(Vec<Segment>, &'static Route)>> = LazyLock::new(|
     let compile = |route: &'static Route| (segments(route.path).map(compile_segment).collect(), route);
     ROUTES.iter().map(compile).collect()
 });
+
+/// Paths without variables: each names one thing, whatever else would match it.
+static WHOLE_PATHS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| ROUTES.iter().map(|route| route.path).filter(|path| !path.contains('{')).collect());
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix('/').unwrap_or(path).split('/')
@@ -46,7 +51,8 @@ pub fn find(method: &Method, path: &str) -> Match {
     // Split first, decode after, and only once: an encoded slash stays inside its segment.
     let asked: Vec<Cow<'_, str>> = segments(path).map(|segment| percent_decode_str(segment).decode_utf8_lossy()).collect();
     let mut others = Vec::new();
-    for (pattern, route) in PATTERNS.iter() {
+    let is_whole = WHOLE_PATHS.contains(path);
+    for (pattern, route) in PATTERNS.iter().filter(|(_, route)| !is_whole || route.path == path) {
         let Some(params) = matches(pattern, &asked) else { continue };
         if route.method == *method {
             return Match::Found(route, params);
@@ -124,6 +130,8 @@ mod tests {
     fn other_methods_slashes_and_unknown_paths_are_told_apart() {
         assert!(matches!(find(&Method::POST, "/api/trending"), Match::OtherMethods(routes) if allow(&routes) == "GET"));
         assert!(matches!(find(&Method::PUT, "/api/v1/tokens"), Match::OtherMethods(routes) if allow(&routes) == "GET, POST"));
+        // Not a repository of the type "setting".
+        assert!(matches!(find(&Method::GET, "/settings/tokens"), Match::OtherMethods(routes) if allow(&routes) == "POST"));
         assert!(matches!(find(&Method::GET, "/api/trending/"), Match::TrailingSlash));
         for path in ["/nothing", "/nothing/", "//", "/api//stats", "/s/a/b/stats", "*", "//models/a/b/stats"] {
             assert!(matches!(find(&Method::GET, path), Match::Unknown), "{path}");

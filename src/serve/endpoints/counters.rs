@@ -70,7 +70,9 @@ pub async fn get(call: Call) -> Outcome {
     let targets = targets(&call)?;
     let (name, csv) = (call.params.get("name").to_owned(), call.csv);
     // Two tables are in it: as CSV its totals, or the milestones if they are asked for.
-    let of_milestones = csv && call.query.last("part") == Some("milestones");
+    let mut validation = Validation::new(&call.query);
+    let of_milestones = validation.word("part", false, &[("totals", false), ("milestones", true)]) && csv;
+    validation.finish()?;
     let ask = move |engine: &Engine| match View::of(engine)?.counter(&name, &targets)? {
         Some((_, milestones)) if of_milestones => {
             Ok(Answer::csv(csv_of_milestones(&milestones.iter().map(MilestoneJson::from).collect::<Vec<_>>())))

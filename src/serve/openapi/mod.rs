@@ -96,7 +96,9 @@ fn responses(route: &Route, operation: &Operation) -> Value {
     }
     let error = json!({ "schema": reference("Error") });
     let mut content = json!({ "application/json": error });
-    if operation.answers.iter().any(|(_, kind, _)| *kind == "text/html") {
+    // Pages tell people what is wrong, and so do their forms.
+    let is_page = operation.answers.iter().any(|(_, kind, _)| *kind == "text/html");
+    if is_page || operation.body.iter().any(|(kind, _)| *kind == "application/x-www-form-urlencoded") {
         content["text/html"] = json!({ "schema": reference("Text") });
     }
     responses.insert("default".to_owned(), json!({ "description": "One clear sentence says what is wrong", "content": content }));
