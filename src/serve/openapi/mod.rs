@@ -10,7 +10,7 @@ use super::answer::{Answer, Outcome};
 use super::call::Call;
 use super::routes::{Access, ROUTES, Route};
 use crate::query::Rule;
-use operations::{OPERATIONS, Operation};
+use operations::{OPERATIONS, Operation, PAGES};
 
 /// Parameters and schemas by name, written by hand.
 const PARTS: &str = include_str!("parts.json");
@@ -97,8 +97,7 @@ fn responses(route: &Route, operation: &Operation) -> Value {
     let error = json!({ "schema": reference("Error") });
     let mut content = json!({ "application/json": error });
     // Pages tell people what is wrong, and so do their forms.
-    let is_page = operation.answers.iter().any(|(_, kind, _)| *kind == "text/html");
-    if is_page || operation.body.iter().any(|(kind, _)| *kind == "application/x-www-form-urlencoded") {
+    if operation.tag == PAGES || operation.answers.iter().any(|(_, kind, _)| *kind == "text/html") {
         content["text/html"] = json!({ "schema": reference("Text") });
     }
     responses.insert("default".to_owned(), json!({ "description": "One clear sentence says what is wrong", "content": content }));

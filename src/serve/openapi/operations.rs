@@ -45,7 +45,7 @@ const IN: &str = "Getting events in";
 const ADMIN: &str = "Administration";
 const ANALYTICS: &str = "Analytics";
 const EXPORTS: &str = "Publishers' exports";
-const PAGES: &str = "Pages";
+pub const PAGES: &str = "Pages";
 const MONITORING: &str = "Monitoring";
 
 const ANY: &[(u16, &str, &str)] = &[(200, JSON, "Any")];
