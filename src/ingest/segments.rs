@@ -17,7 +17,7 @@ fn tier(segment: &SegmentRecord) -> u32 {
     segment.rows.max(1).ilog2() / 3
 }
 
-/// The segments of a day that are to be merged into one another, of those that are `published`.
+/// The segments of a day that are to be merged into one another, of those that are `published`, smallest ones first.
 pub fn due(manifest: &DayManifest, published: impl Fn(&SegmentRecord) -> bool) -> Vec<Vec<SegmentRecord>> {
     let mut tiers: BTreeMap<u32, Vec<SegmentRecord>> = BTreeMap::new();
     for segment in manifest.segments.iter().filter(|segment| published(segment)) {
@@ -42,16 +42,7 @@ pub fn tidy(
     next_id: &mut u64,
 ) -> Result<bool, EngineError> {
     let mut changed = false;
-    for of_tier in 0..22 {
-        let members: Vec<SegmentRecord> = manifest
-            .segments
-            .iter()
-            .filter(|segment| segment.unpublished.is_none() && tier(segment) == of_tier)
-            .cloned()
-            .collect();
-        if members.len() < FAN_IN {
-            continue;
-        }
+    while let Some(members) = due(manifest, |segment| segment.unpublished.is_none()).into_iter().next() {
         let merged = merge(txn, encoder, day, &members, |_| true)?;
         replace(txn, manifest, day, &members, merged, next_id)?;
         changed = true;

@@ -26,5 +26,8 @@ pub fn prepare(engine: &Engine, goes_on: impl Fn() -> bool) -> Result<(), QueryE
         }
         View::of(engine)?.uniques(&Scope::Hub, DayRange { first: Day(0), last }, &caller)?;
     }
+    if !goes_on() {
+        return Ok(());
+    }
     View::of(engine)?.ecosystem(&caller).map(drop)
 }

@@ -294,7 +294,7 @@ impl View<'_> {
                         set.absorb(store::read_set(&self.txn, day, &record, entry.repo)?);
                     } else {
                         let numbers = entry.numbers().map_err(|error| damaged(day, error))?;
-                        set.unite(&DownloaderSet::of_ascending(numbers));
+                        set.absorb(DownloaderSet::of_ascending(numbers));
                     }
                     Ok(())
                 })?;

@@ -13,8 +13,8 @@ use crate::model::{Day, DayRange, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather, LiveRepo};
 use crate::store::{self, DayViewRecord};
 
-/// What is older than so many days hardly changes any more.
-const RECENT_DAYS: u16 = 31;
+/// A month that ended before so many days hardly changes any more.
+const OLD_AFTER_DAYS: u16 = 31;
 
 impl View<'_> {
     /// The days of a range that have anything counted, or something in the overlay.
@@ -70,14 +70,14 @@ impl View<'_> {
 
     /// How many of the days of a range lie in whole months that hardly change any more, if nothing was counted before them.
     fn old_days(&self, range: DayRange, days: &[Day], lossy: &BTreeSet<Day>) -> Result<usize, QueryError> {
-        let before = DayRange { first: Day(0), last: range.first.previous() };
-        if range.first > Day(0) && !store::days_with_view(&self.txn, before)?.is_empty() {
-            return Ok(0);
-        }
-        let recent = self.today.minus(RECENT_DAYS);
+        let recent = self.today.minus(OLD_AFTER_DAYS);
         let is_old = |day: &Day| day.month().last < recent && range.contains(day.month().last);
         let old = days.partition_point(is_old);
-        Ok(if lossy.range(..recent).next().is_none() { old } else { 0 })
+        if old == 0 || lossy.range(..recent).next().is_some() {
+            return Ok(0);
+        }
+        let from_the_first = store::first_day_view(&self.txn)?.is_none_or(|first| range.first <= first);
+        Ok(if from_the_first { old } else { 0 })
     }
 
     /// The stored downloaders of `days`, which are all until `last`: one set that grows month by month, however many there are.

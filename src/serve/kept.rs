@@ -55,12 +55,17 @@ impl KeptAnswers {
         let headers: usize = whole.headers.iter().map(|(_, value)| value.len() + HEADER_BYTES).sum();
         let bytes = question.len() + headers + whole.body.len() + size_of::<(String, Whole)>();
         let mut kept = self.lock();
+        let mut old = HashMap::new();
         if kept.state != Some(state) || kept.bytes + bytes > BYTES_MAX {
-            *kept = Kept { state: Some(state), ..Kept::default() };
+            let anew = Kept { state: Some(state), ..Kept::default() };
+            old = std::mem::replace(&mut *kept, anew).answers;
         }
         if kept.answers.insert(question, whole).is_none() {
             kept.bytes += bytes;
         }
+        // Thousands of answers are let go without making others wait.
+        drop(kept);
+        drop(old);
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

@@ -142,12 +142,12 @@ impl Server {
         for accepting in loops {
             let _ = accepting.await;
         }
-        // What could not be prepared is told to whoever asks for it.
-        let _ = prepared.await;
         if let Some(folder) = &self.options.folder {
             socket::remove(folder);
         }
-        let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, async { tokio::join!(network.all_back(), owners.all_back()) }).await;
+        // What could not be prepared is told to whoever asks for it.
+        let done = async { tokio::join!(network.all_back(), owners.all_back(), prepared) };
+        let _ = tokio::time::timeout(limits::DRAIN_TIMEOUT, done).await;
         // Imports that waited for their clients end here, so that the engine is not stopped under them.
         phase.send_replace(Phase::Leaving);
         let _ = tokio::time::timeout(LEAVE_TIMEOUT, app.writes_done()).await;

@@ -146,6 +146,19 @@ pub fn days_with_view(txn: &(impl Read + ?Sized), range: DayRange) -> Result<Vec
     Ok(days)
 }
 
+/// The first day that has a view.
+///
+/// # Errors
+/// When the store fails.
+pub fn first_day_view(txn: &(impl Read + ?Sized)) -> Result<Option<Day>, StoreError> {
+    let mut first = None;
+    txn.scan(Table::DayViews, &[], &mut |key, _| {
+        first = Some(Day(u16_at(key, 0)));
+        Ok(false)
+    })?;
+    Ok(first)
+}
+
 /// The last day that has a view, or the first day there is.
 ///
 /// # Errors
