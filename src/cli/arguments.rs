@@ -215,9 +215,12 @@ pub struct GenerateArguments {
     /// Layout of the log
     #[arg(long, default_value = "hf-export", value_parser = formats())]
     pub format: String,
-    /// Seed of the random numbers
+    /// Seed of the random numbers: another seed is another hub
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Part of a log in several pieces: the same repos and downloaders, other traffic
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub part: u32,
     /// Repositories, a few of them far more popular than the rest
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub repos: u32,

@@ -13,6 +13,7 @@ pub fn run(arguments: &GenerateArguments) -> Result<(), Failure> {
     let format = Format::from_word(&arguments.format);
     let workload = Workload {
         seed: arguments.seed,
+        part: arguments.part,
         rows: arguments.rows,
         repos: arguments.repos,
         downloaders: arguments.downloaders,

@@ -3,7 +3,7 @@
 use super::Workload;
 use super::hit::{self, Hit};
 use super::hub::Hub;
-use super::random::{Random, scale};
+use super::random::{Random, mix, scale};
 use super::rhythm;
 use crate::model::{Day, Method, Millis};
 
@@ -39,7 +39,7 @@ impl<'a> Traffic<'a> {
         Traffic {
             workload,
             hub,
-            random: Random::seeded(workload.seed),
+            random: Random::seeded(workload.seed ^ mix(u64::from(workload.part))),
             rows_until: rhythm::rows_until(workload.seed, workload.rows, workload.first_day, workload.days.max(1)),
             made: 0,
             repeated: 0,

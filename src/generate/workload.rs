@@ -20,7 +20,10 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Memory does not grow with the rows: what is held is the repos and the rows of some twelve minutes of log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
+    /// The hub: its repos, their files and its downloaders.
     pub seed: u64,
+    /// Which log of the hub: another part has other traffic of the same repos and downloaders, for a log in several pieces.
+    pub part: u32,
     /// Lines to write, damaged and repeated ones included, the header not.
     pub rows: u64,
     /// Repos, their popularity by Zipf's law with exponent 1.05.
@@ -59,6 +62,7 @@ impl Default for Workload {
     fn default() -> Workload {
         Workload {
             seed: 1,
+            part: 0,
             rows: 10_000_000,
             repos: 50_000,
             downloaders: 1_000_000,

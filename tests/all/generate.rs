@@ -1,5 +1,7 @@
 //! Synthetic logs: what is asked for is what is written, the same on every machine, in the order of arrival.
 
+use std::collections::BTreeSet;
+
 use hubtally::generate::{Workload, Written};
 use hubtally::model::{Day, Format, Millis};
 
@@ -45,6 +47,26 @@ fn a_seed_is_one_log_on_every_machine() {
             "6478ad2a464ac0a8"
         ]
     );
+}
+
+/// Distinct values of one field of a log of events.
+fn distinct(log: &[u8], field: &str) -> BTreeSet<String> {
+    let value = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()[field].to_string();
+    lines(log, false).into_iter().map(value).collect()
+}
+
+#[test]
+fn parts_of_a_log_are_of_one_hub() {
+    let part = |part, seed| write(&Workload { format: Format::Events, malformed_per_million: 0, part, seed, ..small() }).0;
+    let (first, second, other_hub) = (part(1, 1), part(2, 1), part(1, 2));
+    assert_ne!(first, second);
+    for (field, at_most) in [("repo", 300), ("ip", 2_000)] {
+        let (of_first, of_second, elsewhere) = (distinct(&first, field), distinct(&second, field), distinct(&other_hub, field));
+        let both: BTreeSet<_> = of_first.union(&of_second).collect();
+        assert!(both.len() <= at_most, "{field}: {} in both", both.len());
+        assert!(share(of_first.intersection(&of_second).count(), of_first.len()) > 80.0, "{field}");
+        assert!(share(of_first.intersection(&elsewhere).count(), of_first.len()) < 20.0, "{field}");
+    }
 }
 
 #[test]
