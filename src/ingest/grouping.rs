@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::stages::Parsed;
 
-/// Puts chunks in order and hands them on in groups of so many rows at least, fewer where names begin anew. While a group is being committed the next one
-/// fills up; a failure comes after all that was read before it. `parsed` hears of every chunk's lines.
+/// Puts chunks in order and hands them on in groups of so many rows at least, fewer where names begin anew. While a group is
+/// being committed the next one fills up; a failure comes after all that was read before it. `parsed` hears of every chunk's
+/// lines.
 pub(super) fn group_all(
     chunks: &Receiver<(u64, io::Result<Parsed>)>,
     group_rows: usize,

@@ -100,7 +100,8 @@ impl View<'_> {
         Ok(stored.into_iter().chain(live).min().filter(|day| *day <= self.today))
     }
 
-    /// The days of a range from the repo's first known day on, which another system may have told: all of them, or those with downloads or files.
+    /// The days of a range from the repo's first known day on, which another system may have told: all of them, or those with
+    /// downloads or files.
     ///
     /// # Errors
     /// When the store fails or a value is damaged.

@@ -69,8 +69,8 @@ impl View<'_> {
         Ok(stored && self.first_day(repo)?.is_some())
     }
 
-    /// Whether everybody may see the repo: the catalog's word, else the configuration's, else evidence, else the default. A damaged history is an
-    /// error even here: a repo that hides would be missing in sums.
+    /// Whether everybody may see the repo: the catalog's word, else the configuration's, else evidence, else the default. A
+    /// damaged history is an error even here: a repo that hides would be missing in sums.
     pub(super) fn is_public(&self, repo: RepoNumber) -> Result<bool, QueryError> {
         let sets = &self.published.sets;
         if sets.listed_public.contains(repo) {

@@ -1,4 +1,5 @@
-//! What keeps a store in order: verification, rebuilding, counting anew, giving space back, backups, the forget list, events for other nodes.
+//! What keeps a store in order: verification, rebuilding, counting anew, giving space back, backups, the forget list, events
+//! for other nodes.
 
 use serde_json::{Value, json};
 
