@@ -60,6 +60,8 @@ struct KeptScope {
     days: Option<Made<Days>>,
     /// By first and last day: days, and whole months.
     sets: BTreeMap<(Day, Day), Made<Arc<DownloaderSet>>>,
+    /// Whoever unites sets holds it: others who ask the same wait for what comes of it.
+    turn: Arc<Mutex<()>>,
 }
 
 impl KeptScope {
@@ -88,8 +90,8 @@ impl KeptViews {
         match self.scopes.iter().position(same) {
             Some(at) => self.scopes.get_mut(at..).into_iter().for_each(|newer| newer.rotate_left(1)),
             None => {
-                let (days, sets) = (None, BTreeMap::new());
-                self.scopes.push(KeptScope { members: Arc::clone(members), counted_end: 0, days, sets });
+                let (members, turn) = (Arc::clone(members), Arc::default());
+                self.scopes.push(KeptScope { members, counted_end: 0, days: None, sets: BTreeMap::new(), turn });
                 if self.scopes.len() > SCOPES_MAX {
                     self.sets_bytes -= self.scopes.remove(0).bytes();
                 }
@@ -154,6 +156,11 @@ impl OfViews {
         Ok(days)
     }
 
+    /// Whose turn it is to unite sets of some repos.
+    fn turn(&self, asked: Asked<'_>) -> Arc<Mutex<()>> {
+        lock(&self.0).scope(asked).map(|scope| Arc::clone(&scope.turn)).unwrap_or_default()
+    }
+
     /// The downloaders of some repos over a day or month.
     pub(super) fn set(
         &self,
@@ -163,7 +170,13 @@ impl OfViews {
     ) -> Result<Arc<DownloaderSet>, QueryError> {
         let change = asked.changes.last_of(range);
         let key = (range.first, range.last);
-        if let Some(set) = lock(&self.0).scope(asked).and_then(|scope| scope.sets.get(&key)?.if_after(change)) {
+        let find = || lock(&self.0).scope(asked).and_then(|scope| scope.sets.get(&key)?.if_after(change));
+        if let Some(set) = find() {
+            return Ok(set);
+        }
+        let turn = self.turn(asked);
+        let _turn = lock(&turn);
+        if let Some(set) = find() {
             return Ok(set);
         }
         let set = Arc::new(make()?);
@@ -180,10 +193,18 @@ impl OfViews {
         make: impl FnOnce(Option<(Day, Arc<DownloaderSet>)>) -> Result<DownloaderSet, QueryError>,
     ) -> Result<Arc<DownloaderSet>, QueryError> {
         let until = |last| DayRange { first: Day(0), last };
-        let known = lock(&self.0).scope(asked).and_then(|scope| {
-            let mut earlier = scope.sets.range((Day(0), Day(0))..=(Day(0), last)).rev();
-            earlier.find_map(|((_, day), made)| Some((*day, made.if_after(asked.changes.last_of(until(*day)))?)))
-        });
+        let find = || {
+            lock(&self.0).scope(asked).and_then(|scope| {
+                let mut earlier = scope.sets.range((Day(0), Day(0))..=(Day(0), last)).rev();
+                earlier.find_map(|((_, day), made)| Some((*day, made.if_after(asked.changes.last_of(until(*day)))?)))
+            })
+        };
+        if let Some((_, set)) = find().filter(|(day, _)| *day == last) {
+            return Ok(set);
+        }
+        let turn = self.turn(asked);
+        let _turn = lock(&turn);
+        let known = find();
         if let Some((_, set)) = known.as_ref().filter(|(day, _)| *day == last) {
             return Ok(Arc::clone(set));
         }
@@ -345,4 +366,38 @@ impl View<'_> {
 
 fn taken() -> QueryError {
     QueryError::Engine(crate::ingest::EngineError::Broken("the room for kept figures is taken by others".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::rollup::DownloaderNumber;
+
+    #[test]
+    fn those_who_ask_the_same_at_once_wait_for_one() {
+        let (kept, members) = (OfViews::default(), Arc::new(Members::Some([RepoNumber(7)].into())));
+        let (sets, changes) = (RepoSets::default(), Changes::default());
+        let asked = Asked { members: &members, sets: &sets, changes: &changes, downloaders: 3 };
+        let (made, start) = (AtomicUsize::new(0), Barrier::new(4));
+        let make = || {
+            made.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(20));
+            Ok(DownloaderSet::of_ascending([1, 2].map(DownloaderNumber)))
+        };
+        let month = DayRange { first: Day(31), last: Day(58) };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    assert_eq!(kept.set(asked, month, make).unwrap().iter().count(), 2);
+                    assert_eq!(kept.set_until(asked, month.last, |_| make()).unwrap().iter().count(), 2);
+                });
+            }
+        });
+        assert_eq!(made.load(Ordering::SeqCst), 2, "each of both is made once");
+    }
 }

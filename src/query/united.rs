@@ -2,19 +2,25 @@
 //! kept while the stored views of these days stay the same, and those of the live overlay are added to them.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use super::kept::Asked;
 use super::members::Members;
 use super::sums::FEW_REPOS;
-use super::view::damaged;
+use super::view::{damaged, for_entries_of};
 use super::{QueryError, View};
+use crate::ingest::EngineError;
 use crate::model::{Day, DayRange, RepoNumber};
 use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather, LiveRepo};
-use crate::store::{self, DayViewRecord};
+use crate::store::{self, DayViewRecord, ReadTxn};
 
 /// A month that ended before so many days hardly changes any more.
 const OLD_AFTER_DAYS: u16 = 31;
+
+/// A thread of its own pays from so many days on.
+const DAYS_OF_A_THREAD_MIN: usize = 7;
 
 impl View<'_> {
     /// The days of a range that have anything counted, or something in the overlay.
@@ -53,7 +59,7 @@ impl View<'_> {
             for day in of_month {
                 if few || lossy.contains(day) {
                     let replaced = |repo| self.published.live.repo(*day, repo).is_some_and(LiveRepo::has_lost);
-                    self.gather_day(members, *day, replaced, &mut gather, &mut set)?;
+                    gather_day(&self.txn, members, *day, replaced, &mut gather, &mut set)?;
                     continue;
                 }
                 let alone = DayRange { first: *day, last: *day };
@@ -90,13 +96,25 @@ impl View<'_> {
         })
     }
 
-    /// The stored downloaders of some days.
+    /// The stored downloaders of some days, of many on all cores.
     fn stored_set(&self, members: &Members, days: &[Day]) -> Result<DownloaderSet, QueryError> {
-        let (mut gather, mut set) = (Gather::default(), DownloaderSet::default());
-        for day in days {
-            self.gather_day(members, *day, |_| false, &mut gather, &mut set)?;
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = cores.min(days.len() / DAYS_OF_A_THREAD_MIN);
+        if threads < 2 {
+            return gather_days(&self.txn, members, days);
         }
-        set.unite(&gather.take());
+        let snapshot = self.txn.snapshot();
+        let gather = |days| gather_days(&snapshot.read(), members, days);
+        let parts: Vec<_> = std::thread::scope(|scope| {
+            let shares = days.chunks(days.len().div_ceil(threads));
+            let started: Vec<_> = shares.map(|days| scope.spawn(move || gather(days))).collect();
+            started.into_iter().map(ScopedJoinHandle::join).collect()
+        });
+        let mut set = DownloaderSet::default();
+        for part in parts {
+            let panicked = |_| EngineError::Broken("uniting downloaders ended in a panic".to_owned());
+            set.absorb(part.map_err(panicked)??);
+        }
         Ok(set)
     }
 
@@ -109,44 +127,54 @@ impl View<'_> {
             downloaders: self.published.views.next_number as usize,
         }
     }
+}
 
-    /// Adds the stored downloaders of a day, except of repos that are replaced: small lists to `gather`, sets to `set`.
-    fn gather_day(
-        &self,
-        members: &Members,
-        day: Day,
-        replaced: impl Fn(RepoNumber) -> bool,
-        gather: &mut Gather,
-        set: &mut DownloaderSet,
-    ) -> Result<(), QueryError> {
-        let Some(record) = store::day_view(&self.txn, day)? else { return Ok(()) };
-        let mut add = |entry: &ChunkEntry<'_>, record: &DayViewRecord| {
-            if replaced(entry.repo) {
-                return Ok(());
-            }
-            if entry.set_is_apart() {
-                let of_repo = store::read_set(&self.txn, day, record, entry.repo)?;
-                if of_repo.is_thin() {
-                    of_repo.iter().for_each(|number| gather.add(number));
-                } else {
-                    set.absorb(of_repo);
-                }
-                return Ok(());
-            }
-            entry.for_numbers(|number| gather.add(number)).map_err(|error| damaged(day, error))
-        };
-        if let Members::Some(repos) = members {
-            return self.for_entries_of(day, &record, repos, |entry| add(entry, &record));
-        }
-        for chunk in &record.chunks {
-            let bytes = store::read_chunk(&self.txn, day, *chunk)?;
-            for entry in DayChunk::new(&bytes).map_err(|error| damaged(day, error))?.entries() {
-                let entry = entry.map_err(|error| damaged(day, error))?;
-                if members.contain(entry.repo) {
-                    add(&entry, &record)?;
-                }
-            }
-        }
-        Ok(())
+/// The stored downloaders of some days.
+fn gather_days(txn: &ReadTxn, members: &Members, days: &[Day]) -> Result<DownloaderSet, QueryError> {
+    let (mut gather, mut set) = (Gather::default(), DownloaderSet::default());
+    for day in days {
+        gather_day(txn, members, *day, |_| false, &mut gather, &mut set)?;
     }
+    set.absorb(gather.take());
+    Ok(set)
+}
+
+/// Adds the stored downloaders of a day, except of repos that are replaced: small lists to `gather`, sets to `set`.
+fn gather_day(
+    txn: &ReadTxn,
+    members: &Members,
+    day: Day,
+    replaced: impl Fn(RepoNumber) -> bool,
+    gather: &mut Gather,
+    set: &mut DownloaderSet,
+) -> Result<(), QueryError> {
+    let Some(record) = store::day_view(txn, day)? else { return Ok(()) };
+    let mut add = |entry: &ChunkEntry<'_>, record: &DayViewRecord| {
+        if replaced(entry.repo) {
+            return Ok(());
+        }
+        if entry.set_is_apart() {
+            let of_repo = store::read_set(txn, day, record, entry.repo)?;
+            if of_repo.is_thin() {
+                of_repo.iter().for_each(|number| gather.add(number));
+            } else {
+                set.absorb(of_repo);
+            }
+            return Ok(());
+        }
+        entry.for_numbers(|number| gather.add(number)).map_err(|error| damaged(day, error))
+    };
+    if let Members::Some(repos) = members {
+        return for_entries_of(txn, day, &record, repos, |entry| add(entry, &record));
+    }
+    for chunk in &record.chunks {
+        let bytes = store::read_chunk(txn, day, *chunk)?;
+        for entry in DayChunk::new(&bytes).map_err(|error| damaged(day, error))?.entries() {
+            let entry = entry.map_err(|error| damaged(day, error))?;
+            if members.contain(entry.repo) {
+                add(&entry, &record)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -102,24 +102,35 @@ impl<'e> View<'e> {
         day: Day,
         record: &DayViewRecord,
         repos: &BTreeSet<RepoNumber>,
-        mut each: impl FnMut(&ChunkEntry<'_>) -> Result<(), QueryError>,
+        each: impl FnMut(&ChunkEntry<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let ends = record.chunks.iter().skip(1).map(|(first, _)| RepoNumber(*first)).chain([RepoNumber(u32::MAX)]);
-        for (chunk, end) in record.chunks.iter().zip(ends) {
-            let own = repos.range(RepoNumber(chunk.0)..end);
-            if own.clone().next().is_none() {
-                continue;
-            }
-            let bytes = store::read_chunk(&self.txn, day, *chunk)?;
-            let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
-            for repo in own {
-                if let Some(entry) = chunk.find(*repo).map_err(|error| damaged(day, error))? {
-                    each(&entry)?;
-                }
+        for_entries_of(&self.txn, day, record, repos, each)
+    }
+}
+
+/// Calls `each` with the stored entries of some repos on a day; every chunk is read once at most.
+pub(super) fn for_entries_of(
+    txn: &ReadTxn,
+    day: Day,
+    record: &DayViewRecord,
+    repos: &BTreeSet<RepoNumber>,
+    mut each: impl FnMut(&ChunkEntry<'_>) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    let ends = record.chunks.iter().skip(1).map(|(first, _)| RepoNumber(*first)).chain([RepoNumber(u32::MAX)]);
+    for (chunk, end) in record.chunks.iter().zip(ends) {
+        let own = repos.range(RepoNumber(chunk.0)..end);
+        if own.clone().next().is_none() {
+            continue;
+        }
+        let bytes = store::read_chunk(txn, day, *chunk)?;
+        let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
+        for repo in own {
+            if let Some(entry) = chunk.find(*repo).map_err(|error| damaged(day, error))? {
+                each(&entry)?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 pub(super) fn damaged(day: Day, error: impl fmt::Display) -> QueryError {

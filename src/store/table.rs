@@ -254,6 +254,12 @@ impl ReadTxn {
         Snapshot { txn: Arc::new(txn), _readers: None }.read()
     }
 
+    /// What this reads, for other threads.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot.clone()
+    }
+
     fn open(&self, table: Table) -> Result<&OpenForReading, StoreError> {
         let cell = self.tables.get(table as usize).ok_or_else(|| StoreError::damaged(table.name(), &[], "no such table"))?;
         if let Some(open) = cell.get() {

@@ -10,7 +10,7 @@ use hubtally::model::{Caller, DayRange, GroupName, OrgName, RepoKind, Role, Sour
 use hubtally::query::{Asker, Filter, Outlook, QueryError, Scope, TableQuestion, TableSort, View, Window};
 
 use crate::laws::{compare, configure, day, deliver, for_seeds, key, noon, number, open};
-use crate::oracle::{Oracle, Random, Repo, World};
+use crate::oracle::{Delivery, Fact, Line, Oracle, Random, Repo, World, repo};
 
 /// What the catalog says of repos: whether they are private.
 type Listings = BTreeMap<Repo, Option<bool>>;
@@ -167,6 +167,32 @@ fn kept_figures_are_those_of_the_moment_after_every_change_and_for_everybody() {
         compare_for_all(&engine, &oracle, &listings, &format!("world {seed} after a retraction, asked again"));
         if listings.is_empty() {
             compare(&engine, &oracle, seed, "after all of it");
+        }
+    });
+}
+
+/// So many days lie behind each other that their downloaders are united in shares.
+#[test]
+fn downloaders_of_many_months_are_those_of_the_oracle_over_every_range() {
+    for_seeds("many months", number("HUBTALLY_FIRST_WORLD", 0), 4, |seed| {
+        let (mut random, today) = (Random::new(seed), 20_500);
+        let lines = (0..2_000).map(|_| {
+            let time_ms = (today - 1 - random.below(150)) * 86_400_000 + random.below(86_400_000);
+            let of = repo("model", &format!("org-{}/model-{}", random.below(3), random.below(30)));
+            Line::Fact(Fact::by_user(&format!("user-{}", random.below(400)), time_ms).of(of))
+        });
+        let world = World::of_hub(today, vec![Delivery::pushed("hub", today, lines.collect())]);
+        let engine = open(Place::Memory, today);
+        configure(&engine, &world).unwrap();
+        deliver(&engine, &world, 0, seed);
+        let oracle = Oracle::of(&world);
+        let (view, admin, all) = (View::of(&engine).unwrap(), Caller::admin(), oracle.repos());
+        for _ in 0..60 {
+            let first = today - random.below(160);
+            let last = (first + random.below(160)).min(today);
+            let range = DayRange { first: day(first), last: day(last) };
+            let uniques = view.uniques(&Scope::Hub, range, &admin).unwrap().unwrap_or_default();
+            assert_eq!(uniques.0, oracle.uniques(&all, first, last), "world {seed}: {first} to {last}");
         }
     });
 }
