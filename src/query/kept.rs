@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::members::Members;
 use super::{QueryError, View};
@@ -60,9 +60,12 @@ struct KeptScope {
     days: Option<Made<Days>>,
     /// By first and last day: days, and whole months.
     sets: BTreeMap<(Day, Day), Made<Arc<DownloaderSet>>>,
-    /// Whoever unites sets holds it: others who ask the same wait for what comes of it.
-    turn: Arc<Mutex<()>>,
+    /// Whoever makes a set holds its turn: others who ask the same wait for what comes of it.
+    turns: BTreeMap<(Day, Day), Weak<Mutex<()>>>,
 }
+
+/// In place of a range: of whole months from the first day on there is one set, which grows.
+const OLD_MONTHS: (Day, Day) = (Day(0), Day(0));
 
 impl KeptScope {
     fn bytes(&self) -> usize {
@@ -90,8 +93,8 @@ impl KeptViews {
         match self.scopes.iter().position(same) {
             Some(at) => self.scopes.get_mut(at..).into_iter().for_each(|newer| newer.rotate_left(1)),
             None => {
-                let (members, turn) = (Arc::clone(members), Arc::default());
-                self.scopes.push(KeptScope { members, counted_end: 0, days: None, sets: BTreeMap::new(), turn });
+                let (members, sets, turns) = (Arc::clone(members), BTreeMap::new(), BTreeMap::new());
+                self.scopes.push(KeptScope { members, counted_end: 0, days: None, sets, turns });
                 if self.scopes.len() > SCOPES_MAX {
                     self.sets_bytes -= self.scopes.remove(0).bytes();
                 }
@@ -156,9 +159,16 @@ impl OfViews {
         Ok(days)
     }
 
-    /// Whose turn it is to unite sets of some repos.
-    fn turn(&self, asked: Asked<'_>) -> Arc<Mutex<()>> {
-        lock(&self.0).scope(asked).map(|scope| Arc::clone(&scope.turn)).unwrap_or_default()
+    /// The turn of those who make a set of some repos.
+    fn turn(&self, asked: Asked<'_>, range: (Day, Day)) -> Arc<Mutex<()>> {
+        let mut kept = lock(&self.0);
+        let Some(scope) = kept.scope(asked) else { return Arc::default() };
+        scope.turns.retain(|_, turn| turn.strong_count() > 0);
+        scope.turns.get(&range).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let turn = Arc::default();
+            scope.turns.insert(range, Arc::downgrade(&turn));
+            turn
+        })
     }
 
     /// The downloaders of some repos over a day or month.
@@ -174,7 +184,7 @@ impl OfViews {
         if let Some(set) = find() {
             return Ok(set);
         }
-        let turn = self.turn(asked);
+        let turn = self.turn(asked, key);
         let _turn = lock(&turn);
         if let Some(set) = find() {
             return Ok(set);
@@ -202,7 +212,7 @@ impl OfViews {
         if let Some((_, set)) = find().filter(|(day, _)| *day == last) {
             return Ok(set);
         }
-        let turn = self.turn(asked);
+        let turn = self.turn(asked, OLD_MONTHS);
         let _turn = lock(&turn);
         let known = find();
         if let Some((_, set)) = known.as_ref().filter(|(day, _)| *day == last) {
