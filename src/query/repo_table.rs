@@ -8,7 +8,7 @@ use super::answers::Scope;
 use super::members::Members;
 use super::reported::StandIn;
 use super::sums::MANY_REPOS;
-use super::view::damaged;
+use super::view::{damaged, for_entries_of};
 use super::{QueryError, View};
 use crate::model::{Caller, Day, DayRange, Downloads, Likes, RepoKey, RepoKind, RepoName, RepoNumber, Uniques};
 use crate::rollup::DownloaderSet;
@@ -285,7 +285,7 @@ impl View<'_> {
         let live = &self.published.live;
         for day in self.known_days(range)? {
             if let Some(record) = store::day_view(&self.txn, day)? {
-                self.for_entries_of(day, &record, repos, |entry| {
+                for_entries_of(&self.txn, day, &record, repos, |entry| {
                     if live.repo(day, entry.repo).is_some() {
                         return Ok(());
                     }

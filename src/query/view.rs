@@ -95,17 +95,6 @@ impl<'e> View<'e> {
     pub fn today(&self) -> Day {
         self.today
     }
-
-    /// Calls `each` with the stored entries of some repos on a day; every chunk is read once at most.
-    pub(super) fn for_entries_of(
-        &self,
-        day: Day,
-        record: &DayViewRecord,
-        repos: &BTreeSet<RepoNumber>,
-        each: impl FnMut(&ChunkEntry<'_>) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
-        for_entries_of(&self.txn, day, record, repos, each)
-    }
 }
 
 /// Calls `each` with the stored entries of some repos on a day; every chunk is read once at most.
