@@ -3,6 +3,10 @@
 //! Raw agents carry random session ids and change with the file that is loaded: hashed as they are, a thousand people
 //! become thirty thousand. What is kept is built from known names and versions, in safe characters and bounded length.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::client_class::is_crawler_name;
 
 /// The longest identity agent, in bytes.
@@ -96,23 +100,7 @@ impl<const N: usize> AgentText<N> {
 /// agent behind it.
 #[must_use]
 pub fn identity_agent(agent: &str) -> AgentText<IDENTITY_BYTES_MAX> {
-    let mut text = AgentText::new();
-    let tokens = Tokens::find(agent);
-    if let Some(hf_hub) = tokens.hf_hub {
-        text.push_token("hf_hub", hf_hub);
-        if let Some(python) = tokens.python {
-            text.push_token("python", python);
-        }
-        return text;
-    }
-    let (name, version) = tokens.product(agent);
-    match name {
-        "git" | "git-lfs" => text.push_token("git", ""),
-        "ollama" => text.push_token(name, ""),
-        "curl" => text.push_token(name, version),
-        _ => text.push_token(name, major_minor(version)),
-    }
-    text
+    AgentReader::new(agent).identity()
 }
 
 /// What is kept of an agent for breakdowns: `library/version; hf_hub/version; python/version`, as far as it names them. Of a
@@ -121,28 +109,69 @@ pub fn identity_agent(agent: &str) -> AgentText<IDENTITY_BYTES_MAX> {
 /// [`note_library`] reads it.
 #[must_use]
 pub fn agent_note(agent: &str) -> AgentText<NOTE_BYTES_MAX> {
-    let mut text = AgentText::new();
-    let tokens = Tokens::find(agent);
-    if tokens.library.is_some() || tokens.hf_hub.is_none() {
-        let (name, version) = tokens.product(agent);
-        text.push_token(name, version);
-        if name == "python" {
+    AgentReader::new(agent).note()
+}
+
+/// An agent that was taken apart once, for all that is made of it.
+#[derive(Debug)]
+pub struct AgentReader<'a> {
+    agent: &'a str,
+    tokens: Tokens<'a>,
+}
+
+impl<'a> AgentReader<'a> {
+    /// Takes an agent apart.
+    #[must_use]
+    pub fn new(agent: &'a str) -> AgentReader<'a> {
+        AgentReader { agent, tokens: Tokens::find(agent) }
+    }
+
+    /// As [`identity_agent`].
+    #[must_use]
+    pub fn identity(&self) -> AgentText<IDENTITY_BYTES_MAX> {
+        let mut text = AgentText::new();
+        if let Some(hf_hub) = self.tokens.hf_hub {
+            text.push_token("hf_hub", hf_hub);
+            if let Some(python) = self.tokens.python {
+                text.push_token("python", python);
+            }
             return text;
         }
-        if version.is_empty()
-            && is_family(name)
-            && let Some(bot) = declared_bot(agent)
-        {
-            text.push_token(bot, "");
+        let (name, version) = self.tokens.product(self.agent);
+        match name {
+            "git" | "git-lfs" => text.push_token("git", ""),
+            "ollama" => text.push_token(name, ""),
+            "curl" => text.push_token(name, version),
+            _ => text.push_token(name, major_minor(version)),
         }
+        text
     }
-    if let Some(hf_hub) = tokens.hf_hub {
-        text.push_token("hf_hub", hf_hub);
+
+    /// As [`agent_note`].
+    #[must_use]
+    pub fn note(&self) -> AgentText<NOTE_BYTES_MAX> {
+        let mut text = AgentText::new();
+        if self.tokens.library.is_some() || self.tokens.hf_hub.is_none() {
+            let (name, version) = self.tokens.product(self.agent);
+            text.push_token(name, version);
+            if name == "python" {
+                return text;
+            }
+            if version.is_empty()
+                && is_family(name)
+                && let Some(bot) = declared_bot(self.agent)
+            {
+                text.push_token(bot, "");
+            }
+        }
+        if let Some(hf_hub) = self.tokens.hf_hub {
+            text.push_token("hf_hub", hf_hub);
+        }
+        if let Some(python) = self.tokens.python {
+            text.push_token("python", python);
+        }
+        text
     }
-    if let Some(python) = tokens.python {
-        text.push_token("python", python);
-    }
-    text
 }
 
 /// The library an [`agent_note`] names, and its version, which may be empty. A robot that comes as a browser is what it
@@ -158,8 +187,20 @@ pub fn note_library(note: &str) -> (&str, &str) {
     }
 }
 
+/// How a token begins that names one session; its value is another one for every client that starts.
+static SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"; session_id/"));
+
+/// What stands before and behind the session's token: agents that are equal in these are the same in all that is made of
+/// them. Of a browser it may be a name that stands anywhere, so that is left whole.
+#[must_use]
+pub fn without_session(agent: &str) -> [&str; 2] {
+    let start = SESSION.find(agent.as_bytes()).filter(|_| !agent.starts_with("Mozilla/"));
+    let Some((before, session)) = start.and_then(|start| agent.split_at_checked(start + 1)) else { return [agent, ""] };
+    [before, memchr::memchr(b';', session.as_bytes()).and_then(|end| session.get(end..)).unwrap_or_default()]
+}
+
 /// What the tokens of an agent tell, found in one pass.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Tokens<'a> {
     /// Versions of what every library built on `huggingface_hub` sends along.
     hf_hub: Option<&'a str>,
@@ -256,10 +297,22 @@ fn declared_bot(agent: &str) -> Option<&str> {
 
 /// The leading safe characters of a text, at most `bytes_max`.
 fn safe(text: &str, bytes_max: usize) -> &str {
-    let is_safe = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
+    let is_safe = |byte: &u8| SAFE_BYTES.get(usize::from(*byte)) == Some(&true);
     let length = text.as_bytes().iter().take(bytes_max).take_while(|byte| is_safe(byte)).count();
     text.get(..length).unwrap_or_default()
 }
+
+/// The bytes a name or a version may hold.
+const SAFE_BYTES: [bool; 256] = {
+    let mut safe = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let ascii = byte as u8;
+        safe[byte] = ascii.is_ascii_alphanumeric() || matches!(ascii, b'.' | b'_' | b'-' | b'+');
+        byte += 1;
+    }
+    safe
+};
 
 fn major_minor(version: &str) -> &str {
     let second_dot = version.bytes().enumerate().filter(|(_, byte)| *byte == b'.').nth(1);

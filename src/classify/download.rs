@@ -25,6 +25,14 @@ pub struct Download<'a> {
     pub post: Option<GitPost>,
 }
 
+/// A request for a file of a repo that did not fail, apart from its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileRequest {
+    pub method: Method,
+    pub status: Status,
+    pub range: RangeFlag,
+}
+
 impl Download<'_> {
     /// What is stored as the hash of the path.
     #[must_use]
@@ -71,30 +79,48 @@ pub fn download<'a>(request: &'a Request<'_>) -> Result<Download<'a>, NotADownlo
         }
         Target::Url(url) => target::asked(url, request.method)?,
     };
-    let status = judged_status(request.status)?;
     let exported = match &request.target {
         Target::Named { path: Some(path), .. } => GitPost::of_export(path),
         _ => None,
     };
-    let (method, post) = match (request.method, asked.service) {
+    let (method, status, post) = judged(request, asked.service, exported)?;
+    let kind = RepoKind::from_word(asked.kind).or_else(|| RepoKind::from_plural(asked.kind)).ok_or(RejectReason::BadKind)?;
+    let repo = asked.repo.ok().filter(|repo| RepoName::is_valid(repo)).ok_or(RejectReason::BadRepo)?;
+    let path = asked.path.filter(|_| post.is_none()).map(|path| path.and_then(checked_path)).transpose()?;
+    Ok(Download { kind, repo, path, method, status, range: range_flag(request.range.as_deref()), post })
+}
+
+/// Judges a request for what is known to be a file of a repo, by all but its names: as [`download`] would.
+///
+/// # Errors
+/// Why it is no download.
+pub fn file_request(request: &Request<'_>) -> Result<FileRequest, SkipReason> {
+    let (method, status, _) = judged(request, Service::File, None)?;
+    Ok(FileRequest { method, status, range: range_flag(request.range.as_deref()) })
+}
+
+fn judged(
+    request: &Request<'_>,
+    service: Service,
+    exported: Option<GitPost>,
+) -> Result<(Method, Status, Option<GitPost>), SkipReason> {
+    let status = judged_status(request.status)?;
+    let (method, post) = match (request.method, service) {
         (RequestMethod::Post, Service::File) if exported.is_some() => (Method::Post, exported),
         (RequestMethod::Get, Service::File) => (Method::Get, None),
         (RequestMethod::Head, Service::File) => (Method::Head, None),
         (RequestMethod::Post, Service::UploadPack) => (Method::Post, Some(GitPost::to_upload_pack(request))),
         (RequestMethod::Post, Service::LfsBatch) => (Method::Post, Some(GitPost::LfsBatch)),
-        (RequestMethod::Put, _) => return Err(SkipReason::Push.into()),
-        _ => return Err(SkipReason::Method.into()),
+        (RequestMethod::Put, _) => return Err(SkipReason::Push),
+        _ => return Err(SkipReason::Method),
     };
     if post.is_some() && status != Status(200) {
-        return Err(SkipReason::Informational.into());
+        return Err(SkipReason::Informational);
     }
     if matches!(status.0, 302 | 303 | 307) && is_same_host(request) {
-        return Err(SkipReason::SameHost.into());
+        return Err(SkipReason::SameHost);
     }
-    let kind = RepoKind::from_word(asked.kind).or_else(|| RepoKind::from_plural(asked.kind)).ok_or(RejectReason::BadKind)?;
-    let repo = asked.repo.ok().filter(|repo| RepoName::is_valid(repo)).ok_or(RejectReason::BadRepo)?;
-    let path = asked.path.filter(|_| post.is_none()).map(|path| path.and_then(checked_path)).transpose()?;
-    Ok(Download { kind, repo, path, method, status, range: range_flag(request.range.as_deref()), post })
+    Ok((method, status, post))
 }
 
 /// Which statuses are events. Whether they count is for [`class`](super::class()) to say.
@@ -121,8 +147,9 @@ fn checked_path(path: Cow<'_, str>) -> Result<Cow<'_, str>, RejectReason> {
         Cow::Owned(path) if path.starts_with('/') => Cow::Owned(path.trim_start_matches('/').to_owned()),
         Cow::Owned(path) => Cow::Owned(path),
     };
-    // Dots in a row are rare, so that splitting is.
-    let climbs = path.as_bytes().windows(2).any(|pair| pair == b"..") && path.split('/').any(|part| part == "..");
+    // Most paths have one part: looking for a slash costs less than splitting.
+    let has_parts = memchr::memchr(b'/', path.as_bytes()).is_some();
+    let climbs = path == ".." || has_parts && path.split('/').any(|part| part == "..");
     let valid = !path.is_empty() && path.len() <= PATH_BYTES_MAX && !climbs && memchr::memchr(0, path.as_bytes()).is_none();
     if valid { Ok(path) } else { Err(RejectReason::BadPath) }
 }

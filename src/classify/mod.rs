@@ -13,10 +13,12 @@ mod git;
 mod query_file;
 mod target;
 
-pub use agent::{AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library};
+pub use agent::{
+    AgentReader, AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library, without_session,
+};
 pub use class::{Class, class, counts_as_file_without_path};
 pub use client_class::ClientClass;
-pub use download::{Download, NotADownload, download};
+pub use download::{Download, FileRequest, NotADownload, download, file_request};
 pub use file_kind::FileKind;
 pub use git::GitPost;
 pub use query_file::QueryFiles;

@@ -80,10 +80,15 @@ pub(super) fn host(url: &str) -> Option<&str> {
 
 /// The raw path and query of a target. `//x` at the start of a request target is a path with a slash too many.
 fn split_url(url: &str) -> (&str, &str) {
-    let before = |text: &'_ str, mark| memchr::memchr(mark, text.as_bytes()).unwrap_or(text.len());
-    let (url, _fragment) = url.split_at_checked(before(url, b'#')).unwrap_or_default();
-    let (path, query) = url.split_at_checked(before(url, b'?')).unwrap_or_default();
-    let query = query.get(1..).unwrap_or_default();
+    let (path, query) = match memchr::memchr2(b'?', b'#', url.as_bytes()) {
+        None => (url, ""),
+        Some(end) => {
+            let (path, rest) = url.split_at_checked(end).unwrap_or_default();
+            // What follows `#` is a fragment.
+            let query = rest.strip_prefix('?').unwrap_or_default();
+            (path, query.split_once('#').map_or(query, |(query, _fragment)| query))
+        }
+    };
     if path.starts_with('/') {
         return (path, query);
     }
@@ -198,12 +203,13 @@ impl<'a> Parts<'a> {
 
     /// The decoded id of one or two parts.
     pub(super) fn repo(&self, at: std::ops::Range<usize>) -> Result<Cow<'a, str>, RejectReason> {
+        let start_of = |part: usize| self.starts.get(part).copied().unwrap_or_default();
         let names = self.names.get(at.clone()).unwrap_or_default();
-        let start = self.starts.get(at.start).copied().unwrap_or_default();
         let length = names.iter().map(|name| name.len() + 1).sum::<usize>().saturating_sub(1);
-        let raw = self.path.get(start..start + length).unwrap_or_default();
-        let encoded = names.iter().any(|name| memchr::memchr(b'%', name.as_bytes()).is_some());
-        if !encoded && raw.split('/').eq(names.iter().copied()) {
+        let end = start_of(at.end.saturating_sub(1)) + names.last().map_or(0, |name| name.len());
+        let raw = self.path.get(start_of(at.start)..end).unwrap_or_default();
+        // It is longer than its parts where servers merge slashes.
+        if raw.len() == length && memchr::memchr(b'%', raw.as_bytes()).is_none() {
             return Ok(Cow::Borrowed(raw));
         }
         let decoded: Result<Vec<_>, _> = names.iter().map(|name| percent_decode_str(name).decode_utf8()).collect();
@@ -220,7 +226,9 @@ impl<'a> Parts<'a> {
         let start = self.starts.get(part).copied().unwrap_or_default();
         let raw = self.path.get(start..).unwrap_or_default();
         let raw = raw.trim_end_matches('/');
-        let merged = match raw.as_bytes().windows(2).any(|pair| pair == b"//") {
+        // Most paths have one part: looking for a slash costs less than looking at every pair of bytes.
+        let has_parts = memchr::memchr(b'/', raw.as_bytes()).is_some();
+        let merged = match has_parts && raw.as_bytes().windows(2).any(|pair| pair == b"//") {
             true => Cow::Owned(raw.split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>().join("/")),
             false => Cow::Borrowed(raw),
         };

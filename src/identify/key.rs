@@ -17,7 +17,7 @@ use blake2::digest::common::KeyInit;
 use blake2::digest::{FixedOutput, Update};
 use siphasher::sip::SipHasher24;
 
-use crate::classify::identity_agent;
+use crate::classify::{AgentText, IDENTITY_BYTES_MAX, identity_agent};
 use crate::model::{AgentHash, Who};
 use crate::parse::Request;
 
@@ -164,6 +164,9 @@ impl IdentityKey {
         if hashed {
             return self.who(Kind::GivenAddressHash, text.as_bytes());
         }
+        if let Some(octets) = ipv4(text) {
+            return self.who(Kind::Ipv4, &octets);
+        }
         let text = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         match text.parse().map(|address: IpAddr| address.to_canonical()) {
             Ok(IpAddr::V4(address)) => self.who(Kind::Ipv4, &address.octets()),
@@ -182,9 +185,36 @@ impl IdentityKey {
     /// The hash of what of an agent tells clients apart.
     #[must_use]
     pub fn agent(&self, agent: &str) -> AgentHash {
-        let hash = self.agent.hash(identity_agent(agent).as_bytes());
+        self.identity_agent(&identity_agent(agent))
+    }
+
+    /// The hash of what tells clients apart.
+    #[must_use]
+    pub fn identity_agent(&self, agent: &AgentText<IDENTITY_BYTES_MAX>) -> AgentHash {
+        let hash = self.agent.hash(agent.as_bytes());
         AgentHash(u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default().max(1))
     }
+}
+
+/// The octets of an address as logs write it: what most lines begin with, so that the time it takes to read is felt.
+fn ipv4(text: &str) -> Option<[u8; 4]> {
+    let mut octets = [0; 4];
+    let mut octet: Option<u8> = None;
+    let mut number = 0;
+    for byte in text.bytes() {
+        match (byte, octet) {
+            (b'0'..=b'9', None) => octet = Some(byte - b'0'),
+            // A zero in front would make it octal to some.
+            (b'0'..=b'9', Some(1..)) => octet = Some(octet?.checked_mul(10)?.checked_add(byte - b'0')?),
+            (b'.', Some(done)) => {
+                *octets.get_mut(number)? = done;
+                (number, octet) = (number + 1, None);
+            }
+            _ => return None,
+        }
+    }
+    *octets.get_mut(number)? = octet?;
+    (number == 3).then_some(octets)
 }
 
 /// The /64 of an address: what one household or server gets, of which it may use any address it likes.
@@ -202,4 +232,27 @@ fn derived<const N: usize>(secret: &[u8; 32], label: &str) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.iter_mut().zip(&mac.finalize_fixed()).for_each(|(byte, &from)| *byte = from);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_the_standard_library_reads_them() {
+        let mut texts: Vec<String> =
+            ["", ".", "1", "1.2.3", "1.2.3.4.5", "1.2.3.4.", ".1.2.3.4", "1..2.3", "1.2.3.4 ", "+1.2.3.4"]
+                .into_iter()
+                .chain(["1.2.3.x", "::1", "[1.2.3.4]", "1.2.3.4:80", "١.2.3.4", "256.1.1.1", "1.1.1.1000", "4294967297.1.1.1"])
+                .map(str::to_owned)
+                .collect();
+        for octet in (0..300).flat_map(|octet| [octet.to_string(), format!("0{octet}"), format!("00{octet}")]) {
+            texts.extend([format!("{octet}.0.10.255"), format!("9.{octet}.9.9"), format!("198.51.100.{octet}")]);
+        }
+        for text in texts {
+            assert_eq!(ipv4(&text), text.parse::<Ipv4Addr>().ok().map(|address| address.octets()), "{text:?}");
+        }
+    }
 }

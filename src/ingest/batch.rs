@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::agents::Agents;
+use super::fingerprint::{Fingerprint, Fingerprints};
 use super::names::Names;
-use crate::classify::{NotADownload, download};
+use super::targets::{File, Targets};
+use crate::classify::{FileRequest, NotADownload, download, file_request};
 use crate::identify::IdentityKey;
 use crate::model::{
     Country, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Who,
@@ -121,11 +122,12 @@ pub struct BatchBuilder<'k> {
     /// Proxies that name their clients truly.
     proxies: Arc<Proxies>,
     batch: Batch,
-    /// What this builder has met of the names. Repos are known by the hash of their name; of those few that share one the
-    /// first is.
-    places: HashMap<u64, (u32, Arc<RepoKey>), FixedState>,
+    /// What this builder has met of the names.
+    places: HashMap<Fingerprint, u32, FixedState>,
     words: HashMap<Box<[u8]>, Word, FixedState>,
     agents: Agents,
+    targets: Targets,
+    fingerprints: Fingerprints,
     /// Memory that may be used for rows.
     spare: Arc<Mutex<Vec<Vec<Row>>>>,
 }
@@ -133,13 +135,16 @@ pub struct BatchBuilder<'k> {
 impl<'k> BatchBuilder<'k> {
     /// Hashes identities under `key`; `proxies` are those of the source.
     pub fn new(key: &'k IdentityKey, proxies: Arc<Proxies>) -> BatchBuilder<'k> {
+        let fingerprints = Fingerprints::new();
         BatchBuilder {
             key,
             proxies,
             batch: Batch::default(),
             places: HashMap::default(),
             words: HashMap::default(),
-            agents: Agents::default(),
+            agents: Agents::new(fingerprints),
+            targets: Targets::new(fingerprints),
+            fingerprints,
             spare: Arc::default(),
         }
     }
@@ -155,7 +160,7 @@ impl<'k> BatchBuilder<'k> {
         if !Arc::ptr_eq(&names, &self.batch.names) {
             self.places.clear();
             self.words.clear();
-            self.agents = Agents::default();
+            (self.agents, self.targets) = (Agents::new(self.fingerprints), Targets::new(self.fingerprints));
             self.batch.names = names;
         }
         let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
@@ -176,8 +181,8 @@ impl<'k> BatchBuilder<'k> {
         if let Some(client) = self.behind_proxies(&request) {
             request.address = Some(Cow::Owned(client));
         }
-        let download = match download(&request) {
-            Ok(download) => download,
+        let (asking, file) = match self.file(&request) {
+            Ok(found) => found,
             Err(NotADownload::Rejected(reason)) => return self.batch.lines.reject(line, reason),
             Err(NotADownload::Skipped(reason)) => {
                 self.batch.lines.lines += 1;
@@ -185,34 +190,29 @@ impl<'k> BatchBuilder<'k> {
                 return;
             }
         };
-        let Some(repo) = self.place(download.kind, &download.repo) else {
-            return self.batch.lines.reject(line, RejectReason::BadRepo);
-        };
         let (key, names, words) = (self.key, &*self.batch.names, &mut self.words);
-        let mut agent = request.agent.as_deref().map(|text| self.agents.find(text, |note| word(words, names, note)));
-        let identity = key.identify_with(&request, |text| match &mut agent {
-            Some(agent) => agent.hash(key),
-            None => key.agent(text),
-        });
-        let mut text = |text: Option<&str>| word(words, names, cut(text));
+        // Hashed logs seldom need the agent's.
+        let hashing = (!request.hashed).then_some(key);
+        let agent = request.agent.as_deref().map(|text| self.agents.find(text, hashing, |note| word(words, names, note)));
+        let identity = key.identify_with(&request, |text| agent.and_then(|agent| agent.hash).unwrap_or_else(|| key.agent(text)));
         let row = Row {
-            repo,
+            repo: file.repo,
             user: identity.user,
             who: identity.who,
             agent: identity.agent,
             time: request.time,
-            method: download.method,
-            status: download.status,
-            path: download.path_hash(),
-            range: download.range,
+            method: asking.method,
+            status: asking.status,
+            path: file.path,
+            range: asking.range,
             id: request.id.as_deref().map_or(SenderId(0), SenderId::of),
             count: 1,
             bytes: stored_number(request.bytes),
             duration: stored_number(request.duration_ms),
             country: request.country.as_deref().map_or(Country(0), Country::parse),
-            region: text(request.region.as_deref()),
+            region: word(words, names, cut(request.region.as_deref())),
             agent_note: agent.map_or(Word::UNKNOWN, |agent| agent.note),
-            path_name: text(download.path.as_deref()),
+            path_name: file.path_name,
             ..Row::default()
         };
         self.batch.rows.push(row);
@@ -220,6 +220,22 @@ impl<'k> BatchBuilder<'k> {
         lines.lines += 1;
         lines.events += 1;
         lines.no_identity += u64::from(!identity.known);
+    }
+
+    /// What a request does, and of which file: as [`download`] finds it, or found it before.
+    fn file(&mut self, request: &Request<'_>) -> Result<(FileRequest, File), NotADownload> {
+        let target = self.targets.fingerprint(request);
+        if let Some(file) = target.and_then(|target| self.targets.get(target)) {
+            return Ok((file_request(request)?, file));
+        }
+        let download = download(request)?;
+        let repo = self.place(download.kind, &download.repo).ok_or(RejectReason::BadRepo)?;
+        let path_name = word(&mut self.words, &self.batch.names, cut(download.path.as_deref()));
+        let file = File { repo, path: download.path_hash(), path_name };
+        if let Some(target) = target {
+            self.targets.put(target, file);
+        }
+        Ok((FileRequest { method: download.method, status: download.status, range: download.range }, file))
     }
 
     /// The client that trusted proxies name, where the one that connected is such a proxy.
@@ -245,15 +261,12 @@ impl<'k> BatchBuilder<'k> {
 
     /// The place of a repo among the names.
     fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
-        let hash = xxh3_64_with_seed(name.as_bytes(), u64::from(kind.code()));
-        if let Some((place, repo)) = self.places.get(&hash)
-            && repo.kind == kind
-            && repo.name.as_str() == name
-        {
+        let fingerprint = self.fingerprints.of([kind.word(), name]);
+        if let Some(place) = self.places.get(&fingerprint) {
             return Some(RepoNumber(*place));
         }
-        let (place, repo) = self.batch.names.place(RepoKey { kind, name: RepoName::parse(name)? })?;
-        self.places.entry(hash).or_insert((place, repo));
+        let place = self.batch.names.place(RepoKey { kind, name: RepoName::parse(name)? })?;
+        self.places.insert(fingerprint, place);
         self.batch.new_repos.push(place);
         Some(RepoNumber(place))
     }

@@ -31,16 +31,16 @@ impl Names {
     }
 
     /// The place of a repo, known or new; `None` if there are more than can be numbered.
-    pub fn place(&self, repo: RepoKey) -> Option<(u32, Arc<RepoKey>)> {
+    pub fn place(&self, repo: RepoKey) -> Option<u32> {
         let mut lists = self.lists();
-        if let Some((known, place)) = lists.places.get_key_value(&repo) {
-            return Some((*place, Arc::clone(known)));
+        if let Some(place) = lists.places.get(&repo) {
+            return Some(*place);
         }
         let place = u32::try_from(lists.repos.len()).ok()?;
         let repo = Arc::new(repo);
         lists.repos.push(Arc::clone(&repo));
-        lists.places.insert(Arc::clone(&repo), place);
-        Some((place, repo))
+        lists.places.insert(repo, place);
+        Some(place)
     }
 
     /// The number of a text, known or new.

@@ -19,24 +19,24 @@ pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
     let head = head(line)?;
     let time = parse_log_time(head.time)?;
     let (request, rest) = quoted(head.rest)?;
-    let (status, rest) = rest.strip_prefix(' ').and_then(|rest| rest.split_once(' ')).ok_or(RejectReason::BadSyntax)?;
-    let (bytes, rest) = rest.split_once(' ').ok_or(RejectReason::BadSyntax)?;
+    let (status, rest) = rest.strip_prefix(' ').and_then(word).ok_or(RejectReason::BadSyntax)?;
+    let (bytes, rest) = word(rest).ok_or(RejectReason::BadSyntax)?;
     let (_, rest) = quoted(rest.strip_prefix('"').ok_or(RejectReason::BadSyntax)?)?;
     let (agent, rest) = quoted(rest.strip_prefix(" \"").ok_or(RejectReason::BadSyntax)?)?;
     if !(rest.is_empty() || rest.starts_with(' ')) {
         return Err(RejectReason::BadSyntax);
     }
-    let (method, target) = request_words(request).ok_or(RejectReason::BadSyntax)?;
+    let (method, target) = request.words().ok_or(RejectReason::BadSyntax)?;
     Ok(Request {
         time,
         method,
         status: parse_status(status)?,
-        target: Target::Url(unescaped(target).ok_or(RejectReason::BadUtf8)?),
-        user: present(head.user).map(|user| unescaped(user).ok_or(RejectReason::BadUtf8)).transpose()?,
+        target: Target::Url(target.unescaped().ok_or(RejectReason::BadUtf8)?),
+        user: present(head.user).map(|user| Quoted::of(user).unescaped().ok_or(RejectReason::BadUtf8)).transpose()?,
         address: present(head.address).map(Cow::Borrowed),
         forwarded_for: None,
         hashed: false,
-        agent: present(agent).map(unescaped_lossy),
+        agent: present(agent.text).map(|_| agent.unescaped_lossy()),
         country: None,
         region: None,
         bytes: present(bytes).map(|bytes| bytes.parse().map_err(|_| RejectReason::BadField)).transpose()?,
@@ -60,66 +60,91 @@ struct Head<'a> {
 /// A user name may hold blanks, so it ends where the time begins.
 fn head(line: &str) -> Result<Head<'_>, RejectReason> {
     let split = || {
-        let (address, rest) = line.split_once(' ')?;
-        let (_identd, rest) = rest.split_once(' ')?;
+        let (address, rest) = word(line)?;
+        let (_identd, rest) = word(rest)?;
         let bracket =
             memchr::memchr_iter(b'[', rest.as_bytes()).find(|&at| rest.get(..at).is_some_and(|user| user.ends_with(' ')))?;
         let (user, rest) = (rest.get(..bracket - 1)?, rest.get(bracket + 1..)?);
-        let (time, rest) = rest.split_once(']')?;
+        let (time, rest) = cut_at(rest, memchr::memchr(b']', rest.as_bytes())?)?;
         Some(Head { address, user, time, rest: rest.strip_prefix(" \"")? })
     };
     split().ok_or(RejectReason::BadSyntax)
 }
 
+/// A text up to its first blank, and what follows that. Byte by byte, since words are short.
+fn word(text: &str) -> Option<(&str, &str)> {
+    cut_at(text, text.bytes().position(|byte| byte == b' ')?)
+}
+
+/// What stands before and after the character of one byte at `at`.
+fn cut_at(text: &str, at: usize) -> Option<(&str, &str)> {
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// A text between quotes, as it stands there.
+#[derive(Clone, Copy)]
+struct Quoted<'a> {
+    text: &'a str,
+    /// Whether there is a backslash in it.
+    escaped: bool,
+}
+
 /// Cuts a text off at its closing quote; a backslash takes the next character with it.
-fn quoted(text: &str) -> Result<(&str, &str), RejectReason> {
+fn quoted(text: &str) -> Result<(Quoted<'_>, &str), RejectReason> {
     let bytes = text.as_bytes();
     let mut from = 0;
     loop {
         let ahead = bytes.get(from..).unwrap_or_default();
         let at = from + memchr::memchr2(b'"', b'\\', ahead).ok_or(RejectReason::OpenQuote)?;
         if bytes.get(at) == Some(&b'"') {
-            return Ok((text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()));
+            let (text, rest) = cut_at(text, at).unwrap_or_default();
+            return Ok((Quoted { text, escaped: from > 0 }, rest));
         }
         from = at + 2;
     }
 }
 
-/// The method and target of a request line. What a scanner or a TLS client sends has no three words.
-fn request_words(request: &str) -> Option<(RequestMethod, &str)> {
-    let (method, rest) = request.split_once(' ')?;
-    let (target, protocol) = rest.rsplit_once(' ')?;
-    let valid = protocol.starts_with("HTTP/") && !target.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic());
-    valid.then(|| (RequestMethod::from_text(method), target))
+impl<'a> Quoted<'a> {
+    /// A text that stands somewhere else under the same rules.
+    fn of(text: &'a str) -> Quoted<'a> {
+        Quoted { text, escaped: memchr::memchr(b'\\', text.as_bytes()).is_some() }
+    }
+
+    /// The method and target of a request line. What a scanner or a TLS client sends has no three words.
+    fn words(self) -> Option<(RequestMethod, Quoted<'a>)> {
+        let (method, rest) = word(self.text)?;
+        let (target, protocol) = cut_at(rest, rest.bytes().rposition(|byte| byte == b' ')?)?;
+        let valid = protocol.starts_with("HTTP/") && !target.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic());
+        valid.then(|| (RequestMethod::from_text(method), Quoted { text: target, ..self }))
+    }
+
+    /// Undoes `\xHH`, `\"`, `\\`, `\n`, `\r`, `\t` and the like. `None` if the bytes behind it are not UTF-8.
+    fn unescaped(self) -> Option<Cow<'a, str>> {
+        if !self.escaped {
+            return Some(Cow::Borrowed(self.text));
+        }
+        String::from_utf8(unescaped_bytes(self.text)).ok().map(Cow::Owned)
+    }
+
+    /// As [`Quoted::unescaped`], with bytes that are not UTF-8 replaced: a strange agent is no reason to lose a download.
+    fn unescaped_lossy(self) -> Cow<'a, str> {
+        if !self.escaped {
+            return Cow::Borrowed(self.text);
+        }
+        Cow::Owned(String::from_utf8_lossy(&unescaped_bytes(self.text)).into_owned())
+    }
 }
 
 fn present(text: &str) -> Option<&str> {
     (!text.is_empty() && text != "-").then_some(text)
 }
 
-/// Undoes `\xHH`, `\"`, `\\`, `\n`, `\r`, `\t` and the like. `None` if the bytes behind it are not UTF-8.
-fn unescaped(text: &str) -> Option<Cow<'_, str>> {
-    match unescaped_bytes(text) {
-        None => Some(Cow::Borrowed(text)),
-        Some(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
-    }
-}
-
-/// As [`unescaped`], with bytes that are not UTF-8 replaced: a strange agent is no reason to lose a download.
-fn unescaped_lossy(text: &str) -> Cow<'_, str> {
-    match unescaped_bytes(text) {
-        None => Cow::Borrowed(text),
-        Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-    }
-}
-
-fn unescaped_bytes(text: &str) -> Option<Vec<u8>> {
-    memchr::memchr(b'\\', text.as_bytes())?;
+fn unescaped_bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     loop {
         match rest {
-            [] => return Some(bytes),
+            [] => return bytes,
             [b'\\', b'x', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 bytes.push(hex_digit(*high) * 16 + hex_digit(*low));
                 rest = after;

@@ -1,0 +1,49 @@
+//! What was made of the last texts: a log repeats them, and reading one costs more than recognising it.
+
+use super::fingerprint::Fingerprint;
+
+/// Places there are at first, when a batch may be a single line; a power of two.
+const PLACES_MIN: usize = 1 << 6;
+
+/// Places grow by this factor.
+const GROWTH: usize = 4;
+
+/// Values of the last texts of one thread, each in the place its fingerprint gives it. Small enough to stay in the cache of
+/// one core: what has to be fetched from memory costs as much as what it saves.
+#[derive(Debug)]
+pub struct Remembered<T> {
+    places: Vec<(Fingerprint, T)>,
+    places_max: usize,
+    /// How many were put in since the number of places is what it is.
+    put: usize,
+}
+
+impl<T: Copy + Default> Remembered<T> {
+    /// Nothing yet; `places_max` is a power of two.
+    pub fn new(places_max: usize) -> Self {
+        Remembered { places: Vec::new(), places_max, put: 0 }
+    }
+
+    /// The value of a text, if it is still known.
+    pub fn get(&self, text: Fingerprint) -> Option<T> {
+        self.places.get(self.at(text)).filter(|(known, _)| *known == text).map(|(_, value)| *value)
+    }
+
+    /// Remembers the value of a text, in the place of another one.
+    pub fn put(&mut self, text: Fingerprint, value: T) {
+        if self.put == self.places.len() && self.places.len() < self.places_max {
+            let places = (self.places.len() * GROWTH).clamp(PLACES_MIN.min(self.places_max), self.places_max);
+            (self.places, self.put) = (vec![<(Fingerprint, T)>::default(); places], 0);
+        }
+        self.put += 1;
+        let at = self.at(text);
+        if let Some(place) = self.places.get_mut(at) {
+            *place = (text, value);
+        }
+    }
+
+    fn at(&self, text: Fingerprint) -> usize {
+        // The low bits always fit.
+        text.low() as usize & self.places.len().wrapping_sub(1)
+    }
+}
