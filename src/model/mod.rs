@@ -26,5 +26,5 @@ pub use receipt::{Receipt, RejectReason, Sample, SkipReason};
 pub use renames::{Rename, Renames};
 pub use repo::{GroupName, OrgName, RepoKey, RepoKind, RepoName, RepoNumber};
 pub use source::{DeliveryId, Format, HeadRedirect, Redirects, SourceId, SourceName, SourceSettings};
-pub use time::{DAY_MS, Day, DayRange, FETCH_GAP_MS, Millis, SESSION_GAP_MS};
+pub use time::{DAY_MS, Day, DayRange, DayText, FETCH_GAP_MS, Millis, SESSION_GAP_MS};
 pub use visibility::VisibilityPatterns;

@@ -130,21 +130,41 @@ impl Day {
     }
 }
 
-impl fmt::Display for Day {
-    /// `YYYY-MM-DD`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A day as `YYYY-MM-DD`.
+#[derive(Clone, Copy, Debug)]
+pub struct DayText([u8; 10]);
+
+impl DayText {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Day {
+    /// The day as text.
+    #[must_use]
+    pub fn text(self) -> DayText {
         // Digit by digit: formatting a number is what answers of many days would spend their time on.
         let date = self.date();
         let two = |number: u32| [number / 10 % 10, number % 10];
-        let [[a, b], [c, d]] = [two(u32::from(self.year()) / 100), two(u32::from(self.year()))];
-        let ([e, g], [h, i]) = (two(date.month()), two(date.day()));
+        let year = u32::try_from(date.year()).unwrap_or(0);
+        let ([a, b], [c, d], [e, g], [h, i]) = (two(year / 100), two(year), two(date.month()), two(date.day()));
         let mut text = *b"0000-00-00";
         for (place, digit) in [0, 1, 2, 3, 5, 6, 8, 9].into_iter().zip([a, b, c, d, e, g, h, i]) {
             if let (Some(byte), Ok(digit)) = (text.get_mut(place), u8::try_from(digit)) {
                 *byte = b'0' + digit;
             }
         }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        DayText(text)
+    }
+}
+
+impl fmt::Display for Day {
+    /// `YYYY-MM-DD`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().as_str())
     }
 }
 

@@ -41,7 +41,7 @@ struct Row {
 
 /// Written straight into the answer: a year of days is the most frequent long one.
 pub(super) fn as_date<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(day)
+    serializer.serialize_str(day.text().as_str())
 }
 
 impl From<&DayRow> for Row {

