@@ -6,6 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fields::{Escaping, Field, Fields, Naming};
+use super::flat::{self, Value};
 use super::request::Request;
 use crate::model::RejectReason;
 
@@ -14,17 +15,40 @@ pub(super) fn parse(text: &str, naming: Naming) -> Result<Request<'_>, RejectRea
     fields(text, naming)?.request(naming)
 }
 
+/// Reads one object if it is plainly an event of ours: flat, with no key but ours, and with a time. `None` says nothing.
+pub(super) fn parse_own(text: &str) -> Option<Result<Request<'_>, RejectReason>> {
+    let mut sorted = Sorted::new(Naming::Events);
+    let mut foreign = false;
+    flat::each(text, |key, value| {
+        let field = Naming::Events.field(key);
+        foreign |= field == Field::Unknown;
+        sorted.put(field, value);
+    })?;
+    let is_own = !foreign && sorted.fields.is_present(Field::Time);
+    is_own.then(|| sorted.done().and_then(|fields| fields.request(Naming::Events)))
+}
+
 /// The fields of one object.
 pub(super) fn fields(text: &str, naming: Naming) -> Result<Fields<'_>, RejectReason> {
-    let mut fields = Fields::new(Escaping::Json);
-    let mut wrong_type = false;
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let keys = Keys { naming, fields: &mut fields, wrong_type: &mut wrong_type };
-    reader.deserialize_map(keys).and_then(|()| reader.end()).map_err(|_| RejectReason::BadSyntax)?;
-    if wrong_type {
-        return Err(RejectReason::BadField);
+    match flat_fields(text, naming) {
+        Some(fields) => fields,
+        None => read_fields(text, naming),
     }
-    Ok(fields)
+}
+
+/// The fields of an object that is flat.
+fn flat_fields(text: &str, naming: Naming) -> Option<Result<Fields<'_>, RejectReason>> {
+    let mut sorted = Sorted::new(naming);
+    flat::each(text, |key, value| sorted.put(naming.field(key), value))?;
+    Some(sorted.done())
+}
+
+/// The fields of any object.
+fn read_fields(text: &str, naming: Naming) -> Result<Fields<'_>, RejectReason> {
+    let mut sorted = Sorted::new(naming);
+    let mut reader = serde_json::Deserializer::from_str(text);
+    reader.deserialize_map(Keys(&mut sorted)).and_then(|()| reader.end()).map_err(|_| RejectReason::BadSyntax)?;
+    sorted.done()
 }
 
 /// Which JSON types a field may have. nginx writes what its `log_format` says, with quotes or without.
@@ -37,12 +61,50 @@ fn allows(naming: Naming, field: Field, is_string: bool) -> bool {
     }
 }
 
-/// Sorts the values of an object into [`Fields`], as they stand in the text.
-struct Keys<'f, 'a> {
+/// The values of an object sorted into [`Fields`], as they stand in the text.
+struct Sorted<'a> {
     naming: Naming,
-    fields: &'f mut Fields<'a>,
-    wrong_type: &'f mut bool,
+    fields: Fields<'a>,
+    wrong_type: bool,
 }
+
+impl<'a> Sorted<'a> {
+    fn new(naming: Naming) -> Sorted<'a> {
+        Sorted { naming, fields: Fields::new(Escaping::Json), wrong_type: false }
+    }
+
+    fn put(&mut self, field: Field, value: Value<'a>) {
+        match value {
+            _ if field == Field::Unknown => {}
+            Value::Null if field == Field::GitProtocol => self.fields.remove(field),
+            Value::Null => self.fields.set(field, "", false),
+            Value::Text(text) if allows(self.naming, field, true) => self.fields.set(field, text, false),
+            Value::Number(text) if allows(self.naming, field, false) => self.fields.set(field, text, false),
+            Value::Text(_) | Value::Number(_) | Value::Bool => self.wrong_type = true,
+        }
+    }
+
+    fn put_raw(&mut self, field: Field, raw: &'a str) {
+        let value = match raw.as_bytes() {
+            b"null" => Value::Null,
+            [b'"', text @ .., b'"'] if memchr::memchr(b'\\', text).is_none() => {
+                Value::Text(raw.get(1..raw.len() - 1).unwrap_or_default())
+            }
+            [b'"', ..] if allows(self.naming, field, true) => return self.fields.set(field, raw, true),
+            [b'-' | b'0'..=b'9', ..] => Value::Number(raw),
+            // Neither fits any field.
+            _ => Value::Bool,
+        };
+        self.put(field, value);
+    }
+
+    fn done(self) -> Result<Fields<'a>, RejectReason> {
+        if self.wrong_type { Err(RejectReason::BadField) } else { Ok(self.fields) }
+    }
+}
+
+/// Takes all keys and values of an object.
+struct Keys<'s, 'a>(&'s mut Sorted<'a>);
 
 impl<'a> Visitor<'a> for Keys<'_, 'a> {
     type Value = ();
@@ -52,22 +114,11 @@ impl<'a> Visitor<'a> for Keys<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(field) = map.next_key_seed(Name(self.naming))? {
+        while let Some(field) = map.next_key_seed(Name(self.0.naming))? {
             if field == Field::Unknown {
                 map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let raw = map.next_value::<&RawValue>()?.get();
-            match raw.as_bytes() {
-                b"null" if field == Field::GitProtocol => self.fields.remove(field),
-                b"null" => self.fields.set(field, "", false),
-                [b'"', text @ .., b'"'] if allows(self.naming, field, true) => {
-                    let escaped = memchr::memchr(b'\\', text).is_some();
-                    let inner = raw.get(1..raw.len() - 1).unwrap_or_default();
-                    self.fields.set(field, if escaped { raw } else { inner }, escaped);
-                }
-                [b'-' | b'0'..=b'9', ..] if allows(self.naming, field, false) => self.fields.set(field, raw, false),
-                _ => *self.wrong_type = true,
+            } else {
+                self.0.put_raw(field, map.next_value::<&RawValue>()?.get());
             }
         }
         Ok(())
@@ -94,5 +145,119 @@ impl Visitor<'_> for Name {
 
     fn visit_str<E>(self, name: &str) -> Result<Field, E> {
         Ok(self.0.field(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What can be told of the fields of an object.
+    fn told(fields: Result<Fields<'_>, RejectReason>) -> Result<Vec<(bool, String)>, RejectReason> {
+        let fields = fields?;
+        let all = [Field::Time, Field::Status, Field::Repo, Field::Path, Field::Bytes, Field::GitProtocol, Field::Id];
+        Ok(all.into_iter().map(|field| (fields.is_present(field), format!("{:?}", fields.text(field)))).collect())
+    }
+
+    #[test]
+    fn what_is_read_as_flat_is_what_the_reader_reads() {
+        let pieces = [
+            "{",
+            "}",
+            "{\"",
+            "\"}",
+            "\":\"",
+            "\", \"",
+            "\":",
+            ",\"",
+            "\"",
+            ":",
+            ",",
+            " ",
+            "  ",
+            "\t",
+            "ts",
+            "status",
+            "repo",
+            "path",
+            "bytes",
+            "git_protocol",
+            "id",
+            "other",
+            "null",
+            "true",
+            "false",
+            "0",
+            "7",
+            "12.50",
+            "-3",
+            "01",
+            "1.",
+            "1e3",
+            ".5",
+            "[",
+            "]",
+            "\\\"",
+            "\\n",
+            "\\",
+            "\u{1}",
+            "\u{1f}",
+            "\u{7f}",
+            "é",
+            "eight by",
+            "{\"ts\":1",
+            "\"bytes\":0}",
+            "\"id\": \"x\"}",
+            "\r",
+        ];
+        let mut state = 11_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let (mut flat, mut valid) = (0, 0);
+        for round in 0..400_000 {
+            let text: String = if round % 2 == 0 {
+                (0..1 + random(12)).map(|_| pieces[random(pieces.len())]).collect()
+            } else {
+                // Valid but for one piece somewhere.
+                let mut parts = vec!["{"];
+                for _ in 0..random(4) {
+                    parts.extend(["\"", ["ts", "status", "path", "bytes", "git_protocol", "id", "other"][random(7)], "\"", ":"]);
+                    parts.push(["\"a\"", "\"\"", "0", "-1.5", "null", "true", "\"a longer text\"", "[1]"][random(8)]);
+                    parts.push(",");
+                }
+                parts.pop();
+                parts.push(["}", "} ", "}}"][random(20).saturating_sub(17)]);
+                let at = random(parts.len());
+                if random(2) == 0 {
+                    parts[at] = pieces[random(pieces.len())];
+                }
+                parts.concat()
+            };
+            for naming in [Naming::Events, Naming::Nginx] {
+                let read = told(read_fields(&text, naming));
+                valid += usize::from(read.is_ok());
+                if let Some(fields) = flat_fields(&text, naming) {
+                    flat += 1;
+                    assert_eq!(told(fields), read, "{text:?}");
+                }
+            }
+        }
+        assert!(flat > 50_000 && valid > 60_000, "{flat} flat, {valid} valid");
+    }
+
+    #[test]
+    fn ordinary_events_are_flat() {
+        for text in [
+            r#"{"ts":"2026-05-01T00:00:00Z","repo":"org/name","path":"config.json","ip":"192.0.2.1","status":200}"#,
+            r#"{"ts": 1777593600.5, "repo": "org/name", "user": null, "bytes": 0}"#,
+            r#"{ "ts" : 1777593600 , "repo" : "org/name" }"#,
+        ] {
+            assert!(parse_own(text).is_some_and(|request| request.is_ok()), "{text}");
+        }
+        for text in [r#"{"repo":"org/name"}"#, r#"{"ts":1,"repo":"a/b","msec":1}"#, r#"{"ts":1,"repo":"a\/b"}"#, "{}", ""] {
+            assert!(parse_own(text).is_none(), "{text}");
+        }
     }
 }

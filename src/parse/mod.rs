@@ -16,6 +16,7 @@ mod combined;
 mod decode;
 mod envelope;
 mod fields;
+mod flat;
 mod json;
 mod json_body;
 mod line;
