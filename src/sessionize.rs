@@ -51,6 +51,13 @@ impl std::ops::AddAssign for KindFiles {
     }
 }
 
+impl KindFiles {
+    /// Adds changes to what was added before: no sum falls below nothing by them.
+    pub fn change(&mut self, changes: [i64; FileKind::ALL.len()]) {
+        self.0.iter_mut().zip(changes).for_each(|(sum, change)| sum.0 = sum.0.saturating_add_signed(change));
+    }
+}
+
 /// What the events of one downloader on one repo and one UTC day amount to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayVisits {

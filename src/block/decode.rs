@@ -12,7 +12,8 @@ use super::who::read_whos;
 use super::{BlockError, ROWS_MAX, version_1};
 use crate::classify::FileKind;
 use crate::model::{
-    AgentHash, Country, Day, DeliveryId, Method, Millis, PathHash, RangeFlag, RepoNumber, Row, SenderId, SourceId, Status, Word,
+    AgentHash, Country, Day, DeliveryId, Method, Millis, PathHash, RangeFlag, RepoNumber, Row, SenderId, SourceId, Status, Who,
+    Word,
 };
 
 /// Which columns a reader needs: what is left packed costs no time.
@@ -55,16 +56,8 @@ fn column_bytes_max(id: u8, rows: usize) -> usize {
 /// # Errors
 /// When the bytes are no block of a known version.
 pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockError> {
-    let mut reader = ByteReader::new(bytes, "header");
-    let version = reader.byte()?;
-    if !(1..=VERSION).contains(&version) {
-        return Err(BlockError::Version(version));
-    }
-    let rows: usize = reader.number()?;
-    if rows > ROWS_MAX {
-        return Err(reader.malformed());
-    }
-    let columns = Columns::read(&mut reader, rows, wanted)?;
+    let (version, rows, mut reader) = head(bytes)?;
+    let columns = Columns::read(&mut reader, rows, wanted, |id| wanted.includes(id))?;
     let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; rows], texts: Vec::new() };
     let rows = &mut decoded.rows;
     let groups = columns.read_groups(rows)?;
@@ -89,6 +82,33 @@ pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockEr
     Ok(decoded)
 }
 
+/// Whether a block may have rows of somebody who is sought on a repo; its rows are not read for that.
+///
+/// # Errors
+/// When the bytes are no block of a known version.
+pub fn may_hold(bytes: &[u8], mut is_sought: impl FnMut(RepoNumber, Who) -> bool) -> Result<bool, BlockError> {
+    let (version, rows, mut reader) = head(bytes)?;
+    if version == 1 || rows == 0 {
+        return Ok(rows > 0);
+    }
+    let of_groups = |id| matches!(id, column::REPO | column::GROUP | column::WHO_GAPS);
+    let columns = Columns::read(&mut reader, rows, Wanted::Identity, of_groups)?;
+    let groups = columns.groups(rows)?;
+    let whos = read_whos(columns.required(column::WHO_GAPS, "who column")?.rest(), &groups)?;
+    Ok(groups.iter().zip(whos).any(|(group, who)| is_sought(group.repo, who)))
+}
+
+/// The version of a block, how many rows it has, and what follows.
+fn head(bytes: &[u8]) -> Result<(u8, usize, ByteReader<'_>), BlockError> {
+    let mut reader = ByteReader::new(bytes, "header");
+    let version = reader.byte()?;
+    if !(1..=VERSION).contains(&version) {
+        return Err(BlockError::Version(version));
+    }
+    let rows: usize = reader.number()?;
+    if rows > ROWS_MAX { Err(reader.malformed()) } else { Ok((version, rows, reader)) }
+}
+
 /// The unpacked columns of a block by id.
 pub(super) struct Columns<'a> {
     columns: Vec<Option<Cow<'a, [u8]>>>,
@@ -96,7 +116,12 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn read(reader: &mut ByteReader<'a>, rows: usize, wanted: Wanted) -> Result<Columns<'a>, BlockError> {
+    fn read(
+        reader: &mut ByteReader<'a>,
+        rows: usize,
+        wanted: Wanted,
+        includes: impl Fn(u8) -> bool,
+    ) -> Result<Columns<'a>, BlockError> {
         let mut columns: Vec<Option<Cow<'a, [u8]>>> = vec![None; usize::from(column::LAST) + 1];
         let mut unpacker = None;
         for _ in 0..reader.byte()? {
@@ -105,7 +130,7 @@ impl<'a> Columns<'a> {
             let plain_len: usize = reader.number()?;
             let stored_len: usize = reader.number()?;
             let stored = reader.take(stored_len)?;
-            if !wanted.includes(id) {
+            if !includes(id) {
                 continue;
             }
             let Some(place) = columns.get_mut(usize::from(id)) else { continue };
@@ -132,36 +157,35 @@ impl<'a> Columns<'a> {
 
     /// The groups, which cover all rows; the rows get their repo and audience.
     fn read_groups(&self, rows: &mut [Row]) -> Result<Vec<Group>, BlockError> {
+        let groups = self.groups(rows.len())?;
+        let mut rows = rows.iter_mut();
+        for group in &groups {
+            rows.by_ref().take(group.rows).for_each(|row| (row.repo, row.user) = (group.repo, group.user));
+        }
+        Ok(groups)
+    }
+
+    /// The groups, which cover so many rows.
+    fn groups(&self, rows: usize) -> Result<Vec<Group>, BlockError> {
         let mut all = Vec::new();
-        if rows.is_empty() {
+        if rows == 0 {
             return Ok(all);
         }
         let mut repos = self.required(column::REPO, "repo column")?;
         let mut groups = self.required(column::GROUP, "downloader column")?;
+        let take = |rest: usize, len: usize| rest.checked_sub(len).filter(|_| len > 0);
         let mut repo = 0_u32;
         let mut rest = rows;
-        while !rest.is_empty() {
+        while rest > 0 {
             repo = repo.checked_add(repos.number()?).ok_or_else(|| repos.malformed())?;
-            let len: usize = repos.number()?;
-            let (mut of_repo, after) = rest.split_at_mut_checked(len).ok_or_else(|| repos.malformed())?;
-            if of_repo.is_empty() {
-                return Err(repos.malformed());
-            }
-            while !of_repo.is_empty() {
+            let mut of_repo: usize = repos.number()?;
+            rest = take(rest, of_repo).ok_or_else(|| repos.malformed())?;
+            while of_repo > 0 {
                 let group = groups.varint()?;
-                let len = usize::try_from(group >> 1).unwrap_or(usize::MAX);
-                let (of_group, after) = of_repo.split_at_mut_checked(len).ok_or_else(|| groups.malformed())?;
-                if of_group.is_empty() {
-                    return Err(groups.malformed());
-                }
-                let group = Group { repo: RepoNumber(repo), user: group & 1 == 1, rows: len };
-                for row in of_group {
-                    (row.repo, row.user) = (group.repo, group.user);
-                }
-                all.push(group);
-                of_repo = after;
+                let rows = usize::try_from(group >> 1).unwrap_or(usize::MAX);
+                of_repo = take(of_repo, rows).ok_or_else(|| groups.malformed())?;
+                all.push(Group { repo: RepoNumber(repo), user: group & 1 == 1, rows });
             }
-            rest = after;
         }
         Ok(all)
     }

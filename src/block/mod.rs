@@ -25,7 +25,7 @@ mod who;
 
 pub use bits::{BitReader, BitWriter, width_of};
 pub use bytes::{ByteReader, put_varint};
-pub use decode::{Decoded, Wanted, decode};
+pub use decode::{Decoded, Wanted, decode, may_hold};
 pub use encode::Encoder;
 pub use merge::{Joined, Joins, Merge, compact, for_events, for_sorted_blocks, join_sorted, sort_and_add, sort_and_join};
 

@@ -1,7 +1,5 @@
 //! New lines of a followed log into the store: committed with the place they reach to, and in every answer at once.
 
-use std::collections::BTreeSet;
-
 use super::batch::{Batch, receipt_of};
 use super::error::EngineError;
 use super::pieces::check_place;
@@ -58,7 +56,7 @@ impl Writer {
         group.jobs.push(Planned::Rows { delivery: id, rows, receipt });
         self.commit_planned(&before, txn, counters, group)?;
         if self.is_overlay_full() {
-            self.publish(BTreeSet::new())?;
+            self.fold_overlay()?;
         }
         Ok(id)
     }

@@ -19,7 +19,7 @@ use super::import::COMMIT_ROWS;
 use super::names::NAMES_MAX;
 use super::publish::Publishing;
 use super::room::Room;
-use super::writer::{Command, Writer};
+use super::writer::{Command, LIVE_ROWS_MAX, Writer};
 use crate::identify::IdentityKey;
 use crate::model::{
     Day, HeadRedirect, Likes, Millis, Proxies, Redirects, Renames, RepoKey, RepoName, RepoNumber, SourceName, Who,
@@ -117,6 +117,7 @@ pub(crate) struct Shared {
     pub(super) queue_bytes: AtomicUsize,
     /// Bytes of a chunk of an import, rows of a commit, and names that are remembered.
     pub(super) piece: (AtomicUsize, AtomicUsize, AtomicUsize),
+    pub(super) overlay_rows_max: AtomicUsize,
     /// People whose events are dropped. Only the writer changes it.
     pub(super) forgotten: RwLock<Arc<BTreeSet<Who>>>,
     /// The last failure of the writer, until it works again.
@@ -256,6 +257,7 @@ impl Engine {
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
             piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS), AtomicUsize::new(NAMES_MAX)),
+            overlay_rows_max: AtomicUsize::new(LIVE_ROWS_MAX),
             forgotten: RwLock::default(),
             trouble: Mutex::default(),
             following: Mutex::default(),

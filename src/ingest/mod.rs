@@ -39,6 +39,7 @@ mod reported;
 mod retract;
 mod room;
 mod rotated;
+mod seen;
 mod segments;
 mod sources;
 mod stages;

@@ -1,17 +1,19 @@
-//! Brings repos of a day into the live overlay: their stored rows, and who was there before midnight.
+//! Brings downloaders of a day into the live overlay: their stored rows, what the views say, and who was there before midnight.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
-use super::numbers;
-use crate::block::{Merge, Wanted};
-use crate::model::{DAY_MS, Day, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
-use crate::rollup::{Counting, Edge, Live, Numbering, TAIL_MS, find_edges};
-use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
+use foldhash::fast::FixedState;
 
-/// A repo on a day.
-pub type RepoOnDay = (Day, RepoNumber);
+use super::numbers;
+use super::publish::damaged;
+use super::seen::Seen;
+use crate::block::{Merge, Wanted};
+use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
+use crate::rollup::{Counting, DayChunk, Edge, Live, Numbering, RepoDay, TAIL_MS, find_edges};
+use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
 
 /// Rows in stored order under the names by which they are read.
 pub fn as_read<'a>(rows: &'a [Row], renames: &Renames) -> Cow<'a, [Row]> {
@@ -24,81 +26,150 @@ pub fn as_read<'a>(rows: &'a [Row], renames: &Renames) -> Cow<'a, [Row]> {
     Cow::Owned(rows)
 }
 
-/// What the overlay must hold before some rows can be counted in it.
-pub fn touched_by(rows: &[Row]) -> BTreeSet<RepoOnDay> {
-    let mut touched = BTreeSet::new();
-    for row in rows {
-        let day = row.time.day();
-        touched.insert((day, row.repo));
-        // A POST of git can make one that comes after it count.
-        let reach = if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
-        if i64::from(row.time.ms_of_day()) >= DAY_MS - reach {
-            touched.insert((day.next(), row.repo));
+/// Downloaders of repos on days.
+#[derive(Default)]
+pub struct Touched(BTreeMap<Day, BTreeMap<RepoNumber, HashSet<DownloaderKey, FixedState>>>);
+
+impl Touched {
+    /// Adds what the overlay must hold before some rows in stored order can be counted in it.
+    pub fn add(&mut self, rows: &[Row]) {
+        let mut last = None;
+        for row in rows {
+            let here = (row.time.day(), row.repo, row.downloader());
+            if last != Some(here) {
+                self.insert(here);
+                last = Some(here);
+            }
+            // A POST of git can make one that comes after it count.
+            let reach = if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
+            if i64::from(row.time.ms_of_day()) >= DAY_MS - reach {
+                self.insert((here.0.next(), here.1, here.2));
+            }
         }
     }
-    touched
+
+    fn insert(&mut self, (day, repo, downloader): (Day, RepoNumber, DownloaderKey)) {
+        self.0.entry(day).or_default().entry(repo).or_default().insert(downloader);
+    }
+
+    /// Leaves what the overlay does not hold.
+    pub fn without(&mut self, live: &Live) {
+        for (day, repos) in &mut self.0 {
+            repos.retain(|repo, downloaders| {
+                downloaders.retain(|downloader| !live.has(*day, *repo, *downloader));
+                !downloaders.is_empty()
+            });
+        }
+    }
 }
 
-/// Stored rows of a repo on a day, ready to be loaded.
+/// What is stored of a repo on a day, ready to be loaded.
 pub struct Loaded {
     pub day: Day,
     pub repo: RepoNumber,
+    /// What the views hold, and the last events of the day before; `None` where the overlay has the repo on that day.
+    base: Option<(RepoDay, Vec<Edge>)>,
+    /// Rows of the downloaders that are missing.
     pub rows: Vec<Row>,
     /// The texts of the rows, shared with other repos of the day.
-    pub words: Arc<Words>,
-    pub tails: Vec<Edge>,
+    words: Arc<Words>,
 }
 
-/// Reads what is stored of some repos on some days: every block once, however many repos it holds. Rows of documents that
-/// are not published yet are not there.
-pub fn read_repos(
+/// Reads what is stored of missing downloaders: of the rows every block once at most, and none where nobody was seen before.
+/// Rows of documents that are not published yet are not there.
+pub fn read_missing(
     txn: &impl Read,
-    missing: impl IntoIterator<Item = RepoOnDay>,
+    missing: &Touched,
+    live: &Live,
+    seen: &mut Seen,
     renames: &Arc<Renames>,
 ) -> Result<Vec<Loaded>, StoreError> {
-    let mut days: BTreeMap<Day, BTreeSet<RepoNumber>> = BTreeMap::new();
-    for (day, repo) in missing {
-        days.entry(day).or_default().insert(repo);
-    }
     let mut loaded = Vec::new();
-    for (day, repos) in days {
-        read_repos_on(txn, day, repos, renames, &mut loaded)?;
+    seen.begin();
+    for (day, repos) in missing.0.iter().filter(|(_, repos)| !repos.is_empty()) {
+        seen.read(txn, *day, renames)?;
+        let known = |repo, downloader: &&DownloaderKey| seen.may_hold(*day, repo, **downloader);
+        let known: HashSet<(RepoNumber, DownloaderKey), FixedState> = repos
+            .iter()
+            .flat_map(|(repo, downloaders)| downloaders.iter().filter(move |key| known(*repo, key)).map(|key| (*repo, *key)))
+            .collect();
+        let (mut rows, words) = read_rows(txn, *day, &known, renames)?;
+        let new: BTreeSet<RepoNumber> = repos.keys().filter(|repo| live.repo(*day, **repo).is_none()).copied().collect();
+        let stored = stored_days(txn, *day, &new)?;
+        let tail = read_tail(txn, day.previous())?;
+        for repo in repos.keys() {
+            let base = if new.contains(repo) {
+                let tails = find_edges(day.previous(), &tail, *repo);
+                let tails = tails.map_err(|error| damaged("day_tails", day.previous(), error))?;
+                Some((stored.get(repo).copied().unwrap_or_default(), tails))
+            } else {
+                None
+            };
+            let rows = rows.remove(repo).unwrap_or_default();
+            loaded.push(Loaded { day: *day, repo: *repo, base, rows, words: Arc::clone(&words) });
+        }
     }
     Ok(loaded)
 }
 
-fn read_repos_on(
+type RowsByRepo = BTreeMap<RepoNumber, Vec<Row>>;
+
+/// The stored rows of downloaders of repos on a day, with their texts.
+fn read_rows(
     txn: &impl Read,
     day: Day,
-    repos: BTreeSet<RepoNumber>,
+    known: &HashSet<(RepoNumber, DownloaderKey), FixedState>,
     renames: &Arc<Renames>,
-    loaded: &mut Vec<Loaded>,
-) -> Result<(), StoreError> {
+) -> Result<(RowsByRepo, Arc<Words>), StoreError> {
+    let mut rows = RowsByRepo::new();
+    if known.is_empty() {
+        return Ok((rows, Arc::default()));
+    }
+    let repos = Arc::new(known.iter().map(|(repo, _)| *repo).collect::<BTreeSet<_>>());
+    let sought = Some(Arc::new(known.iter().map(|(repo, downloader)| (*repo, downloader.who)).collect()));
+    let question = DayQuestion { day, repos: Some(repos), sought, renames: Arc::clone(renames), wanted: Wanted::All };
     let manifest = store::manifest(txn, day)?;
-    let repos = Arc::new(repos);
     let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-    let question = DayQuestion { day, repos: Some(Arc::clone(&repos)), renames: Arc::clone(renames), wanted: Wanted::All };
-    let inputs = store::day_rows(txn, &question, published)?;
-    let mut merge = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?;
-    let mut rows: BTreeMap<RepoNumber, Vec<Row>> = BTreeMap::new();
+    let inputs = store::day_rows(txn, &question, published)?.into_iter().map(|(_, blocks)| {
+        blocks.map(|block| {
+            block.map(|mut block| {
+                block.rows.retain(|row| known.contains(&(row.repo, row.downloader())));
+                block
+            })
+        })
+    });
+    let mut merge = Merge::new(inputs)?;
     while let Some((_, row)) = merge.next_row()? {
         rows.entry(row.repo).or_default().push(row);
     }
-    let words = Arc::new(merge.words().clone());
-    let before = day.previous();
-    let tail = match store::day_view(txn, before)? {
-        Some(view) if view.tail_bytes > 0 => store::read_tail(txn, before, &view)?,
-        _ => Vec::new(),
-    };
-    for repo in repos.iter() {
-        let tails = find_edges(before, &tail, *repo).map_err(|error| StoreError::Damaged {
-            table: "day_tails",
-            key: before.to_string(),
-            why: error.to_string(),
-        })?;
-        loaded.push(Loaded { day, repo: *repo, rows: rows.remove(repo).unwrap_or_default(), words: Arc::clone(&words), tails });
+    Ok((rows, Arc::new(merge.words().clone())))
+}
+
+/// What the views hold of some repos on a day; every chunk is read once at most.
+fn stored_days(txn: &impl Read, day: Day, repos: &BTreeSet<RepoNumber>) -> Result<BTreeMap<RepoNumber, RepoDay>, StoreError> {
+    let mut stored = BTreeMap::new();
+    let Some(view) = store::day_view(txn, day)? else { return Ok(stored) };
+    let ends = view.chunks.iter().skip(1).map(|(first, _)| Bound::Excluded(RepoNumber(*first))).chain([Bound::Unbounded]);
+    for (chunk, end) in view.chunks.iter().zip(ends) {
+        let mut own = repos.range((Bound::Included(RepoNumber(chunk.0)), end)).peekable();
+        if own.peek().is_none() {
+            continue;
+        }
+        let of_block = |error| damaged("day_chunks", day, error);
+        let bytes = store::read_chunk(txn, day, *chunk)?;
+        let chunk = DayChunk::new(&bytes).map_err(of_block)?;
+        for repo in own {
+            stored.extend(chunk.find(*repo).map_err(of_block)?.map(|entry| (*repo, entry.day)));
+        }
     }
-    Ok(())
+    Ok(stored)
+}
+
+fn read_tail(txn: &impl Read, day: Day) -> Result<Vec<u8>, StoreError> {
+    match store::day_view(txn, day)? {
+        Some(view) if view.tail_bytes > 0 => store::read_tail(txn, day, &view),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The numbers of downloaders that the overlay does not know yet.
@@ -117,6 +188,9 @@ pub fn find_numbers<'a>(
 /// Puts what was read into the overlay. Days before days, so that each finds the one before it.
 pub fn load(live: &mut Live, loaded: &[Loaded], counting: &Counting) {
     for part in loaded {
-        live.load((part.day, part.repo), &part.rows, &part.words, &part.tails, counting);
+        if let Some((stored, tails)) = &part.base {
+            live.load((part.day, part.repo), *stored, tails);
+        }
+        live.adopt((part.day, part.repo), &part.rows, &part.words, counting);
     }
 }

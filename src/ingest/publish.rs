@@ -169,6 +169,7 @@ impl Writer {
         publishing: Publishing,
         finish: impl FnOnce(&mut Writer, &WriteTxn, Applied) -> Result<(), EngineError>,
     ) -> Result<Applied, EngineError> {
+        self.seen.clear();
         // Downloaders are numbered anew: no number that was kept means the same any longer.
         let anew = views.next_number == 0;
         views.version = VIEW_VERSION;

@@ -69,6 +69,11 @@ impl Engine {
         }
     }
 
+    /// Sets how many rows of pushes are held before they are folded into the views: for tests, which push too few to see it.
+    pub fn fold_pushes_after(&self, rows: usize) {
+        self.shared.overlay_rows_max.store(rows, Ordering::Release);
+    }
+
     /// The rows of a body, and the formats its lines were in.
     fn read_body(&self, push: &Push) -> Result<(Batch, u32), PushError> {
         let mut builder = BatchBuilder::new(&self.shared.key, self.shared.proxies_of(&push.source));

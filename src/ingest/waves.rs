@@ -124,7 +124,8 @@ pub(super) fn fold_day(
 ) -> Result<DayFold, StoreError> {
     let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
     let counted_now = matches!(publishing, Publishing::Document(_));
-    let question = DayQuestion { day, repos: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Counting };
+    let question =
+        DayQuestion { day, repos: None, sought: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Counting };
     let inputs = store::day_rows(txn, &question, included.iter().map(|segment| (*segment).clone()))?;
     let is_fresh = |at: usize| counted_now && included.get(at).is_some_and(|segment| segment.unpublished.is_some());
     let fresh: Vec<bool> = inputs.iter().map(|(at, _)| is_fresh(*at)).collect();

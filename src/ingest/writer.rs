@@ -8,8 +8,9 @@ use std::sync::{Arc, RwLockWriteGuard};
 use super::batch::{Batch, add_to_record, receipt_of};
 use super::engine::{Commands, Published, Shared, delivery_info};
 use super::error::{EngineError, PushError};
-use super::overlay::{self, Loaded};
+use super::overlay::{self, Loaded, Touched};
 use super::recovery::Trouble;
+use super::seen::Seen;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
 use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
@@ -24,7 +25,7 @@ const GROUP_ROWS_MAX: usize = 1 << 16;
 const GROUP_JOBS_MAX: usize = 1_024;
 
 /// Rows the overlay may hold before they are folded into the views.
-const LIVE_ROWS_MAX: usize = 250_000;
+pub(super) const LIVE_ROWS_MAX: usize = 250_000;
 
 /// The same of repos and their days: each takes some 2 KB, which is more than its rows do where it has few.
 const LIVE_REPO_DAYS_MAX: usize = 60_000;
@@ -58,6 +59,7 @@ pub struct Writer {
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     repeats: BTreeMap<DeliveryId, u64>,
+    pub(super) seen: Seen,
     /// Set while the store is broken.
     pub(super) trouble: Option<Trouble>,
 }
@@ -87,6 +89,7 @@ impl Writer {
             renames: Arc::default(),
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
+            seen: Seen::default(),
             trouble: None,
         })
     }
@@ -99,6 +102,7 @@ impl Writer {
         self.lock()?.reported = store::reported_repos(&txn)?;
         self.names.clear();
         self.repeats.clear();
+        self.seen.clear();
         self.pushes = store::list_deliveries(&txn)?
             .into_iter()
             .filter_map(|(id, record)| match record.content {
@@ -164,14 +168,23 @@ impl Writer {
             Err(error) => jobs.iter().for_each(|job| drop(job.reply.send(Err(error.clone().into())))),
         }
         if self.is_overlay_full() {
-            drop(self.attempt(|writer| writer.publish(BTreeSet::new())));
+            drop(self.attempt(Writer::fold_overlay));
         }
     }
 
     /// Whether it is time to fold the overlay into the views.
     pub(super) fn is_overlay_full(&self) -> bool {
-        let full = |live: &Live| live.rows() > LIVE_ROWS_MAX || live.repo_days() > LIVE_REPO_DAYS_MAX;
+        let rows_max = self.shared.overlay_rows_max.load(Ordering::Acquire);
+        let full = |live: &Live| live.rows() > rows_max || live.repo_days() > LIVE_REPO_DAYS_MAX;
         self.shared.published.read().is_ok_and(|published| full(&published.live))
+    }
+
+    /// Folds the overlay into the views. Who was seen where is the same after that.
+    pub(super) fn fold_overlay(&mut self) -> Result<(), EngineError> {
+        let seen = std::mem::take(&mut self.seen);
+        self.publish(BTreeSet::new())?;
+        self.seen = seen;
+        Ok(())
     }
 
     fn commit_group(&mut self, jobs: &[PushJob]) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
@@ -248,16 +261,16 @@ impl Writer {
     }
 
     /// Reads what the overlay must hold before the group's rows can be counted in it.
-    fn read_missing(&self, before: &store::ReadTxn, group: &Group) -> Result<Vec<Loaded>, EngineError> {
-        let mut touched = BTreeSet::new();
+    fn read_missing(&mut self, before: &store::ReadTxn, group: &Group) -> Result<Vec<Loaded>, EngineError> {
+        let mut touched = Touched::default();
         for job in &group.jobs {
             if let Planned::Rows { rows, .. } = job {
-                touched.append(&mut overlay::touched_by(&overlay::as_read(rows, &self.renames)));
+                touched.add(&overlay::as_read(rows, &self.renames));
             }
         }
         let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
-        let missing = touched.into_iter().filter(|(day, repo)| published.live.repo(*day, *repo).is_none());
-        Ok(overlay::read_repos(before, missing, &self.renames)?)
+        touched.without(&published.live);
+        Ok(overlay::read_missing(before, &touched, &published.live, &mut self.seen, &self.renames)?)
     }
 
     /// Writes the group's rows as one segment per day.
@@ -320,6 +333,7 @@ impl Writer {
                         let mut applied = Applied::default();
                         let rows = overlay::as_read(&rows, counting.renames()).into_owned();
                         let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
+                        self.seen.add(&rows);
                         for rows in rows_by_day(rows) {
                             let Some(first) = rows.first() else { continue };
                             let of_day = published.live.apply(first.time.day(), &rows, &words, &counting);

@@ -159,81 +159,90 @@ mod tests {
         Ok(all.into_iter().map(|field| (fields.is_present(field), format!("{:?}", fields.text(field)))).collect())
     }
 
-    #[test]
-    fn what_is_read_as_flat_is_what_the_reader_reads() {
-        let pieces = [
-            "{",
-            "}",
-            "{\"",
-            "\"}",
-            "\":\"",
-            "\", \"",
-            "\":",
-            ",\"",
-            "\"",
-            ":",
-            ",",
-            " ",
-            "  ",
-            "\t",
-            "ts",
-            "status",
-            "repo",
-            "path",
-            "bytes",
-            "git_protocol",
-            "id",
-            "other",
-            "null",
-            "true",
-            "false",
-            "0",
-            "7",
-            "12.50",
-            "-3",
-            "01",
-            "1.",
-            "1e3",
-            ".5",
-            "[",
-            "]",
-            "\\\"",
-            "\\n",
-            "\\",
-            "\u{1}",
-            "\u{1f}",
-            "\u{7f}",
-            "é",
-            "eight by",
-            "{\"ts\":1",
-            "\"bytes\":0}",
-            "\"id\": \"x\"}",
-            "\r",
-        ];
+    const PIECES: &[&str] = &[
+        "{",
+        "}",
+        "{\"",
+        "\"}",
+        "\":\"",
+        "\", \"",
+        "\":",
+        ",\"",
+        "\"",
+        ":",
+        ",",
+        " ",
+        "  ",
+        "\t",
+        "ts",
+        "status",
+        "repo",
+        "path",
+        "bytes",
+        "git_protocol",
+        "id",
+        "other",
+        "null",
+        "true",
+        "false",
+        "0",
+        "7",
+        "12.50",
+        "-3",
+        "01",
+        "1.",
+        "1e3",
+        ".5",
+        "[",
+        "]",
+        "\\\"",
+        "\\n",
+        "\\",
+        "\u{1}",
+        "\u{1f}",
+        "\u{7f}",
+        "é",
+        "eight by",
+        "{\"ts\":1",
+        "\"bytes\":0}",
+        "\"id\": \"x\"}",
+        "\r",
+    ];
+
+    /// Random numbers below a bound, the same ones every time.
+    fn numbers() -> impl FnMut(usize) -> usize {
         let mut state = 11_u64;
-        let mut random = |below: usize| {
+        move |below| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % below
-        };
+        }
+    }
+
+    /// An object that is valid but for one piece somewhere.
+    fn almost_valid(random: &mut impl FnMut(usize) -> usize) -> String {
+        let mut parts = vec!["{"];
+        for _ in 0..random(4) {
+            parts.extend(["\"", ["ts", "status", "path", "bytes", "git_protocol", "id", "other"][random(7)], "\"", ":"]);
+            parts.push(["\"a\"", "\"\"", "0", "-1.5", "null", "true", "\"a longer text\"", "[1]"][random(8)]);
+            parts.push(",");
+        }
+        parts.pop();
+        parts.push(["}", "} ", "}}"][random(20).saturating_sub(17)]);
+        let at = random(parts.len());
+        if random(2) == 0 {
+            parts[at] = PIECES[random(PIECES.len())];
+        }
+        parts.concat()
+    }
+
+    #[test]
+    fn what_is_read_as_flat_is_what_the_reader_reads() {
+        let mut random = numbers();
         let (mut flat, mut valid) = (0, 0);
         for round in 0..400_000 {
-            let text: String = if round % 2 == 0 {
-                (0..1 + random(12)).map(|_| pieces[random(pieces.len())]).collect()
-            } else {
-                // Valid but for one piece somewhere.
-                let mut parts = vec!["{"];
-                for _ in 0..random(4) {
-                    parts.extend(["\"", ["ts", "status", "path", "bytes", "git_protocol", "id", "other"][random(7)], "\"", ":"]);
-                    parts.push(["\"a\"", "\"\"", "0", "-1.5", "null", "true", "\"a longer text\"", "[1]"][random(8)]);
-                    parts.push(",");
-                }
-                parts.pop();
-                parts.push(["}", "} ", "}}"][random(20).saturating_sub(17)]);
-                let at = random(parts.len());
-                if random(2) == 0 {
-                    parts[at] = pieces[random(pieces.len())];
-                }
-                parts.concat()
+            let text = match round % 2 {
+                0 => (0..1 + random(12)).map(|_| PIECES[random(PIECES.len())]).collect(),
+                _ => almost_valid(&mut random),
             };
             for naming in [Naming::Events, Naming::Nginx] {
                 let read = told(read_fields(&text, naming));

@@ -56,7 +56,7 @@ impl View<'_> {
         let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
         let only = Arc::new(BTreeSet::from([repo]));
         let renames = Arc::clone(&self.published.renames);
-        let question = DayQuestion { day, repos: Some(only), renames, wanted: Wanted::All };
+        let question = DayQuestion { day, repos: Some(only), sought: None, renames, wanted: Wanted::All };
         let inputs = store::day_rows(&self.txn, &question, published)?;
         let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
         let mut rows = Vec::new();

@@ -8,7 +8,7 @@ use super::view::damaged;
 use super::{QueryError, View};
 use crate::classify::{ClientClass, note_library};
 use crate::model::{Audience, Caller, Country, Day, DayCounts, DayRange, Downloads, Files, RepoNumber, Words};
-use crate::rollup::{Client, FacetChunk, FacetCount, FacetEntry, Numbered, Place};
+use crate::rollup::{Change, Client, Facet, FacetChunk, FacetCount, FacetEntry, Numbered, Place};
 use crate::sessionize::{KindFiles, Origin};
 use crate::store;
 
@@ -104,18 +104,37 @@ impl FacetSums {
     }
 
     fn add(&mut self, of_day: &mut DayCounts, repo: RepoNumber, facets: impl Iterator<Item = FacetCount>, by: &Renumbered) {
-        let mut of_repo = Downloads(0);
-        for (facet, downloads) in facets {
+        // No count of downloads comes near the bound.
+        let facets = facets.map(|(facet, downloads)| (facet, Change::try_from(downloads.0).unwrap_or(Change::MAX)));
+        self.change(of_day, repo, facets, by);
+    }
+
+    /// Adds changes to what was added before: no sum falls below nothing by them.
+    fn change(
+        &mut self,
+        of_day: &mut DayCounts,
+        repo: RepoNumber,
+        facets: impl Iterator<Item = (Facet, Change)>,
+        by: &Renumbered,
+    ) {
+        let moved = |sum: &mut Downloads, change: Change| sum.0 = sum.0.saturating_add_signed(change);
+        let mut of_repo: Change = 0;
+        for (facet, change) in facets {
             let place = by.places.get(facet.place as usize).copied().flatten();
             let client = by.clients.get(facet.client as usize).copied().flatten();
             let (Some(place), Some((client, user))) = (place, client) else { continue };
             let sums = [self.by_place.get_mut(place as usize), self.by_client.get_mut(client as usize)];
-            sums.into_iter().flatten().for_each(|sum| *sum += downloads);
-            *(if user { &mut of_day.authenticated } else { &mut of_day.anonymous }) += downloads;
-            of_repo += downloads;
+            sums.into_iter().flatten().for_each(|sum| moved(sum, change));
+            moved(if user { &mut of_day.authenticated } else { &mut of_day.anonymous }, change);
+            of_repo += change;
         }
-        if of_repo.0 > 0 {
-            *self.repos.entry(repo).or_default() += of_repo;
+        if of_repo == 0 {
+            return;
+        }
+        let sum = self.repos.entry(repo).or_default();
+        moved(sum, of_repo);
+        if sum.0 == 0 {
+            self.repos.remove(&repo);
         }
     }
 }
@@ -155,8 +174,8 @@ impl View<'_> {
             }
             let by = sums.renumber(filter, live.places(), live.clients());
             for (repo, of_repo) in live.repos_on(day).filter(|(repo, _)| members.contain(*repo)) {
-                sums.kinds += of_repo.kinds();
-                sums.add(&mut of_day, repo, of_repo.facets(), &by);
+                sums.kinds.change(of_repo.kinds());
+                sums.change(&mut of_day, repo, of_repo.facets(), &by);
             }
             if !of_day.is_zero() {
                 sums.days.insert(day, of_day);
@@ -165,7 +184,7 @@ impl View<'_> {
         Ok(sums)
     }
 
-    /// Adds what a stored chunk tells of the members that the overlay does not replace.
+    /// Adds what a stored chunk tells of the members.
     #[allow(clippy::too_many_arguments, reason = "the loop's body, apart only for its length")]
     fn add_chunk(
         &self,
@@ -177,11 +196,10 @@ impl View<'_> {
         sums: &mut FacetSums,
         of_day: &mut DayCounts,
     ) -> Result<(), QueryError> {
-        let live = &self.published.live;
         let within = |repos: &BTreeSet<RepoNumber>| -> Vec<RepoNumber> {
             let from = repos.range(RepoNumber(chunk.0)..);
             let within = from.take_while(|repo| end.is_none_or(|end| repo.0 < end));
-            within.filter(|repo| live.repo(day, **repo).is_none()).copied().collect()
+            within.copied().collect()
         };
         let wanted = match members {
             Members::Some(repos) => Some(within(repos)).filter(|repos| !repos.is_empty()),
@@ -200,7 +218,7 @@ impl View<'_> {
         let outcome = match wanted {
             Some(repos) => chunk.for_some(repos, add),
             None => chunk.for_all(|entry| {
-                if members.contain(entry.repo) && live.repo(day, entry.repo).is_none() {
+                if members.contain(entry.repo) {
                     add(entry);
                 }
             }),

@@ -120,7 +120,7 @@ impl View<'_> {
         // Repetitions may lie in old segments, so all of the day is merged, but for the blocks of pages before.
         let repos = (after.0..store::counters(&self.txn)?.repo).map(RepoNumber);
         let repos = (after.0 > 0).then(|| Arc::new(repos.collect()));
-        let question = DayQuestion { day, repos, renames: Arc::default(), wanted: Wanted::All };
+        let question = DayQuestion { day, repos, sought: None, renames: Arc::default(), wanted: Wanted::All };
         let inputs = store::day_rows(&self.txn, &question, manifest.segments.iter().cloned())?;
         let fresh: Vec<bool> = inputs.iter().map(|(at, _)| fresh.get(*at).copied().unwrap_or(false)).collect();
         let mut merge = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;

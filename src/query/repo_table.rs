@@ -286,9 +286,6 @@ impl View<'_> {
         for day in self.known_days(range)? {
             if let Some(record) = store::day_view(&self.txn, day)? {
                 for_entries_of(&self.txn, day, &record, repos, |entry| {
-                    if live.repo(day, entry.repo).is_some() {
-                        return Ok(());
-                    }
                     let set = sets.entry(entry.repo).or_default();
                     if entry.set_is_apart() {
                         set.absorb(store::read_set(&self.txn, day, &record, entry.repo)?);

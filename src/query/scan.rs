@@ -68,7 +68,7 @@ impl View<'_> {
             Members::Some(repos) => Some(Arc::new(repos.clone())),
             Members::AllBut(_) => None,
         };
-        let question = DayQuestion { day, repos, renames: Arc::clone(&self.published.renames), wanted };
+        let question = DayQuestion { day, repos, sought: None, renames: Arc::clone(&self.published.renames), wanted };
         let inputs = store::day_rows(&self.txn, &question, published)?;
         let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
         let mut own: Vec<Joined> = Vec::new();

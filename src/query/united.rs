@@ -12,8 +12,8 @@ use super::sums::FEW_REPOS;
 use super::view::{damaged, for_entries_of};
 use super::{QueryError, View};
 use crate::ingest::EngineError;
-use crate::model::{Day, DayRange, RepoNumber};
-use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather, LiveRepo};
+use crate::model::{Day, DayRange};
+use crate::rollup::{ChunkEntry, DayChunk, DownloaderSet, Gather};
 use crate::store::{self, DayViewRecord, ReadTxn};
 
 /// A month that ended before so many days hardly changes any more.
@@ -35,16 +35,10 @@ impl View<'_> {
     pub(super) fn set_of(&self, members: &Arc<Members>, range: DayRange) -> Result<DownloaderSet, QueryError> {
         let range = range.until(self.today);
         let few = matches!(&**members, Members::Some(repos) if repos.len() < FEW_REPOS);
-        let mut lossy = BTreeSet::new();
-        self.for_live_of(members, range, |day, _, live| {
-            if live.has_lost() {
-                lossy.insert(day);
-            }
-        });
         let mut gather = Gather::default();
         let mut set = DownloaderSet::default();
         let days = store::days_with_view(&self.txn, range)?;
-        let old = if few { 0 } else { self.old_days(range, &days, &lossy)? };
+        let old = if few { 0 } else { self.old_days(range, &days)? };
         let (old, days) = days.split_at_checked(old).unwrap_or((&[], &days));
         if let Some(last) = old.last() {
             set.unite(&*self.set_until(members, last.month().last, old)?);
@@ -52,14 +46,13 @@ impl View<'_> {
         for of_month in days.chunk_by(|a, b| a.month() == b.month()) {
             let month = of_month.first().map_or(range, |day| day.month());
             let whole = range.contains(month.first) && range.contains(month.last);
-            if !few && whole && of_month.iter().all(|day| !lossy.contains(day)) {
+            if !few && whole {
                 set.unite(&*self.of_views()?.set(self.asked(members), month, || self.stored_set(members, of_month))?);
                 continue;
             }
             for day in of_month {
-                if few || lossy.contains(day) {
-                    let replaced = |repo| self.published.live.repo(*day, repo).is_some_and(LiveRepo::has_lost);
-                    gather_day(&self.txn, members, *day, replaced, &mut gather, &mut set)?;
+                if few {
+                    gather_day(&self.txn, members, *day, &mut gather, &mut set)?;
                     continue;
                 }
                 let alone = DayRange { first: *day, last: *day };
@@ -75,11 +68,11 @@ impl View<'_> {
     }
 
     /// How many of the days of a range lie in whole months that hardly change any more, if nothing was counted before them.
-    fn old_days(&self, range: DayRange, days: &[Day], lossy: &BTreeSet<Day>) -> Result<usize, QueryError> {
+    fn old_days(&self, range: DayRange, days: &[Day]) -> Result<usize, QueryError> {
         let recent = self.today.minus(OLD_AFTER_DAYS);
         let is_old = |day: &Day| day.month().last < recent && range.contains(day.month().last);
         let old = days.partition_point(is_old);
-        if old == 0 || lossy.range(..recent).next().is_some() {
+        if old == 0 {
             return Ok(0);
         }
         let from_the_first = store::first_day_view(&self.txn)?.is_none_or(|first| range.first <= first);
@@ -133,26 +126,22 @@ impl View<'_> {
 fn gather_days(txn: &ReadTxn, members: &Members, days: &[Day]) -> Result<DownloaderSet, QueryError> {
     let (mut gather, mut set) = (Gather::default(), DownloaderSet::default());
     for day in days {
-        gather_day(txn, members, *day, |_| false, &mut gather, &mut set)?;
+        gather_day(txn, members, *day, &mut gather, &mut set)?;
     }
     set.absorb(gather.take());
     Ok(set)
 }
 
-/// Adds the stored downloaders of a day, except of repos that are replaced: small lists to `gather`, sets to `set`.
+/// Adds the stored downloaders of a day: small lists to `gather`, sets to `set`.
 fn gather_day(
     txn: &ReadTxn,
     members: &Members,
     day: Day,
-    replaced: impl Fn(RepoNumber) -> bool,
     gather: &mut Gather,
     set: &mut DownloaderSet,
 ) -> Result<(), QueryError> {
     let Some(record) = store::day_view(txn, day)? else { return Ok(()) };
     let mut add = |entry: &ChunkEntry<'_>, record: &DayViewRecord| {
-        if replaced(entry.repo) {
-            return Ok(());
-        }
         if entry.set_is_apart() {
             let of_repo = store::read_set(txn, day, record, entry.repo)?;
             if of_repo.is_thin() {

@@ -1,8 +1,11 @@
 //! The live overlay: what the stored views do not know yet, held so that every event is counted at once.
 //!
-//! A repo on a day is either in the overlay with **all** its events, and then the overlay's counts replace the stored
-//! ones, or it is not, and then the stored ones are right. At every moment the overlay equals what a fold of the same
-//! events would give; the property tests hold it to that.
+//! A downloader of a repo on a day is either in the overlay with **all** its events there, and then the overlay knows how
+//! much it changes what the views say of the repo, or it is not, and then what they say of it is right. At every moment both
+//! together equal what a fold of the same events would give; the property tests hold them to that.
+//!
+//! Events only come here. More of them never make a downloader one that does not count, nor take evidence away, so the
+//! stored sets stay right as far as they go; downloads may become fewer, where an event joins two sessions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,15 +13,14 @@ use foldhash::fast::FixedState;
 
 use super::counting::{Counting, DownloaderDay};
 use super::facet::{Client, Facet, FacetBook, Place};
-use super::facet_chunk::FacetCount;
 use super::numbering::{Found, Kin};
 use super::repo_day::RepoDay;
 use super::set::DownloaderNumber;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::{for_events, join_sorted};
 use crate::classify::FileKind;
-use crate::model::{DAY_MS, Day, DayCounts, DownloaderKey, Downloads, Files, Millis, RepoNumber, Row, Uniques, Word, Words};
-use crate::sessionize::{DayVisits, KindFiles};
+use crate::model::{DAY_MS, Day, DownloaderKey, Millis, RepoNumber, Row, Word, Words};
+use crate::sessionize::DayVisits;
 
 type FastMap<K, V> = HashMap<K, V, FixedState>;
 
@@ -33,6 +35,12 @@ pub struct Applied {
 #[derive(Default)]
 struct LiveDownloader {
     rows: Vec<Row>,
+    amount: Amount,
+}
+
+/// What the events of one downloader on one repo and day amount to.
+#[derive(Default)]
+struct Amount {
     visits: DayVisits,
     /// What the sessions that start on the day take from their first events.
     sessions: Vec<Facet>,
@@ -66,28 +74,26 @@ impl Texts {
     }
 }
 
-/// One repo on one day, with all its events.
+/// More or less of something than the views hold.
+pub type Change = i64;
+
+/// One repo on one day: what the views hold of it, and the downloaders of whom anything came since.
 #[derive(Default)]
 pub struct LiveRepo {
     downloaders: FastMap<DownloaderKey, LiveDownloader>,
     /// Last counted events of the day before, as far as a session could reach over midnight.
     previous: FastMap<DownloaderKey, Millis>,
-    counts: DayCounts,
-    kinds: KindFiles,
-    facets: BTreeMap<Facet, u64>,
-    uniques: u64,
-    with_evidence: u64,
-    /// What the views hold in its place.
+    day: RepoDay,
+    kinds: [Change; FileKind::ALL.len()],
+    facets: BTreeMap<Facet, Change>,
     stored: RepoDay,
-    /// Whether somebody who counted counts no more.
-    lost: bool,
 }
 
 impl LiveRepo {
     /// The counts of the day.
     #[must_use]
     pub fn day(&self) -> RepoDay {
-        RepoDay { counts: self.counts, uniques: Uniques(self.uniques), evidence: self.with_evidence > 0 }
+        self.day
     }
 
     /// The counts that the views hold of it, and that these replace.
@@ -96,26 +102,27 @@ impl LiveRepo {
         self.stored
     }
 
-    /// Whether the views may hold a downloader of it who counts no more.
+    /// Files by kind, beyond those that the views hold.
     #[must_use]
-    pub fn has_lost(&self) -> bool {
-        self.lost
-    }
-
-    /// Files by kind.
-    #[must_use]
-    pub fn kinds(&self) -> KindFiles {
+    pub fn kinds(&self) -> [Change; FileKind::ALL.len()] {
         self.kinds
     }
 
-    /// Sessions by what they take from their first event, as numbers of the overlay's places and clients.
-    pub fn facets(&self) -> impl Iterator<Item = FacetCount> {
-        self.facets.iter().map(|(facet, downloads)| (*facet, Downloads(*downloads)))
+    /// Sessions by what they take from their first event, as numbers of the overlay's places and clients, beyond those
+    /// that the views hold.
+    pub fn facets(&self) -> impl Iterator<Item = (Facet, Change)> {
+        self.facets.iter().map(|(facet, change)| (*facet, *change))
     }
 
-    /// Downloaders with a counted event.
+    /// Downloaders with a counted event, of those in the overlay.
     pub fn downloaders(&self) -> impl Iterator<Item = DownloaderKey> {
-        self.downloaders.iter().filter(|(_, downloader)| downloader.counted).map(|(hash, _)| *hash)
+        self.downloaders.iter().filter(|(_, downloader)| downloader.amount.counted).map(|(hash, _)| *hash)
+    }
+
+    /// Takes in a downloader whom the views have counted: the rows of which they know.
+    fn adopt(&mut self, hash: DownloaderKey, rows: &[Row], counting: &Counting, texts: &mut Texts) {
+        self.downloaders.insert(hash, LiveDownloader { rows: rows.to_vec(), amount: Amount::default() });
+        self.recount(hash, counting, texts);
     }
 
     /// Joins rows into a downloader's and counts it anew; gives its last counted events before and after.
@@ -131,44 +138,51 @@ impl LiveRepo {
         join_sorted(&mut downloader.rows, rows, &texts.words);
         let accepted = happened(&downloader.rows, &texts.words) - before;
         let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
-        let last_before = downloader.visits.last;
+        let last_before = downloader.amount.visits.last;
         self.count(hash, counting, texts);
-        let last = self.downloaders.get(&hash).and_then(|downloader| downloader.visits.last);
+        let last = self.downloaders.get(&hash).and_then(|downloader| downloader.amount.visits.last);
         (last_before, last, Applied { accepted, repeated: brought.saturating_sub(accepted) })
     }
 
-    /// Replaces what a downloader adds to the sums by what its rows say now.
-    fn count(&mut self, hash: DownloaderKey, counting: &Counting, texts: &mut Texts) {
+    /// Makes out what a downloader's rows amount to now; gives what they did before.
+    fn recount(&mut self, hash: DownloaderKey, counting: &Counting, texts: &mut Texts) -> Amount {
         let previous = self.previous.get(&hash).copied();
-        let Some(downloader) = self.downloaders.get_mut(&hash) else { return };
-        let user = downloader.rows.first().is_some_and(|row| row.user);
+        let Some(downloader) = self.downloaders.get_mut(&hash) else { return Amount::default() };
         let mut day = DownloaderDay::default();
         let Texts { words, book } = texts;
         for_events(&downloader.rows, words, |event| day.add(event, counting, book, words));
         let mut sessions = Vec::new();
-        let now = (day.count(previous, counting, book, words, &mut sessions), !day.is_empty(), day.evidence);
-        sessions.iter().for_each(|facet| *self.facets.entry(*facet).or_default() += 1);
-        for facet in std::mem::replace(&mut downloader.sessions, sessions) {
-            if let Some(downloads) = self.facets.get_mut(&facet) {
-                *downloads -= 1;
-                if *downloads == 0 {
-                    self.facets.remove(&facet);
-                }
-            }
-        }
-        let before = (downloader.visits, downloader.counted, downloader.evidence);
-        (downloader.visits, downloader.counted, downloader.evidence) = now;
-        self.lost |= before.1 && !now.1;
+        let visits = day.count(previous, counting, book, words, &mut sessions);
+        let now = Amount { visits, sessions, evidence: day.evidence, counted: !day.is_empty() };
+        std::mem::replace(&mut downloader.amount, now)
+    }
 
-        let sum = if user { &mut self.counts.authenticated } else { &mut self.counts.anonymous };
-        *sum = Downloads((sum.0 + now.0.downloads.0).saturating_sub(before.0.downloads.0));
-        let moved = |sum: Files, now: Files, before: Files| Files((sum.0 + now.0).saturating_sub(before.0));
-        self.counts.files = moved(self.counts.files, now.0.files, before.0.files);
-        for ((sum, now), before) in self.kinds.0.iter_mut().zip(now.0.kinds.0).zip(before.0.kinds.0) {
-            *sum = moved(*sum, now, before);
+    /// Replaces what a downloader adds to the sums by what its rows say now.
+    fn count(&mut self, hash: DownloaderKey, counting: &Counting, texts: &mut Texts) {
+        let before = self.recount(hash, counting, texts);
+        let Some(LiveDownloader { rows, amount: now }) = self.downloaders.get(&hash) else { return };
+        let mut change = |facet: &Facet, by: Change| {
+            let change = self.facets.entry(*facet).or_default();
+            *change += by;
+            if *change == 0 {
+                self.facets.remove(facet);
+            }
+        };
+        now.sessions.iter().for_each(|facet| change(facet, 1));
+        before.sessions.iter().for_each(|facet| change(facet, -1));
+
+        let moved = |sum: u64, now: u64, before: u64| (sum + now).saturating_sub(before);
+        let counts = &mut self.day.counts;
+        let user = rows.first().is_some_and(|row| row.user);
+        let sum = if user { &mut counts.authenticated } else { &mut counts.anonymous };
+        sum.0 = moved(sum.0, now.visits.downloads.0, before.visits.downloads.0);
+        counts.files.0 = moved(counts.files.0, now.visits.files.0, before.visits.files.0);
+        for ((sum, now), before) in self.kinds.iter_mut().zip(now.visits.kinds.0).zip(before.visits.kinds.0) {
+            *sum = sum.saturating_add_unsigned(now.0).saturating_sub_unsigned(before.0);
         }
-        self.uniques = (self.uniques + u64::from(now.1)).saturating_sub(u64::from(before.1));
-        self.with_evidence = (self.with_evidence + u64::from(now.2)).saturating_sub(u64::from(before.2));
+        debug_assert!(now.counted >= before.counted && now.evidence >= before.evidence, "events only come");
+        self.day.uniques.0 += u64::from(now.counted && !before.counted);
+        self.day.evidence |= now.evidence;
     }
 }
 
@@ -286,32 +300,43 @@ impl Live {
         self.numbers.get(&downloader).copied()
     }
 
-    /// Takes a repo of a day into the overlay: all its rows so far, in stored order, and the stored last events of the
-    /// day before. The rows' texts are of the list `words`.
-    pub fn load(&mut self, (day, repo): (Day, RepoNumber), rows: &[Row], words: &Words, tails: &[Edge], counting: &Counting) {
-        let mut live = LiveRepo::default();
-        match self.repo(day.previous(), repo) {
-            Some(before) => live.previous.extend(
-                before
-                    .downloaders
-                    .iter()
-                    .filter_map(|(hash, downloader)| over_midnight(downloader.visits.last).map(|last| (*hash, last))),
-            ),
-            None => live.previous.extend(tails.iter().map(|tail| (tail.downloader, tail.time))),
-        }
-        for rows in self.texts.own(rows, words).chunk_by(|a, b| a.downloader() == b.downloader()) {
-            if let Some(first) = rows.first() {
-                live.join(first.downloader(), rows, counting, &mut self.texts);
+    /// Whether the overlay has a downloader of a repo on a day.
+    #[must_use]
+    pub fn has(&self, day: Day, repo: RepoNumber, downloader: DownloaderKey) -> bool {
+        self.repo(day, repo).is_some_and(|live| live.downloaders.contains_key(&downloader))
+    }
+
+    /// Takes a repo of a day into the overlay, with what the views hold of it and the stored last events of the day before.
+    pub fn load(&mut self, (day, repo): (Day, RepoNumber), stored: RepoDay, tails: &[Edge]) {
+        let mut live = LiveRepo { day: stored, stored, ..LiveRepo::default() };
+        live.previous.extend(tails.iter().map(|tail| (tail.downloader, tail.time)));
+        // Of those in the overlay it knows better.
+        if let Some(before) = self.repo(day.previous(), repo) {
+            for (hash, downloader) in &before.downloaders {
+                match over_midnight(downloader.amount.visits.last) {
+                    Some(last) => live.previous.insert(*hash, last),
+                    None => live.previous.remove(hash),
+                };
             }
         }
-        // Just what was folded is loaded, so it comes to what the views say.
-        live.stored = live.day();
-        self.rows += rows.len();
         self.days.entry(day).or_default().insert(repo, live);
     }
 
-    /// Counts new rows of one day, in stored order. Their repos must have been loaded for that day, and for the day
-    /// after where a row lies within half an hour before midnight. Their texts are of the list `words`.
+    /// Takes downloaders of a repo of a day into the overlay, which must have the repo on that day but not them: all their
+    /// rows so far, in stored order. The rows' texts are of the list `words`.
+    pub fn adopt(&mut self, (day, repo): (Day, RepoNumber), rows: &[Row], words: &Words, counting: &Counting) {
+        let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
+        self.rows += rows.len();
+        for rows in self.texts.own(rows, words).chunk_by(|a, b| a.downloader() == b.downloader()) {
+            if let Some(first) = rows.first() {
+                live.adopt(first.downloader(), rows, counting, &mut self.texts);
+            }
+        }
+    }
+
+    /// Counts new rows of one day, in stored order. Their repos must have been loaded for that day, and their downloaders as
+    /// far as they have rows there; the same for the day after where a row lies within half an hour before midnight. Their
+    /// texts are of the list `words`.
     pub fn apply(&mut self, day: Day, rows: &[Row], words: &Words, counting: &Counting) -> Applied {
         let mut applied = Applied::default();
         for rows in self.texts.own(rows, words).chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::StoreError;
 use super::records::SegmentRecord;
-use super::segments::BlockIter;
+use super::segments::{BlockIter, Sought};
 use super::table::Read;
 use crate::block::{Decoded, Wanted};
 use crate::model::{Day, Renames, RepoNumber, Word, Words};
@@ -16,6 +16,8 @@ pub struct DayQuestion {
     pub day: Day,
     /// All repos without it.
     pub repos: Option<Arc<BTreeSet<RepoNumber>>>,
+    /// Whose rows there must be in a block for it to be read at all; everybody's without it.
+    pub sought: Option<Arc<Sought>>,
     pub renames: Arc<Renames>,
     pub wanted: Wanted,
 }
@@ -48,7 +50,7 @@ pub fn day_rows<'a, R: Read + ?Sized>(
     question: &DayQuestion,
     segments: impl IntoIterator<Item = SegmentRecord>,
 ) -> Result<Vec<(usize, DayRows<'a, R>)>, StoreError> {
-    let DayQuestion { day, repos, renames, wanted } = question;
+    let DayQuestion { day, repos, sought, renames, wanted } = question;
     let old: BTreeSet<RepoNumber> = match repos {
         Some(repos) => renames.old_of(repos).collect(),
         None => renames.old().collect(),
@@ -67,7 +69,7 @@ pub fn day_rows<'a, R: Read + ?Sized>(
             Some(repos) => BlockIter::of_repos(txn, *day, segment, Arc::clone(repos), *wanted),
             None => BlockIter::all(txn, *day, segment, *wanted),
         };
-        inputs.push((at, DayRows::Stored(stored.without_moved(renames))));
+        inputs.push((at, DayRows::Stored(stored.with_some_of(sought.as_ref()).without_moved(renames))));
     }
     Ok(inputs)
 }

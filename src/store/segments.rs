@@ -1,8 +1,9 @@
 //! Event blocks on disk: segments of sorted rows per day, and the manifest that names them all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
@@ -12,7 +13,7 @@ use super::pieces::{get_pieces, put_pieces, remove_pieces};
 use super::records::{BlockRecord, DayManifest, SegmentRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::block::{self, Decoded, Encoder, ROWS_MAX, Wanted};
-use crate::model::{Day, Renames, RepoNumber, Row, Words};
+use crate::model::{Day, Renames, RepoNumber, Row, Who, Words};
 
 /// A segment that is ready to be written.
 #[derive(Clone, Debug)]
@@ -131,6 +132,9 @@ pub fn remove_segment(blocks: &mut OpenTable<'_>, manifest: &mut DayManifest, da
     Ok(())
 }
 
+/// Downloaders of repos, whatever their agents.
+pub type Sought = HashSet<(RepoNumber, Who), FixedState>;
+
 /// The decoded blocks of a segment in order, or only those that may hold some repos.
 pub struct BlockIter<'a, R: Read + ?Sized> {
     txn: &'a R,
@@ -139,13 +143,14 @@ pub struct BlockIter<'a, R: Read + ?Sized> {
     next: usize,
     wanted: Wanted,
     repos: Option<Arc<BTreeSet<RepoNumber>>>,
+    sought: Option<Arc<Sought>>,
     renames: Option<Arc<Renames>>,
 }
 
 impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
     /// Reads all rows of a segment.
     pub fn all(txn: &'a R, day: Day, segment: SegmentRecord, wanted: Wanted) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repos: None, renames: None }
+        BlockIter { txn, day, segment, next: 0, wanted, repos: None, sought: None, renames: None }
     }
 
     /// Reads the rows of some repos.
@@ -156,7 +161,14 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         repos: Arc<BTreeSet<RepoNumber>>,
         wanted: Wanted,
     ) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repos: Some(repos), renames: None }
+        BlockIter { txn, day, segment, next: 0, wanted, repos: Some(repos), sought: None, renames: None }
+    }
+
+    /// Leaves out blocks without rows of anybody who is sought.
+    #[must_use]
+    pub fn with_some_of(mut self, sought: Option<&Arc<Sought>>) -> BlockIter<'a, R> {
+        self.sought = sought.map(Arc::clone);
+        self
     }
 
     /// Leaves out rows that are read under another name than they are stored.
@@ -166,13 +178,18 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         self
     }
 
-    fn read(&self, number: usize, record: BlockRecord) -> Result<Decoded, StoreError> {
+    fn read(&self, number: usize, record: BlockRecord) -> Result<Option<Decoded>, StoreError> {
         let prefix = block_prefix(self.day, self.segment.id, number);
         let bytes = get_pieces(self.txn, Table::Blocks, prefix.bytes(), record.bytes as usize)?;
         if xxh3_64(&bytes) != record.checksum {
             return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block is not the one recorded"));
         }
         let of_block = StoreError::of_block(Table::Blocks.name(), prefix.bytes());
+        if let Some(sought) = &self.sought
+            && !block::may_hold(&bytes, |repo, who| sought.contains(&(repo, who))).map_err(&of_block)?
+        {
+            return Ok(None);
+        }
         let mut decoded = block::decode(self.day, &bytes, self.wanted).map_err(&of_block)?;
         if decoded.rows.len() != record.rows as usize {
             return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block has another number of rows"));
@@ -183,7 +200,7 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         if let Some(renames) = &self.renames {
             decoded.rows.retain(|row| renames.read_as(row.repo, row.time) == row.repo);
         }
-        Ok(decoded)
+        Ok(Some(decoded))
     }
 }
 
@@ -197,8 +214,8 @@ impl<R: Read + ?Sized> Iterator for BlockIter<'_, R> {
             self.next += 1;
             let own = RepoNumber(record.first_repo)..=RepoNumber(record.last_repo);
             let within = self.repos.as_ref().is_none_or(|repos| repos.range(own).next().is_some());
-            if within {
-                return Some(self.read(number, record));
+            if within && let Some(read) = self.read(number, record).transpose() {
+                return Some(read);
             }
         }
     }

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use hubtally::block::{
-    BlockError, Decoded, Encoder, Joined, Merge, ROWS_MAX, Wanted, compact, decode, for_events, join_sorted, put_varint,
-    sort_and_add, sort_and_join,
+    BlockError, Decoded, Encoder, Joined, Merge, ROWS_MAX, Wanted, compact, decode, for_events, join_sorted, may_hold,
+    put_varint, sort_and_add, sort_and_join,
 };
 use hubtally::model::{
     AgentHash, Country, Day, DeliveryId, Method, Millis, PathHash, RangeFlag, RepoNumber, Row, SenderId, SourceId, Status, Who,
@@ -165,6 +165,16 @@ fn assert_comes_back(encoder: &mut Encoder, rows: &[Row], words: &Words) {
     let identity = decode(DAY, &bytes, Wanted::Identity).unwrap();
     assert!(identity.rows == rows.iter().map(without_annotations).collect::<Vec<_>>(), "other identities came back");
     assert!(identity.texts.is_empty());
+    let mut asked = Vec::new();
+    let found = may_hold(&bytes, |repo, who| {
+        asked.push((repo, who));
+        false
+    });
+    let mut there: Vec<(RepoNumber, Who)> = rows.iter().map(|row| (row.repo, row.who)).collect();
+    there.dedup();
+    asked.dedup();
+    assert!(!found.unwrap() && asked == there, "others are looked for");
+    assert!(there.iter().step_by(17).all(|one| may_hold(&bytes, |repo, who| (repo, who) == *one).unwrap()));
     assert_eq!(encoder.encode(DAY, rows, words).unwrap(), bytes, "the same rows give the same bytes");
 }
 

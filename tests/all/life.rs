@@ -79,6 +79,7 @@ impl Life {
         let options = OpenOptions { place, default_public: false, frozen_now: Some(noon(self.world.today)) };
         let engine = Engine::open(&options).map_err(|error| error.to_string())?;
         engine.cut_imports(256, 3);
+        engine.fold_pushes_after(5);
         Ok(engine)
     }
 
