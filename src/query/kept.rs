@@ -61,11 +61,11 @@ struct KeptScope {
     /// By first and last day: days, and whole months.
     sets: BTreeMap<(Day, Day), Made<Arc<DownloaderSet>>>,
     /// Whoever makes a set holds its turn: others who ask the same wait for what comes of it.
-    turns: BTreeMap<(Day, Day), Weak<Mutex<()>>>,
+    turns: BTreeMap<(Day, Day), Weak<Turn>>,
 }
 
-/// In place of a range: of whole months from the first day on there is one set, which grows.
-const OLD_MONTHS: (Day, Day) = (Day(0), Day(0));
+/// A set in the making; then the set, for those who wait, even where there is no room to keep it.
+type Turn = Mutex<Option<Made<Arc<DownloaderSet>>>>;
 
 impl KeptScope {
     fn bytes(&self) -> usize {
@@ -160,7 +160,7 @@ impl OfViews {
     }
 
     /// The turn of those who make a set of some repos.
-    fn turn(&self, asked: Asked<'_>, range: (Day, Day)) -> Arc<Mutex<()>> {
+    fn turn(&self, asked: Asked<'_>, range: (Day, Day)) -> Arc<Turn> {
         let mut kept = lock(&self.0);
         let Some(scope) = kept.scope(asked) else { return Arc::default() };
         scope.turns.retain(|_, turn| turn.strong_count() > 0);
@@ -185,11 +185,12 @@ impl OfViews {
             return Ok(set);
         }
         let turn = self.turn(asked, key);
-        let _turn = lock(&turn);
-        if let Some(set) = find() {
+        let mut made = lock(&turn);
+        if let Some(set) = made.as_ref().and_then(|made| made.if_after(change)).or_else(find) {
             return Ok(set);
         }
         let set = Arc::new(make()?);
+        *made = Some(Made(asked.changes.last(), Arc::clone(&set)));
         lock(&self.0).keep_set(asked, range, &set);
         Ok(set)
     }
@@ -212,13 +213,17 @@ impl OfViews {
         if let Some((_, set)) = find().filter(|(day, _)| *day == last) {
             return Ok(set);
         }
-        let turn = self.turn(asked, OLD_MONTHS);
-        let _turn = lock(&turn);
+        let turn = self.turn(asked, (Day(0), last));
+        let mut made = lock(&turn);
+        if let Some(set) = made.as_ref().and_then(|made| made.if_after(asked.changes.last_of(until(last)))) {
+            return Ok(set);
+        }
         let known = find();
         if let Some((_, set)) = known.as_ref().filter(|(day, _)| *day == last) {
             return Ok(Arc::clone(set));
         }
         let set = Arc::new(make(known)?);
+        *made = Some(Made(asked.changes.last(), Arc::clone(&set)));
         let mut kept = lock(&self.0);
         if let Some(scope) = kept.scope(asked) {
             let before = scope.bytes();
@@ -409,5 +414,30 @@ mod tests {
             }
         });
         assert_eq!(made.load(Ordering::SeqCst), 2, "each of both is made once");
+    }
+
+    #[test]
+    fn those_who_wait_get_a_set_for_which_there_is_no_room() {
+        let (kept, members) = (OfViews::default(), Arc::new(Members::Some([RepoNumber(7)].into())));
+        let (sets, changes) = (RepoSets::default(), Changes::default());
+        let asked = Asked { members: &members, sets: &sets, changes: &changes, downloaders: 3 };
+        let large = (0..1_100).flat_map(|high: u32| (0..4_096).map(move |low| DownloaderNumber(high << 16 | low << 4)));
+        let large = DownloaderSet::of_ascending(large);
+        assert!(large.bytes() > SETS_BYTES_MAX, "{} bytes", large.bytes());
+        let made = AtomicUsize::new(0);
+        let ask = || {
+            let make = || {
+                made.fetch_add(1, Ordering::SeqCst);
+                Ok(large.clone())
+            };
+            let month = DayRange { first: Day(31), last: Day(58) };
+            assert_eq!(kept.set(asked, month, make).unwrap().len(), large.len());
+            assert_eq!(kept.set_until(asked, month.last, |_| make()).unwrap().len(), large.len());
+            made.load(Ordering::SeqCst)
+        };
+        let waiting = [kept.turn(asked, (Day(31), Day(58))), kept.turn(asked, (Day(0), Day(58)))];
+        assert_eq!((ask(), ask()), (2, 2), "made once for all who wait");
+        drop(waiting);
+        assert_eq!(ask(), 4, "and not kept");
     }
 }

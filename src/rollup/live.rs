@@ -135,6 +135,10 @@ impl LiveRepo {
     ) -> (Option<Millis>, Option<Millis>, Applied) {
         let downloader = self.downloaders.entry(hash).or_default();
         let before = happened(&downloader.rows, &texts.words);
+        if downloader.rows.is_empty() {
+            // Most have few rows, which come at once.
+            downloader.rows.reserve_exact(rows.len());
+        }
         join_sorted(&mut downloader.rows, rows, &texts.words);
         let accepted = happened(&downloader.rows, &texts.words) - before;
         let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
