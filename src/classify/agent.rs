@@ -195,8 +195,10 @@ static SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"; ses
 #[must_use]
 pub fn without_session(agent: &str) -> [&str; 2] {
     let start = SESSION.find(agent.as_bytes()).filter(|_| !agent.starts_with("Mozilla/"));
-    let Some((before, session)) = start.and_then(|start| agent.split_at_checked(start + 1)) else { return [agent, ""] };
-    [before, memchr::memchr(b';', session.as_bytes()).and_then(|end| session.get(end..)).unwrap_or_default()]
+    let Some((before, session)) = start.and_then(|start| agent.split_at_checked(start)) else { return [agent, ""] };
+    // The token ends where the next one begins.
+    let behind = session.get(1..).unwrap_or_default();
+    [before, memchr::memchr(b';', behind.as_bytes()).and_then(|end| behind.get(end..)).unwrap_or_default()]
 }
 
 /// What the tokens of an agent tell, found in one pass.

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-/// What stands for a text. Two texts share one by an accident of 1 in 2^64 lines at best, and nobody can make such texts up:
-/// the seed is drawn anew by each process and never leaves it.
+/// What stands for a text. That two texts of a log share one is not to be expected in the life of a server, and the seed is
+/// drawn anew by each process and never leaves it, so that nobody can look for such texts at home.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u128);
 

@@ -63,13 +63,16 @@ impl Touched {
     }
 }
 
+/// What the views hold of a repo on a day, and its last events of the day before.
+type Base = (RepoDay, Vec<Edge>);
+
 /// What is stored of a repo on a day, ready to be loaded.
 pub struct Loaded {
     pub day: Day,
     pub repo: RepoNumber,
-    /// What the views hold, and the last events of the day before; `None` where the overlay has the repo on that day.
-    base: Option<(RepoDay, Vec<Edge>)>,
-    /// Rows of the downloaders that are missing.
+    /// `None` where the overlay has the repo on that day.
+    base: Option<Base>,
+    /// Rows of the downloaders that are missing; in place of a path's name they have its kind.
     pub rows: Vec<Row>,
     /// The texts of the rows, shared with other repos of the day.
     words: Arc<Words>,
@@ -95,18 +98,12 @@ pub fn read_missing(
             .collect();
         let (mut rows, words) = read_rows(txn, *day, &known, renames)?;
         let new: BTreeSet<RepoNumber> = repos.keys().filter(|repo| live.repo(*day, **repo).is_none()).copied().collect();
-        let stored = stored_days(txn, *day, &new)?;
-        let tail = read_tail(txn, day.previous())?;
+        let mut bases = read_bases(txn, *day, &new)?;
         for repo in repos.keys() {
-            let base = if new.contains(repo) {
-                let tails = find_edges(day.previous(), &tail, *repo);
-                let tails = tails.map_err(|error| damaged("day_tails", day.previous(), error))?;
-                Some((stored.get(repo).copied().unwrap_or_default(), tails))
-            } else {
-                None
-            };
-            let rows = rows.remove(repo).unwrap_or_default();
-            loaded.push(Loaded { day: *day, repo: *repo, base, rows, words: Arc::clone(&words) });
+            let (base, rows) = (bases.remove(repo), rows.remove(repo).unwrap_or_default());
+            if base.is_some() || !rows.is_empty() {
+                loaded.push(Loaded { day: *day, repo: *repo, base, rows, words: Arc::clone(&words) });
+            }
         }
     }
     Ok(loaded)
@@ -127,7 +124,7 @@ fn read_rows(
     }
     let repos = Arc::new(known.iter().map(|(repo, _)| *repo).collect::<BTreeSet<_>>());
     let sought = Some(Arc::new(known.iter().map(|(repo, downloader)| (*repo, downloader.who)).collect()));
-    let question = DayQuestion { day, repos: Some(repos), sought, renames: Arc::clone(renames), wanted: Wanted::All };
+    let question = DayQuestion { day, repos: Some(repos), sought, renames: Arc::clone(renames), wanted: Wanted::Counting };
     let manifest = store::manifest(txn, day)?;
     let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
     let inputs = store::day_rows(txn, &question, published)?.into_iter().map(|(_, blocks)| {
@@ -145,10 +142,23 @@ fn read_rows(
     Ok((rows, Arc::new(merge.words().clone())))
 }
 
-/// What the views hold of some repos on a day; every chunk is read once at most.
-fn stored_days(txn: &impl Read, day: Day, repos: &BTreeSet<RepoNumber>) -> Result<BTreeMap<RepoNumber, RepoDay>, StoreError> {
-    let mut stored = BTreeMap::new();
-    let Some(view) = store::day_view(txn, day)? else { return Ok(stored) };
+/// What the overlay must know of some repos on a day that it does not have; every chunk of the day's view is read once at
+/// most.
+fn read_bases(txn: &impl Read, day: Day, repos: &BTreeSet<RepoNumber>) -> Result<BTreeMap<RepoNumber, Base>, StoreError> {
+    let mut bases = BTreeMap::new();
+    if repos.is_empty() {
+        return Ok(bases);
+    }
+    let before = day.previous();
+    let tail = match store::day_view(txn, before)? {
+        Some(view) if view.tail_bytes > 0 => store::read_tail(txn, before, &view)?,
+        _ => Vec::new(),
+    };
+    for repo in repos {
+        let edges = find_edges(before, &tail, *repo).map_err(|error| damaged("day_tails", before, error))?;
+        bases.insert(*repo, (RepoDay::default(), edges));
+    }
+    let Some(view) = store::day_view(txn, day)? else { return Ok(bases) };
     let ends = view.chunks.iter().skip(1).map(|(first, _)| Bound::Excluded(RepoNumber(*first))).chain([Bound::Unbounded]);
     for (chunk, end) in view.chunks.iter().zip(ends) {
         let mut own = repos.range((Bound::Included(RepoNumber(chunk.0)), end)).peekable();
@@ -159,17 +169,12 @@ fn stored_days(txn: &impl Read, day: Day, repos: &BTreeSet<RepoNumber>) -> Resul
         let bytes = store::read_chunk(txn, day, *chunk)?;
         let chunk = DayChunk::new(&bytes).map_err(of_block)?;
         for repo in own {
-            stored.extend(chunk.find(*repo).map_err(of_block)?.map(|entry| (*repo, entry.day)));
+            if let (Some(entry), Some((stored, _))) = (chunk.find(*repo).map_err(of_block)?, bases.get_mut(repo)) {
+                *stored = entry.day;
+            }
         }
     }
-    Ok(stored)
-}
-
-fn read_tail(txn: &impl Read, day: Day) -> Result<Vec<u8>, StoreError> {
-    match store::day_view(txn, day)? {
-        Some(view) if view.tail_bytes > 0 => store::read_tail(txn, day, &view),
-        _ => Ok(Vec::new()),
-    }
+    Ok(bases)
 }
 
 /// The numbers of downloaders that the overlay does not know yet.

@@ -27,6 +27,8 @@ use crate::store::{
 pub enum Publishing {
     /// None: pushes publish themselves.
     Pushes,
+    /// None, and all days that change do so by what the overlay holds.
+    Overlay,
     /// Those of a document; its lines are counted for its receipt.
     Document(DeliveryId),
     /// All, as after a crash.
@@ -38,7 +40,7 @@ impl Publishing {
         match (self, segment.unpublished) {
             (_, None) | (Publishing::All, _) => true,
             (Publishing::Document(document), Some(of)) => document.0 == of,
-            (Publishing::Pushes, Some(_)) => false,
+            (Publishing::Pushes | Publishing::Overlay, Some(_)) => false,
         }
     }
 }
@@ -131,6 +133,7 @@ impl Writer {
 
     /// Folds days and those of the overlay in the transaction of a change that has them counted otherwise.
     pub(super) fn publish_all_of(&mut self, txn: WriteTxn, sets: RepoSets, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
+        self.seen.clear();
         let views = {
             let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
             days.extend(published.live.days().map(|(day, _)| day));
@@ -169,7 +172,6 @@ impl Writer {
         publishing: Publishing,
         finish: impl FnOnce(&mut Writer, &WriteTxn, Applied) -> Result<(), EngineError>,
     ) -> Result<Applied, EngineError> {
-        self.seen.clear();
         // Downloaders are numbered anew: no number that was kept means the same any longer.
         let anew = views.next_number == 0;
         views.version = VIEW_VERSION;
@@ -199,8 +201,20 @@ impl Writer {
         let last_day = store::last_day_view(&txn)?;
 
         let renames = Arc::clone(&self.renames);
+        let next = DownloaderNumber(views.next_number);
+        let live = match publishing {
+            Publishing::Overlay => {
+                let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+                published.live.folded(next, &self.shared.counting())
+            }
+            Publishing::Pushes => Live::over(next),
+            Publishing::Document(_) | Publishing::All => {
+                self.seen.forget(&written);
+                Live::over(next)
+            }
+        };
         self.shared.commit(txn, |published| {
-            published.live = Live::over(DownloaderNumber(views.next_number));
+            published.live = live;
             published.views = views;
             published.sets = sets;
             published.renames = renames;
@@ -357,7 +371,7 @@ impl Publication<'_> {
         }
         let document = match self.publishing {
             Publishing::Document(id) => Some(id.serial()),
-            Publishing::Pushes | Publishing::All => None,
+            Publishing::Pushes | Publishing::Overlay | Publishing::All => None,
         };
         let record = RestatementRecord { at_ms: self.now.0, document, day: fold.day.0, before, after, fallen };
         store::add_restatement(self.txn, &record)

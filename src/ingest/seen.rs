@@ -10,8 +10,9 @@ use crate::block::Wanted;
 use crate::model::{Day, DownloaderKey, Renames, RepoNumber, Row};
 use crate::store::{self, DayQuestion, Read, StoreError};
 
-/// Memory of all filters.
-const BYTES_MAX: usize = 32 << 20;
+/// Memory of all filters, and of one: there is room for some days of any size.
+const BYTES_MAX: usize = 64 << 20;
+const FILTER_BYTES_MAX: usize = 16 << 20;
 
 /// Bits of a filter for every row of its day, and at least. A downloader has several rows on a repo, so that there are
 /// more bits for each of them, and 1 in 100 at most is taken for one who was there.
@@ -42,8 +43,8 @@ struct Filter {
 impl Filter {
     /// An empty filter for so many rows and as many again.
     fn of_rows(rows: usize) -> Filter {
-        let bits = rows.saturating_mul(2 * BITS_OF_A_ROW).clamp(BITS_MIN, BYTES_MAX * 8).next_power_of_two();
-        let rows_max = if bits < BYTES_MAX * 8 { bits / BITS_OF_A_ROW } else { usize::MAX };
+        let bits = rows.saturating_mul(2 * BITS_OF_A_ROW).clamp(BITS_MIN, FILTER_BYTES_MAX * 8).next_power_of_two();
+        let rows_max = if bits < FILTER_BYTES_MAX * 8 { bits / BITS_OF_A_ROW } else { usize::MAX };
         Filter { words: vec![0; bits / 64], rows: 0, rows_max, last_turn: 0 }
     }
 
@@ -74,9 +75,14 @@ impl Filter {
 }
 
 impl Seen {
-    /// Forgets everything: what is published changes in another way than by pushes.
+    /// Forgets everything: events are read under other names, or were lost.
     pub fn clear(&mut self) {
         self.days.clear();
+    }
+
+    /// Forgets days on which more is published than was pushed.
+    pub fn forget<'d>(&mut self, days: impl IntoIterator<Item = &'d Day>) {
+        days.into_iter().for_each(|day| drop(self.days.remove(day)));
     }
 
     /// Whether published events of a downloader on a repo may be there; `false` is certain. The day was read before.
@@ -167,14 +173,14 @@ mod tests {
     #[test]
     fn days_of_one_group_do_not_drive_each_other_out() {
         let mut seen = Seen::default();
-        let filter = |last_turn| Filter { last_turn, ..Filter::of_rows(BYTES_MAX * 2 / BITS_OF_A_ROW) };
+        let filter = |last_turn| Filter { last_turn, ..Filter::of_rows(usize::MAX) };
         let bytes = filter(0).bytes();
-        assert!(bytes * 2 <= BYTES_MAX && bytes * 3 > BYTES_MAX, "{bytes}");
+        assert_eq!((bytes, bytes * 4), (FILTER_BYTES_MAX, BYTES_MAX));
         seen.begin();
-        seen.days.extend([(Day(1), filter(1)), (Day(2), filter(1))]);
+        seen.days.extend((1..=4).map(|day| (Day(day), filter(1))));
         assert!(!seen.make_room(bytes));
         seen.begin();
-        seen.days.extend([(Day(2), filter(2))]);
-        assert!(seen.make_room(bytes) && seen.days.keys().eq(&[Day(2)]));
+        seen.days.extend([(Day(1), filter(2))]);
+        assert!(seen.make_room(bytes) && seen.days.keys().eq(&[Day(1), Day(3), Day(4)]));
     }
 }

@@ -9,6 +9,7 @@ use super::batch::{Batch, add_to_record, receipt_of};
 use super::engine::{Commands, Published, Shared, delivery_info};
 use super::error::{EngineError, PushError};
 use super::overlay::{self, Loaded, Touched};
+use super::publish::Publishing;
 use super::recovery::Trouble;
 use super::seen::Seen;
 use super::{DeliveryInfo, segments};
@@ -179,12 +180,9 @@ impl Writer {
         self.shared.published.read().is_ok_and(|published| full(&published.live))
     }
 
-    /// Folds the overlay into the views. Who was seen where is the same after that.
+    /// Folds the overlay into the views.
     pub(super) fn fold_overlay(&mut self) -> Result<(), EngineError> {
-        let seen = std::mem::take(&mut self.seen);
-        self.publish(BTreeSet::new())?;
-        self.seen = seen;
-        Ok(())
+        self.publish_days(BTreeSet::new(), Publishing::Overlay, |_, _, _| Ok(())).map(drop)
     }
 
     fn commit_group(&mut self, jobs: &[PushJob]) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {

@@ -126,7 +126,7 @@ impl FacetSums {
             let sums = [self.by_place.get_mut(place as usize), self.by_client.get_mut(client as usize)];
             sums.into_iter().flatten().for_each(|sum| moved(sum, change));
             moved(if user { &mut of_day.authenticated } else { &mut of_day.anonymous }, change);
-            of_repo += change;
+            of_repo = of_repo.saturating_add(change);
         }
         if of_repo == 0 {
             return;

@@ -19,7 +19,7 @@ use super::set::DownloaderNumber;
 use super::tail::{Edge, TAIL_MS};
 use crate::block::{for_events, join_sorted};
 use crate::classify::FileKind;
-use crate::model::{DAY_MS, Day, DownloaderKey, Millis, RepoNumber, Row, Word, Words};
+use crate::model::{DAY_MS, Day, DownloaderKey, Millis, RepoNumber, Row, SESSION_GAP_MS, Word, Words};
 use crate::sessionize::DayVisits;
 
 type FastMap<K, V> = HashMap<K, V, FixedState>;
@@ -58,6 +58,15 @@ struct Texts {
 impl Texts {
     /// Rows with texts of another list, as rows with texts of this one. Of paths only the kind is kept.
     fn own(&mut self, rows: &[Row], theirs: &Words) -> Vec<Row> {
+        self.renumbered(rows, theirs, |path| FileKind::of(&String::from_utf8_lossy(path)).word().as_bytes())
+    }
+
+    /// The same of rows that have kinds in place of paths.
+    fn own_counted(&mut self, rows: &[Row], theirs: &Words) -> Vec<Row> {
+        self.renumbered(rows, theirs, |kind| kind)
+    }
+
+    fn renumbered<'w>(&mut self, rows: &[Row], theirs: &'w Words, kind: impl Fn(&'w [u8]) -> &'w [u8]) -> Vec<Row> {
         let mut known: FastMap<Word, Word> = FastMap::default();
         let mut kinds: FastMap<Word, Word> = FastMap::default();
         let words = &mut self.words;
@@ -66,7 +75,7 @@ impl Texts {
             let (region, agent_note) = (text(row.region), text(row.agent_note));
             let path_name = *kinds.entry(row.path_name).or_insert_with(|| match row.path_name {
                 Word::UNKNOWN => Word::UNKNOWN,
-                name => words.number(FileKind::of(&String::from_utf8_lossy(theirs.text(name))).word().as_bytes()),
+                name => words.number(kind(theirs.text(name))),
             });
             Row { region, agent_note, path_name, ..*row }
         };
@@ -304,6 +313,34 @@ impl Live {
         self.numbers.get(&downloader).copied()
     }
 
+    /// What stays of the overlay once the views hold all of it: those who were there last, since they are the most likely
+    /// to come again, unless they are most of all. `next` is the dictionary's next free number after that.
+    #[must_use]
+    pub fn folded(&self, next: DownloaderNumber, counting: &Counting) -> Live {
+        let last_row = |downloader: &LiveDownloader| downloader.rows.last().map(|row| row.time.0);
+        let all = || self.days.values().flat_map(FastMap::values).flat_map(|repo| repo.downloaders.values());
+        let since = all().filter_map(last_row).max().unwrap_or_default() - SESSION_GAP_MS;
+        let stays = |downloader: &&LiveDownloader| last_row(downloader).is_some_and(|last| last >= since);
+        let mut live = Live::over(next);
+        if all().filter(stays).map(|downloader| downloader.rows.len()).sum::<usize>() > self.rows / 2 {
+            return live;
+        }
+        for (day, repos) in &self.days {
+            for (repo, known) in repos {
+                let rows: Vec<Row> =
+                    known.downloaders.values().filter(stays).flat_map(|downloader| &downloader.rows).copied().collect();
+                if rows.is_empty() {
+                    continue;
+                }
+                let (day_now, previous) = (known.day, known.previous.clone());
+                let folded = LiveRepo { day: day_now, stored: day_now, previous, ..LiveRepo::default() };
+                live.days.entry(*day).or_default().insert(*repo, folded);
+                live.adopt((*day, *repo), &rows, &self.texts.words, counting);
+            }
+        }
+        live
+    }
+
     /// Whether the overlay has a downloader of a repo on a day.
     #[must_use]
     pub fn has(&self, day: Day, repo: RepoNumber, downloader: DownloaderKey) -> bool {
@@ -327,11 +364,11 @@ impl Live {
     }
 
     /// Takes downloaders of a repo of a day into the overlay, which must have the repo on that day but not them: all their
-    /// rows so far, in stored order. The rows' texts are of the list `words`.
+    /// rows so far, in stored order, with the words of kinds in place of paths. The rows' texts are of the list `words`.
     pub fn adopt(&mut self, (day, repo): (Day, RepoNumber), rows: &[Row], words: &Words, counting: &Counting) {
         let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
         self.rows += rows.len();
-        for rows in self.texts.own(rows, words).chunk_by(|a, b| a.downloader() == b.downloader()) {
+        for rows in self.texts.own_counted(rows, words).chunk_by(|a, b| a.downloader() == b.downloader()) {
             if let Some(first) = rows.first() {
                 live.adopt(first.downloader(), rows, counting, &mut self.texts);
             }
