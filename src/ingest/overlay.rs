@@ -28,7 +28,7 @@ pub fn as_read<'a>(rows: &'a [Row], renames: &Renames) -> Cow<'a, [Row]> {
 
 /// Downloaders of repos on days.
 #[derive(Default)]
-pub struct Touched(BTreeMap<Day, BTreeMap<RepoNumber, HashSet<DownloaderKey, FixedState>>>);
+pub struct Touched(Vec<(Day, RepoNumber, DownloaderKey)>);
 
 impl Touched {
     /// Adds what the overlay must hold before some rows in stored order can be counted in it.
@@ -37,29 +37,22 @@ impl Touched {
         for row in rows {
             let here = (row.time.day(), row.repo, row.downloader());
             if last != Some(here) {
-                self.insert(here);
+                self.0.push(here);
                 last = Some(here);
             }
             // A POST of git can make one that comes after it count.
             let reach = if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
             if i64::from(row.time.ms_of_day()) >= DAY_MS - reach {
-                self.insert((here.0.next(), here.1, here.2));
+                self.0.push((here.0.next(), here.1, here.2));
             }
         }
     }
 
-    fn insert(&mut self, (day, repo, downloader): (Day, RepoNumber, DownloaderKey)) {
-        self.0.entry(day).or_default().entry(repo).or_default().insert(downloader);
-    }
-
-    /// Leaves what the overlay does not hold.
+    /// Leaves what the overlay does not hold, in order and each once.
     pub fn without(&mut self, live: &Live) {
-        for (day, repos) in &mut self.0 {
-            repos.retain(|repo, downloaders| {
-                downloaders.retain(|downloader| !live.has(*day, *repo, *downloader));
-                !downloaders.is_empty()
-            });
-        }
+        self.0.retain(|(day, repo, downloader)| !live.has(*day, *repo, *downloader));
+        self.0.sort_unstable();
+        self.0.dedup();
     }
 }
 
@@ -89,35 +82,32 @@ pub fn read_missing(
 ) -> Result<Vec<Loaded>, StoreError> {
     let mut loaded = Vec::new();
     seen.begin();
-    for (day, repos) in missing.0.iter().filter(|(_, repos)| !repos.is_empty()) {
-        seen.read(txn, *day, renames)?;
-        let known = |repo, downloader: &&DownloaderKey| seen.may_hold(*day, repo, **downloader);
-        let known: HashSet<(RepoNumber, DownloaderKey), FixedState> = repos
-            .iter()
-            .flat_map(|(repo, downloaders)| downloaders.iter().filter(move |key| known(*repo, key)).map(|key| (*repo, *key)))
-            .collect();
-        let (mut rows, words) = read_rows(txn, *day, &known, renames)?;
-        let new: BTreeSet<RepoNumber> = repos.keys().filter(|repo| live.repo(*day, **repo).is_none()).copied().collect();
-        let mut bases = read_bases(txn, *day, &new)?;
-        for repo in repos.keys() {
-            let (base, rows) = (bases.remove(repo), rows.remove(repo).unwrap_or_default());
+    for of_day in missing.0.chunk_by(|a, b| a.0 == b.0) {
+        let Some((day, ..)) = of_day.first().copied() else { continue };
+        seen.read(txn, day, renames)?;
+        let known = of_day.iter().filter(|(day, repo, downloader)| seen.may_hold(*day, *repo, *downloader));
+        let known: Known = known.map(|(_, repo, downloader)| (*repo, *downloader)).collect();
+        let (mut rows, words) = read_rows(txn, day, &known, renames)?;
+        let mut repos: Vec<RepoNumber> = of_day.iter().map(|(_, repo, _)| *repo).collect();
+        repos.dedup();
+        let new = repos.iter().filter(|repo| live.repo(day, **repo).is_none()).copied().collect();
+        let mut bases = read_bases(txn, day, &new)?;
+        for repo in repos {
+            let (base, rows) = (bases.remove(&repo), rows.remove(&repo).unwrap_or_default());
             if base.is_some() || !rows.is_empty() {
-                loaded.push(Loaded { day: *day, repo: *repo, base, rows, words: Arc::clone(&words) });
+                loaded.push(Loaded { day, repo, base, rows, words: Arc::clone(&words) });
             }
         }
     }
     Ok(loaded)
 }
 
+type Known = HashSet<(RepoNumber, DownloaderKey), FixedState>;
+
 type RowsByRepo = BTreeMap<RepoNumber, Vec<Row>>;
 
 /// The stored rows of downloaders of repos on a day, with their texts.
-fn read_rows(
-    txn: &impl Read,
-    day: Day,
-    known: &HashSet<(RepoNumber, DownloaderKey), FixedState>,
-    renames: &Arc<Renames>,
-) -> Result<(RowsByRepo, Arc<Words>), StoreError> {
+fn read_rows(txn: &impl Read, day: Day, known: &Known, renames: &Arc<Renames>) -> Result<(RowsByRepo, Arc<Words>), StoreError> {
     let mut rows = RowsByRepo::new();
     if known.is_empty() {
         return Ok((rows, Arc::default()));
