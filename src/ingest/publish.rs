@@ -124,7 +124,7 @@ impl Writer {
     ) -> Result<Applied, EngineError> {
         let (views, sets) = {
             let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
-            days.extend(published.live.days().map(|(day, _)| day));
+            days.extend(published.live.changed_days());
             (published.views.clone(), published.sets.clone())
         };
         let txn = self.shared.store.write()?;
@@ -136,7 +136,7 @@ impl Writer {
         self.seen.clear();
         let views = {
             let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
-            days.extend(published.live.days().map(|(day, _)| day));
+            days.extend(published.live.changed_days());
             published.views.clone()
         };
         self.publish_in(txn, views, sets, days, Publishing::Pushes, |_, _, _| Ok(())).map(drop)

@@ -7,7 +7,7 @@
 //! Events only come here. More of them never make a downloader one that does not count, nor take evidence away, so the
 //! stored sets stay right as far as they go; downloads may become fewer, where an event joins two sessions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 
@@ -215,6 +215,8 @@ fn over_midnight(last: Option<Millis>) -> Option<Millis> {
 #[derive(Default)]
 pub struct Live {
     days: BTreeMap<Day, FastMap<RepoNumber, LiveRepo>>,
+    /// The days on which it says anything else than the views.
+    changed: BTreeSet<Day>,
     texts: Texts,
     numbers: FastMap<DownloaderKey, DownloaderNumber>,
     next_provisional: u32,
@@ -265,6 +267,11 @@ impl Live {
     /// The days of the overlay with their repos.
     pub fn days(&self) -> impl Iterator<Item = (Day, impl Iterator<Item = (RepoNumber, &LiveRepo)>)> {
         self.days.iter().map(|(day, repos)| (*day, repos.iter().map(|(repo, live)| (*repo, live))))
+    }
+
+    /// The days of which the views do not hold all.
+    pub fn changed_days(&self) -> impl Iterator<Item = Day> {
+        self.changed.iter().copied()
     }
 
     /// The days that hold this repo, ascending.
@@ -380,6 +387,7 @@ impl Live {
     /// texts are of the list `words`.
     pub fn apply(&mut self, day: Day, rows: &[Row], words: &Words, counting: &Counting) -> Applied {
         let mut applied = Applied::default();
+        self.changed.insert(day);
         for rows in self.texts.own(rows, words).chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
             let Some(first) = rows.first() else { continue };
             let (repo, hash) = (first.repo, first.downloader());
@@ -398,10 +406,64 @@ impl Live {
     /// Tells the day after that a downloader was seen later before midnight.
     fn move_midnight(&mut self, day: Day, repo: RepoNumber, hash: DownloaderKey, previous: Option<Millis>, counting: &Counting) {
         let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
+        self.changed.insert(day);
         match previous {
             Some(last) => live.previous.insert(hash, last),
             None => live.previous.remove(&hash),
         };
         live.count(hash, counting, &mut self.texts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AgentHash, DeliveryId, Status, Who};
+
+    const DAY: Day = Day(20_000);
+    const REPO: RepoNumber = RepoNumber(3);
+
+    fn row(who: u64, minute: i64) -> Row {
+        let time = Millis(DAY.start().0 + minute * 60_000);
+        let delivery = DeliveryId::pushes(1);
+        Row { repo: REPO, who: Who(who), time, status: Status(200), delivery, count: 1, ..Row::default() }
+    }
+
+    fn key(who: u64) -> DownloaderKey {
+        DownloaderKey::of(Who(who), false, AgentHash(0))
+    }
+
+    #[test]
+    fn who_was_there_last_stays_after_a_fold() {
+        let (words, counting) = (Words::default(), Counting::default());
+        let mut live = Live::over(DownloaderNumber(1));
+        live.load((DAY, REPO), RepoDay::default(), &[]);
+        let rows = [row(1, 600), row(1, 640), row(2, 719), row(3, 690), row(3, 720), row(4, 540), row(4, 541)];
+        live.apply(DAY, &rows, &words, &counting);
+        assert_eq!((live.rows(), live.changed_days().collect::<Vec<_>>()), (7, vec![DAY]));
+        let counts = live.repo(DAY, REPO).unwrap().day();
+        assert_eq!((counts.counts.downloads().0, counts.uniques.0), (6, 4));
+
+        let folded = live.folded(DownloaderNumber(5), &counting);
+        assert_eq!([1, 2, 3, 4].map(|who| folded.has(DAY, REPO, key(who))), [false, true, true, false]);
+        assert_eq!((folded.rows(), folded.changed_days().count()), (3, 0));
+        let repo = folded.repo(DAY, REPO).unwrap();
+        assert_eq!((repo.day(), repo.stored(), repo.facets().count()), (counts, counts, 0));
+
+        // Whoever goes on with a session brings no download, whoever is new does.
+        let mut after = folded;
+        let more = after.apply(DAY, &[row(2, 725), row(3, 720), row(5, 725)], &words, &counting);
+        assert_eq!((more.accepted, more.repeated), (2, 1));
+        let counts = after.repo(DAY, REPO).unwrap().day();
+        assert_eq!((counts.counts.downloads().0, counts.uniques.0), (7, 5));
+        assert_eq!(after.changed_days().collect::<Vec<_>>(), [DAY]);
+    }
+
+    #[test]
+    fn nobody_stays_where_that_would_be_most() {
+        let mut live = Live::over(DownloaderNumber(1));
+        live.load((DAY, REPO), RepoDay::default(), &[]);
+        live.apply(DAY, &[row(1, 600), row(2, 601), row(3, 400)], &Words::default(), &Counting::default());
+        assert_eq!(live.folded(DownloaderNumber(4), &Counting::default()).rows(), 0);
     }
 }
