@@ -57,7 +57,7 @@ fn column_bytes_max(id: u8, rows: usize) -> usize {
 /// When the bytes are no block of a known version.
 pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockError> {
     let (version, rows, mut reader) = head(bytes)?;
-    let columns = Columns::read(&mut reader, rows, wanted, |id| wanted.includes(id))?;
+    let columns = Columns::read(&mut reader, rows, |id| wanted.includes(id))?;
     let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; rows], texts: Vec::new() };
     let rows = &mut decoded.rows;
     let groups = columns.read_groups(rows)?;
@@ -66,7 +66,7 @@ pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockEr
     } else {
         columns.read_whos(rows, &groups)?;
         columns.read_times(day, rows, &groups)?;
-        columns.read_clients(rows, &groups)?;
+        columns.read_clients(rows, &groups, wanted)?;
         columns.read_places(rows, &groups)?;
         columns.runs(column::SOURCE_RUNS, "source column", rows, |row, value| row.source = SourceId(value))?;
         columns.runs(column::DELIVERY_RUNS, "delivery column", rows, |row, value| row.delivery = DeliveryId(value))?;
@@ -74,7 +74,7 @@ pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockEr
     }
     columns.read_kinds(rows)?;
     decoded.texts = columns.read_texts(rows.len())?;
-    columns.read_paths(rows, &mut decoded.texts)?;
+    columns.read_paths(rows, &mut decoded.texts, wanted)?;
     columns.read_ids(rows)?;
     // Columns that are not wanted were not unpacked, and read as absent.
     columns.each(column::BYTES, "bytes column", rows, |row, value| row.bytes = value)?;
@@ -92,7 +92,7 @@ pub fn may_hold(bytes: &[u8], mut is_sought: impl FnMut(RepoNumber, Who) -> bool
         return Ok(rows > 0);
     }
     let of_groups = |id| matches!(id, column::REPO | column::GROUP | column::WHO_GAPS);
-    let columns = Columns::read(&mut reader, rows, Wanted::Identity, of_groups)?;
+    let columns = Columns::read(&mut reader, rows, of_groups)?;
     let groups = columns.groups(rows)?;
     let whos = read_whos(columns.required(column::WHO_GAPS, "who column")?.rest(), &groups)?;
     Ok(groups.iter().zip(whos).any(|(group, who)| is_sought(group.repo, who)))
@@ -112,16 +112,10 @@ fn head(bytes: &[u8]) -> Result<(u8, usize, ByteReader<'_>), BlockError> {
 /// The unpacked columns of a block by id.
 pub(super) struct Columns<'a> {
     columns: Vec<Option<Cow<'a, [u8]>>>,
-    wanted: Wanted,
 }
 
 impl<'a> Columns<'a> {
-    fn read(
-        reader: &mut ByteReader<'a>,
-        rows: usize,
-        wanted: Wanted,
-        includes: impl Fn(u8) -> bool,
-    ) -> Result<Columns<'a>, BlockError> {
+    fn read(reader: &mut ByteReader<'a>, rows: usize, includes: impl Fn(u8) -> bool) -> Result<Columns<'a>, BlockError> {
         let mut columns: Vec<Option<Cow<'a, [u8]>>> = vec![None; usize::from(column::LAST) + 1];
         let mut unpacker = None;
         for _ in 0..reader.byte()? {
@@ -142,7 +136,7 @@ impl<'a> Columns<'a> {
         if !reader.is_empty() {
             return Err(reader.malformed());
         }
-        Ok(Columns { columns, wanted })
+        Ok(Columns { columns })
     }
 
     /// The bytes of a column, if it is there.
@@ -222,14 +216,14 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    fn read_clients(&self, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+    fn read_clients(&self, rows: &mut [Row], groups: &[Group], wanted: Wanted) -> Result<(), BlockError> {
         let Some(reader) = self.get(column::CLIENT, "agent column") else { return Ok(()) };
         let mut book = self.required(column::CLIENT_BOOK, "agent column")?;
         let mut clients = Vec::new();
         while !book.is_empty() {
             let agent = AgentHash(u32::from_le_bytes(book.array()?));
             let note = Word(book.number()?);
-            clients.push((agent, if self.wanted == Wanted::Identity { Word::UNKNOWN } else { note }));
+            clients.push((agent, if wanted == Wanted::Identity { Word::UNKNOWN } else { note }));
         }
         read_by_group(reader, &clients, rows, groups, |row, client| (row.agent, row.agent_note) = client)
     }
@@ -274,14 +268,14 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    fn read_paths(&self, rows: &mut [Row], texts: &mut Vec<Box<[u8]>>) -> Result<(), BlockError> {
+    fn read_paths(&self, rows: &mut [Row], texts: &mut Vec<Box<[u8]>>, wanted: Wanted) -> Result<(), BlockError> {
         let Some(mut reader) = self.get(column::PATH, "path column") else { return Ok(()) };
         let mut paths = Vec::new();
         for _ in 0..reader.length(9)? {
             let hash = PathHash(u64::from_le_bytes(reader.array()?));
             paths.push((hash, Word(reader.number()?)));
         }
-        match self.wanted {
+        match wanted {
             Wanted::Identity => paths.iter_mut().for_each(|(_, name)| *name = Word::UNKNOWN),
             Wanted::Counting => name_by_kind(&mut paths, texts),
             Wanted::All => {}

@@ -39,10 +39,10 @@ pub fn in_stored_order<'r>(rows: &mut [&'r Row], mut each: impl FnMut(&'r Row)) 
 fn sorted_keys<R>(rows: &[R], row: impl Fn(&R) -> &Row) -> Option<Vec<Key>> {
     let count = u32::try_from(rows.len()).ok()?;
     let first_ms = rows.iter().map(|item| row(item).time.0).min().unwrap_or(0);
-    let one_source = rows.windows(2).all(|pair| matches!(pair, [a, b] if row(a).source == row(b).source));
+    let in_seconds = || rows.iter().all(|item| row(item).time.0 % 1_000 == 0);
+    let one_source = || rows.windows(2).all(|pair| matches!(pair, [a, b] if row(a).source == row(b).source));
     // Where times are finer, hardly any two rows of a downloader share one.
-    let in_seconds = rows.iter().all(|item| row(item).time.0 % 1_000 == 0);
-    let with_details = one_source && in_seconds && count <= 1 << (LOW_BITS - DETAIL_BITS);
+    let with_details = count <= 1 << (LOW_BITS - DETAIL_BITS) && in_seconds() && one_source();
     let mut keys: Vec<Key> = rows
         .iter()
         .zip(0..count)

@@ -3,10 +3,6 @@
 //! Raw agents carry random session ids and change with the file that is loaded: hashed as they are, a thousand people
 //! become thirty thousand. What is kept is built from known names and versions, in safe characters and bounded length.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
-
 use super::client_class::is_crawler_name;
 
 /// The longest identity agent, in bytes.
@@ -185,20 +181,6 @@ pub fn note_library(note: &str) -> (&str, &str) {
         (family, "") if is_family(family) => (tokens.next().filter(|bot| is_crawler_name(bot)).unwrap_or(family), ""),
         named => named,
     }
-}
-
-/// How a token begins that names one session; its value is another one for every client that starts.
-static SESSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"; session_id/"));
-
-/// What stands before and behind the session's token: agents that are equal in these are the same in all that is made of
-/// them. Of a browser it may be a name that stands anywhere, so that is left whole.
-#[must_use]
-pub fn without_session(agent: &str) -> [&str; 2] {
-    let start = SESSION.find(agent.as_bytes()).filter(|_| !agent.starts_with("Mozilla/"));
-    let Some((before, session)) = start.and_then(|start| agent.split_at_checked(start)) else { return [agent, ""] };
-    // The token ends where the next one begins.
-    let behind = session.get(1..).unwrap_or_default();
-    [before, memchr::memchr(b';', behind.as_bytes()).and_then(|end| behind.get(end..)).unwrap_or_default()]
 }
 
 /// What the tokens of an agent tell, found in one pass.

@@ -13,9 +13,7 @@ mod git;
 mod query_file;
 mod target;
 
-pub use agent::{
-    AgentReader, AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library, without_session,
-};
+pub use agent::{AgentReader, AgentText, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX, agent_note, identity_agent, note_library};
 pub use class::{Class, class, counts_as_file_without_path};
 pub use client_class::ClientClass;
 pub use download::{Download, FileRequest, NotADownload, download, file_request};

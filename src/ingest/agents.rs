@@ -2,7 +2,7 @@
 
 use super::fingerprint::Fingerprints;
 use super::remembered::Remembered;
-use crate::classify::{AgentReader, without_session};
+use crate::classify::AgentReader;
 use crate::identify::IdentityKey;
 use crate::model::{AgentHash, Word};
 
@@ -33,7 +33,7 @@ impl Agents {
 
     /// The agent of a text, its hash made at once if there is a key; `number` gives the number of its note.
     pub fn find(&mut self, text: &str, key: Option<&IdentityKey>, number: impl FnOnce(&[u8]) -> Word) -> Agent {
-        let fingerprint = self.fingerprints.of(without_session(text));
+        let fingerprint = self.fingerprints.of([text]);
         if let Some(agent) = self.known.get(fingerprint).filter(|agent| agent.hash.is_some() || key.is_none()) {
             return agent;
         }

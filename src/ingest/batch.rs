@@ -10,7 +10,8 @@ use foldhash::fast::FixedState;
 use super::agents::Agents;
 use super::fingerprint::{Fingerprint, Fingerprints};
 use super::names::Names;
-use super::targets::{File, Targets};
+use super::remembered::Remembered;
+use super::targets::{self, FILES_MAX, File};
 use crate::classify::{FileRequest, NotADownload, download, file_request};
 use crate::identify::IdentityKey;
 use crate::model::{
@@ -126,7 +127,8 @@ pub struct BatchBuilder<'k> {
     places: HashMap<Fingerprint, u32, FixedState>,
     words: HashMap<Box<[u8]>, Word, FixedState>,
     agents: Agents,
-    targets: Targets,
+    /// The last files, by the fingerprints of their targets.
+    files: Remembered<File>,
     fingerprints: Fingerprints,
     /// Memory that may be used for rows.
     spare: Arc<Mutex<Vec<Vec<Row>>>>,
@@ -143,7 +145,7 @@ impl<'k> BatchBuilder<'k> {
             places: HashMap::default(),
             words: HashMap::default(),
             agents: Agents::new(fingerprints),
-            targets: Targets::new(fingerprints),
+            files: Remembered::new(FILES_MAX),
             fingerprints,
             spare: Arc::default(),
         }
@@ -160,7 +162,7 @@ impl<'k> BatchBuilder<'k> {
         if !Arc::ptr_eq(&names, &self.batch.names) {
             self.places.clear();
             self.words.clear();
-            (self.agents, self.targets) = (Agents::new(self.fingerprints), Targets::new(self.fingerprints));
+            (self.agents, self.files) = (Agents::new(self.fingerprints), Remembered::new(FILES_MAX));
             self.batch.names = names;
         }
         let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
@@ -224,8 +226,8 @@ impl<'k> BatchBuilder<'k> {
 
     /// What a request does, and of which file: as [`download`] finds it, or found it before.
     fn file(&mut self, request: &Request<'_>) -> Result<(FileRequest, File), NotADownload> {
-        let target = self.targets.fingerprint(request);
-        if let Some(file) = target.and_then(|target| self.targets.get(target)) {
+        let target = targets::fingerprint(self.fingerprints, request);
+        if let Some(file) = target.and_then(|target| self.files.get(target)) {
             return Ok((file_request(request)?, file));
         }
         let download = download(request)?;
@@ -233,7 +235,7 @@ impl<'k> BatchBuilder<'k> {
         let path_name = word(&mut self.words, &self.batch.names, cut(download.path.as_deref()));
         let file = File { repo, path: download.path_hash(), path_name };
         if let Some(target) = target {
-            self.targets.put(target, file);
+            self.files.put(target, file);
         }
         Ok((FileRequest { method: download.method, status: download.status, range: download.range }, file))
     }

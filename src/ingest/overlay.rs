@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -12,7 +11,7 @@ use super::publish::damaged;
 use super::seen::Seen;
 use crate::block::{Merge, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
-use crate::rollup::{Counting, DayChunk, Edge, Live, Numbering, RepoDay, TAIL_MS, find_edges};
+use crate::rollup::{Counting, Edge, Live, Numbering, RepoDay, TAIL_MS, find_edges};
 use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
 
 /// Rows in stored order under the names by which they are read.
@@ -61,12 +60,12 @@ type Base = (RepoDay, Vec<Edge>);
 
 /// What is stored of a repo on a day, ready to be loaded.
 pub struct Loaded {
-    pub day: Day,
-    pub repo: RepoNumber,
+    day: Day,
+    repo: RepoNumber,
     /// `None` where the overlay has the repo on that day.
     base: Option<Base>,
     /// Rows of the downloaders that are missing; in place of a path's name they have its kind.
-    pub rows: Vec<Row>,
+    rows: Vec<Row>,
     /// The texts of the rows, shared with other repos of the day.
     words: Arc<Words>,
 }
@@ -149,21 +148,12 @@ fn read_bases(txn: &impl Read, day: Day, repos: &BTreeSet<RepoNumber>) -> Result
         bases.insert(*repo, (RepoDay::default(), edges));
     }
     let Some(view) = store::day_view(txn, day)? else { return Ok(bases) };
-    let ends = view.chunks.iter().skip(1).map(|(first, _)| Bound::Excluded(RepoNumber(*first))).chain([Bound::Unbounded]);
-    for (chunk, end) in view.chunks.iter().zip(ends) {
-        let mut own = repos.range((Bound::Included(RepoNumber(chunk.0)), end)).peekable();
-        if own.peek().is_none() {
-            continue;
+    store::for_entries_of(txn, day, &view, repos, |entry| {
+        if let Some((stored, _)) = bases.get_mut(&entry.repo) {
+            *stored = entry.day;
         }
-        let of_block = |error| damaged("day_chunks", day, error);
-        let bytes = store::read_chunk(txn, day, *chunk)?;
-        let chunk = DayChunk::new(&bytes).map_err(of_block)?;
-        for repo in own {
-            if let (Some(entry), Some((stored, _))) = (chunk.find(*repo).map_err(of_block)?, bases.get_mut(repo)) {
-                *stored = entry.day;
-            }
-        }
-    }
+        Ok::<_, StoreError>(())
+    })?;
     Ok(bases)
 }
 

@@ -19,7 +19,7 @@ pub struct Remembered<T> {
 }
 
 impl<T: Copy + Default> Remembered<T> {
-    /// Nothing yet; `places_max` is a power of two.
+    /// Nothing yet; `places_max` is a power of four from 64 on.
     pub fn new(places_max: usize) -> Self {
         Remembered { places: Vec::new(), places_max, put: 0 }
     }
@@ -32,7 +32,7 @@ impl<T: Copy + Default> Remembered<T> {
     /// Remembers the value of a text, in the place of another one.
     pub fn put(&mut self, text: Fingerprint, value: T) {
         if self.put == self.places.len() && self.places.len() < self.places_max {
-            let places = (self.places.len() * GROWTH).clamp(PLACES_MIN.min(self.places_max), self.places_max);
+            let places = (self.places.len() * GROWTH).clamp(PLACES_MIN, self.places_max);
             (self.places, self.put) = (vec![<(Fingerprint, T)>::default(); places], 0);
         }
         self.put += 1;

@@ -14,8 +14,8 @@ use crate::store::{self, DayQuestion, Read, StoreError};
 const BYTES_MAX: usize = 64 << 20;
 const FILTER_BYTES_MAX: usize = 16 << 20;
 
-/// Bits of a filter for every row of its day, and at least. A downloader has several rows on a repo, so that there are
-/// more bits for each of them, and 1 in 100 at most is taken for one who was there.
+/// Bits of a filter for every row of its day, and at least. With a row each, 1 in 100 is taken for one who was there;
+/// downloaders have several rows on a repo, so that it is fewer.
 const BITS_OF_A_ROW: usize = 10;
 const BITS_MIN: usize = 1 << 16;
 

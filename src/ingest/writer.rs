@@ -313,8 +313,7 @@ impl Writer {
                     Planned::Rows { rows, .. } => rows.as_slice(),
                     Planned::Answered(_) => &[],
                 });
-                let base = loaded.iter().flat_map(|part| &part.rows);
-                overlay::find_numbers(before, &published.views, &published.live, rows.chain(base))?
+                overlay::find_numbers(before, &published.views, &published.live, rows)?
             };
             let mut guard = shared.lock()?;
             let published = &mut *guard;

@@ -8,7 +8,7 @@ use super::answers::Scope;
 use super::members::Members;
 use super::reported::StandIn;
 use super::sums::MANY_REPOS;
-use super::view::{damaged, for_entries_of};
+use super::view::damaged;
 use super::{QueryError, View};
 use crate::model::{Caller, Day, DayRange, Downloads, Likes, RepoKey, RepoKind, RepoName, RepoNumber, Uniques};
 use crate::rollup::DownloaderSet;
@@ -285,7 +285,7 @@ impl View<'_> {
         let live = &self.published.live;
         for day in self.known_days(range)? {
             if let Some(record) = store::day_view(&self.txn, day)? {
-                for_entries_of(&self.txn, day, &record, repos, |entry| {
+                store::for_entries_of(&self.txn, day, &record, repos, |entry| {
                     let set = sets.entry(entry.repo).or_default();
                     if entry.set_is_apart() {
                         set.absorb(store::read_set(&self.txn, day, &record, entry.repo)?);
@@ -293,7 +293,7 @@ impl View<'_> {
                         let numbers = entry.numbers().map_err(|error| damaged(day, error))?;
                         set.absorb(DownloaderSet::of_ascending(numbers));
                     }
-                    Ok(())
+                    Ok::<_, QueryError>(())
                 })?;
             }
             for (repo, of_repo) in repos.iter().filter_map(|repo| Some((*repo, live.repo(day, *repo)?))) {

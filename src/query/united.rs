@@ -9,7 +9,7 @@ use std::thread::ScopedJoinHandle;
 use super::kept::Asked;
 use super::members::Members;
 use super::sums::FEW_REPOS;
-use super::view::{damaged, for_entries_of};
+use super::view::damaged;
 use super::{QueryError, View};
 use crate::ingest::EngineError;
 use crate::model::{Day, DayRange};
@@ -154,7 +154,7 @@ fn gather_day(
         entry.for_numbers(|number| gather.add(number)).map_err(|error| damaged(day, error))
     };
     if let Members::Some(repos) = members {
-        return for_entries_of(txn, day, &record, repos, |entry| add(entry, &record));
+        return store::for_entries_of(txn, day, &record, repos, |entry| add(entry, &record));
     }
     for chunk in &record.chunks {
         let bytes = store::read_chunk(txn, day, *chunk)?;

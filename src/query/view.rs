@@ -10,8 +10,7 @@ use super::members::KnownMembers;
 use super::rules::NotComputable;
 use crate::ingest::{Declared, Engine, EngineError, Published};
 use crate::model::{Day, RepoNumber};
-use crate::rollup::{ChunkEntry, DayChunk};
-use crate::store::{self, DayViewRecord, ReadTxn, StoreError};
+use crate::store::{ReadTxn, StoreError};
 
 /// A question could not be answered. A wrong number is never given instead.
 #[derive(Debug)]
@@ -95,31 +94,6 @@ impl<'e> View<'e> {
     pub fn today(&self) -> Day {
         self.today
     }
-}
-
-/// Calls `each` with the stored entries of some repos on a day; every chunk is read once at most.
-pub(super) fn for_entries_of(
-    txn: &ReadTxn,
-    day: Day,
-    record: &DayViewRecord,
-    repos: &BTreeSet<RepoNumber>,
-    mut each: impl FnMut(&ChunkEntry<'_>) -> Result<(), QueryError>,
-) -> Result<(), QueryError> {
-    let ends = record.chunks.iter().skip(1).map(|(first, _)| RepoNumber(*first)).chain([RepoNumber(u32::MAX)]);
-    for (chunk, end) in record.chunks.iter().zip(ends) {
-        let own = repos.range(RepoNumber(chunk.0)..end);
-        if own.clone().next().is_none() {
-            continue;
-        }
-        let bytes = store::read_chunk(txn, day, *chunk)?;
-        let chunk = DayChunk::new(&bytes).map_err(|error| damaged(day, error))?;
-        for repo in own {
-            if let Some(entry) = chunk.find(*repo).map_err(|error| damaged(day, error))? {
-                each(&entry)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 pub(super) fn damaged(day: Day, error: impl fmt::Display) -> QueryError {

@@ -3,6 +3,8 @@
 //! What names a value also knows its checksum, so that a missing or stale one is noticed: a day's record its chunks,
 //! sets and tail; a repo's head its years; the set of repos that exist the heads.
 
+use std::collections::BTreeSet;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::StoreError;
@@ -12,7 +14,9 @@ use super::pieces::{get_pieces, put_pieces, remove_pieces};
 use super::records::{DayViewRecord, ViewStateRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::model::{Day, DayRange, RepoKind, RepoNumber};
-use crate::rollup::{DownloaderSet, RepoHead, RepoSet, RepoYear, YEAR_INLINE_BYTES_MAX, YearHead, YearPlace};
+use crate::rollup::{
+    ChunkEntry, DayChunk, DownloaderSet, RepoHead, RepoSet, RepoYear, YEAR_INLINE_BYTES_MAX, YearHead, YearPlace,
+};
 
 const STATE_KEY: &[u8] = b"state";
 
@@ -251,6 +255,36 @@ fn checked(table: Table, key: &Key, checksum: u64, value: Option<Vec<u8>>) -> Re
 /// When the store fails, or the chunk is missing, stale or damaged.
 pub fn read_chunk(txn: &(impl Read + ?Sized), day: Day, chunk: (u32, u64)) -> Result<Vec<u8>, StoreError> {
     named(txn, Table::DayChunks, &day_key(day).u32(chunk.0), chunk.1)
+}
+
+/// Calls `each` with the entries of some repos on a day; every chunk is read once at most.
+///
+/// # Errors
+/// When the store fails, a chunk is missing, stale or damaged, or `each` fails.
+pub fn for_entries_of<E: From<StoreError>>(
+    txn: &(impl Read + ?Sized),
+    day: Day,
+    record: &DayViewRecord,
+    repos: &BTreeSet<RepoNumber>,
+    mut each: impl FnMut(&ChunkEntry<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let ends = record.chunks.iter().skip(1).map(|(first, _)| RepoNumber(*first)).chain([RepoNumber(u32::MAX)]);
+    for (chunk, end) in record.chunks.iter().zip(ends) {
+        let own = repos.range(RepoNumber(chunk.0)..end);
+        if own.clone().next().is_none() {
+            continue;
+        }
+        let key = day_key(day).u32(chunk.0);
+        let of_chunk = StoreError::of_block(Table::DayChunks.name(), key.bytes());
+        let bytes = read_chunk(txn, day, *chunk)?;
+        let chunk = DayChunk::new(&bytes).map_err(&of_chunk)?;
+        for repo in own {
+            if let Some(entry) = chunk.find(*repo).map_err(&of_chunk)? {
+                each(&entry)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The downloaders of a repo on a day whose set lies apart.
