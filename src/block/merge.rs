@@ -174,13 +174,27 @@ where
     /// # Errors
     /// When an input fails.
     pub fn next_event(&mut self, fresh: impl Fn(usize) -> bool) -> Result<Option<Joined>, E> {
+        self.next_event_seen(fresh, |_, _, _| Ok(()))
+    }
+
+    /// The next event; `seen` gets every row it is joined from, as the merge gives it, with the number of its input.
+    ///
+    /// # Errors
+    /// When an input or `seen` fails.
+    pub fn next_event_seen(
+        &mut self,
+        fresh: impl Fn(usize) -> bool,
+        mut seen: impl FnMut(usize, &Row, &Words) -> Result<(), E>,
+    ) -> Result<Option<Joined>, E> {
         let Some((input, mut row)) = self.ahead.take() else { return Ok(None) };
         let mut tally = Tally::default();
         tally.add(&row, fresh(input));
+        seen(input, &row, &self.merge.words)?;
         loop {
             match self.merge.next_row()? {
                 Some((input, next)) if next.cmp_identity(&row).is_eq() => {
                     tally.add(&next, fresh(input));
+                    seen(input, &next, &self.merge.words)?;
                     join_annotations(&mut row, &next, &self.merge.words);
                 }
                 ahead => {
@@ -286,6 +300,10 @@ pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
     join_neighbours(rows, |last, next| add_into(last, next, words));
 }
 
+/// Rows of a block that comes from a log. A day that has many of them is merged soon, and then a block of each of its
+/// segments is in memory at once, unpacked.
+const FRESH_ROWS_MAX: usize = ROWS_MAX / 2;
+
 /// Hands out rows in blocks as [`sort_and_add`] leaves them; the rows stay where they are. `block` is memory for a block.
 ///
 /// # Errors
@@ -297,13 +315,13 @@ pub fn for_sorted_blocks<E>(
     mut emit: impl FnMut(&[Row]) -> Result<(), E>,
 ) -> Result<(), E> {
     block.clear();
-    block.reserve_exact(rows.len().min(ROWS_MAX));
+    block.reserve_exact(rows.len().min(FRESH_ROWS_MAX));
     let mut outcome = Ok(());
     in_stored_order(rows, |row| match block.last_mut() {
         // Most neighbours differ in their time already.
         Some(last) if last.time == row.time && same_stored(last, row) => add_into(last, row, words),
         _ => {
-            if block.len() == ROWS_MAX {
+            if block.len() == FRESH_ROWS_MAX {
                 if outcome.is_ok() {
                     outcome = emit(block);
                 }
@@ -334,23 +352,49 @@ pub fn compact<I, E>(
 where
     I: Iterator<Item = Result<Decoded, E>>,
 {
-    let mut rows: Vec<Row> = Vec::with_capacity(ROWS_MAX);
+    let mut block = Compaction::default();
     while let Some((_, row)) = merge.next_row()? {
-        if !keep(&row) {
-            continue;
-        }
-        match rows.last_mut() {
-            Some(last) if same_stored(last, &row) => join_into(last, &row, merge.words()),
-            _ => {
-                if rows.len() == ROWS_MAX {
-                    emit(&rows, merge.words())?;
-                    rows.clear();
-                }
-                rows.push(row);
-            }
+        if keep(&row) {
+            block.push(&row, merge.words(), &mut emit)?;
         }
     }
-    if rows.is_empty() { Ok(()) } else { emit(&rows, merge.words()) }
+    block.finish(merge.words(), emit)
+}
+
+/// Rows on their way into blocks, equal ones joined.
+#[derive(Default)]
+pub struct Compaction {
+    /// The block so far.
+    rows: Vec<Row>,
+}
+
+impl Compaction {
+    /// Adds the next row in stored order; emits the block if it is full.
+    ///
+    /// # Errors
+    /// When `emit` fails.
+    pub fn push<E>(&mut self, row: &Row, words: &Words, emit: impl FnOnce(&[Row], &Words) -> Result<(), E>) -> Result<(), E> {
+        match self.rows.last_mut() {
+            Some(last) if same_stored(last, row) => join_into(last, row, words),
+            _ => {
+                if self.rows.len() == ROWS_MAX {
+                    emit(&self.rows, words)?;
+                    self.rows.clear();
+                }
+                self.rows.reserve_exact(if self.rows.is_empty() { ROWS_MAX } else { 0 });
+                self.rows.push(*row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Emits what is left.
+    ///
+    /// # Errors
+    /// When `emit` fails.
+    pub fn finish<E>(self, words: &Words, emit: impl FnOnce(&[Row], &Words) -> Result<(), E>) -> Result<(), E> {
+        if self.rows.is_empty() { Ok(()) } else { emit(&self.rows, words) }
+    }
 }
 
 /// Hands out the events of sorted rows, joined over deliveries.

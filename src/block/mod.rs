@@ -27,7 +27,9 @@ pub use bits::{BitReader, BitWriter, width_of};
 pub use bytes::{ByteReader, put_varint};
 pub use decode::{Decoded, Wanted, decode, may_hold};
 pub use encode::Encoder;
-pub use merge::{Joined, Joins, Merge, compact, for_events, for_sorted_blocks, join_sorted, sort_and_add, sort_and_join};
+pub use merge::{
+    Compaction, Joined, Joins, Merge, compact, for_events, for_sorted_blocks, join_sorted, sort_and_add, sort_and_join,
+};
 
 /// Rows of one block at most.
 pub const ROWS_MAX: usize = 1 << 15;

@@ -15,8 +15,7 @@ use super::changes::Changes;
 use super::declared::{Declaration, Declared};
 use super::error::EngineError;
 use super::follow::{Following, Tails};
-use super::import::COMMIT_ROWS;
-use super::names::NAMES_MAX;
+use super::import::PieceSizes;
 use super::publish::Publishing;
 use super::room::Room;
 use super::writer::{Command, LIVE_ROWS_MAX, Writer};
@@ -24,7 +23,6 @@ use crate::identify::IdentityKey;
 use crate::model::{
     Day, HeadRedirect, Likes, Millis, Proxies, Redirects, Renames, RepoKey, RepoName, RepoNumber, SourceName, Who,
 };
-use crate::parse::CHUNK_BYTES;
 use crate::rollup::{Counting, Live};
 use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Snapshot, Store, StoreError, ViewStateRecord, WriteTxn};
 
@@ -115,8 +113,7 @@ pub(crate) struct Shared {
     pub(super) proxies: RwLock<HashMap<String, Arc<Proxies>>>,
     sequence: AtomicU64,
     pub(super) queue_bytes: AtomicUsize,
-    /// Bytes of a chunk of an import, rows of a commit, and names that are remembered.
-    pub(super) piece: (AtomicUsize, AtomicUsize, AtomicUsize),
+    pub(super) sizes: PieceSizes,
     pub(super) overlay_rows_max: AtomicUsize,
     /// People whose events are dropped. Only the writer changes it.
     pub(super) forgotten: RwLock<Arc<BTreeSet<Who>>>,
@@ -256,7 +253,7 @@ impl Engine {
             proxies: RwLock::default(),
             sequence: AtomicU64::new(1),
             queue_bytes: AtomicUsize::new(0),
-            piece: (AtomicUsize::new(CHUNK_BYTES), AtomicUsize::new(COMMIT_ROWS), AtomicUsize::new(NAMES_MAX)),
+            sizes: PieceSizes::default(),
             overlay_rows_max: AtomicUsize::new(LIVE_ROWS_MAX),
             forgotten: RwLock::default(),
             trouble: Mutex::default(),

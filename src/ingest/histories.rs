@@ -21,9 +21,15 @@ impl Histories {
         self.changes.push((repo, day, of_day));
     }
 
-    /// Whether it is time to write what was gathered.
-    pub fn is_full(&self) -> bool {
-        self.changes.len() >= GATHERED_MAX
+    /// Writes what was gathered if it is time to.
+    ///
+    /// # Errors
+    /// As [`Histories::write`].
+    pub fn write_if_full(&mut self, txn: &WriteTxn, sets: &mut RepoSets) -> Result<(), StoreError> {
+        if self.changes.len() < GATHERED_MAX {
+            return Ok(());
+        }
+        self.write(txn, sets)
     }
 
     /// Writes the years and heads of the repos that changed, and enters them in the sets; then nothing is gathered.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read};
 use std::num::NonZero;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,16 +12,17 @@ use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::grouping::group_all;
-use super::names::{CurrentNames, Numbered};
+use super::names::{CurrentNames, NAMES_MAX, Numbered};
+use super::parts::PART_ROWS;
 use super::pieces::Piece;
-use super::stages::{Cut, CutQueue, EncodeSpace, Parsed, Unsorted, cut_all, encode_days, parse_all};
+use super::stages::{EncodeSpace, Parsed, Unsorted, cutter, encode_days, parse_all};
 use crate::model::{Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, Row, SourceId, SourceName};
-use crate::parse::{BreakdownParser, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
+use crate::parse::{BreakdownParser, CHUNK_BYTES, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
 use crate::rollup::RepoSet;
 use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord};
 
 /// Rows that are sorted and committed together.
-pub(super) const COMMIT_ROWS: usize = 150_000;
+const COMMIT_ROWS: usize = 150_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
@@ -32,6 +33,24 @@ const HEAD_READ_BYTES: usize = 16 << 10;
 
 /// Chunks that wait between two stages.
 const STAGE_QUEUE: usize = 4;
+
+/// The pieces that work is done in.
+pub(super) struct PieceSizes {
+    pub chunk_bytes: AtomicUsize,
+    pub commit_rows: AtomicUsize,
+    /// Names that are remembered before they begin anew.
+    pub names_max: AtomicUsize,
+    /// Rows of a day that are folded by one thread.
+    pub part_rows: AtomicUsize,
+}
+
+impl Default for PieceSizes {
+    fn default() -> PieceSizes {
+        let [chunk_bytes, commit_rows, names_max, part_rows] =
+            [CHUNK_BYTES, COMMIT_ROWS, NAMES_MAX, PART_ROWS].map(AtomicUsize::new);
+        PieceSizes { chunk_bytes, commit_rows, names_max, part_rows }
+    }
+}
 
 /// How to import a document.
 #[derive(Clone, Debug)]
@@ -71,12 +90,12 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Engine {
-    /// Sets the pieces in which documents are read and committed, and after how many names they are numbered anew: for
-    /// tests, which are too short to see a second one.
+    /// Sets the pieces in which documents are read, committed and folded, and after how many names they are numbered anew:
+    /// for tests, which are too short to see a second one.
     pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
-        self.shared.piece.0.store(chunk_bytes, Ordering::Release);
-        self.shared.piece.1.store(commit_rows, Ordering::Release);
-        self.shared.piece.2.store(commit_rows, Ordering::Release);
+        let PieceSizes { chunk_bytes: of_chunk, commit_rows: of_commit, names_max, part_rows } = &self.shared.sizes;
+        of_chunk.store(chunk_bytes, Ordering::Release);
+        [of_commit, names_max, part_rows].into_iter().for_each(|size| size.store(commit_rows, Ordering::Release));
     }
 
     /// Imports a document: a file or stream, compressed or not, new, known or grown.
@@ -313,27 +332,25 @@ impl<'e> Import<'e> {
     /// Reads the rest of the document.
     fn run(&mut self, reader: impl Read + Send, trail: Trail, progress: &(dyn Fn(Progress) + Sync)) -> Result<(), EngineError> {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let (chunk_bytes, group_rows, names_max) = &self.engine.shared.piece;
-        let (chunk_bytes, group_rows) = (chunk_bytes.load(Ordering::Acquire), group_rows.load(Ordering::Acquire));
-        let names = CurrentNames::new(names_max.load(Ordering::Acquire));
-        let (cuts, cut) = sync_channel::<(u64, io::Result<Cut>)>(STAGE_QUEUE);
+        let sizes = &self.engine.shared.sizes;
+        let (chunk_bytes, group_rows) = (sizes.chunk_bytes.load(Ordering::Acquire), sizes.commit_rows.load(Ordering::Acquire));
+        let names = CurrentNames::new(sizes.names_max.load(Ordering::Acquire));
         let (parsed, batches) = sync_channel::<(u64, io::Result<Parsed>)>(STAGE_QUEUE);
-        let cut = Arc::new(Mutex::new(CutQueue { cuts: cut, names }));
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let proxies = self.engine.shared.proxies_of(&self.options.source);
         let start = (self.document.bytes, self.document.lines + 1);
+        let cutter = Mutex::new(cutter(reader, trail, start, chunk_bytes, names));
         // Nothing waits in between: one group fills up while the other is committed.
-        let (full, groups) = sync_channel(0);
+        let (full, groups) = sync_channel(1);
         let spare = Arc::clone(&self.spare);
         std::thread::scope(|scope| {
-            scope.spawn(move || cut_all(reader, trail, start, chunk_bytes, &cuts));
             for _ in 0..workers {
-                let (parsed, parser, cut, proxies) = (parsed.clone(), &parser, Arc::clone(&cut), Arc::clone(&proxies));
-                let builder = BatchBuilder::new(key, proxies).recycling(Arc::clone(&spare));
-                scope.spawn(move || parse_all(&cut, parser, builder, &parsed));
+                let (parsed, parser, cutter) = (parsed.clone(), &parser, &cutter);
+                let builder = BatchBuilder::new(key, Arc::clone(&proxies)).recycling(Arc::clone(&spare));
+                scope.spawn(move || parse_all(cutter, parser, builder, &parsed));
             }
-            // The parsers alone hold these ends: the stage before a parser or after it ends with the last of them.
-            drop((parsed, cut));
+            // The parsers alone hold this end: the stage after them ends with the last of them.
+            drop(parsed);
             let (rows, bytes_read) = (AtomicU64::new(self.lines.lines), Arc::clone(&self.bytes_read));
             let tell = move |lines| {
                 let rows = rows.fetch_add(lines, Ordering::Relaxed) + lines;

@@ -18,7 +18,11 @@ const RUN_FAN_IN: usize = 8;
 const MERGED_ENTRIES: usize = 1 << 20;
 
 /// Numbers the downloaders of folded days; new ones become a run of their own.
-pub fn number(txn: &WriteTxn, views: &mut ViewStateRecord, folds: &[DayFold]) -> Result<Numbering, StoreError> {
+pub fn number<'f>(
+    txn: &WriteTxn,
+    views: &mut ViewStateRecord,
+    folds: impl IntoIterator<Item = &'f DayFold>,
+) -> Result<Numbering, StoreError> {
     let mut wanted: Vec<DownloaderKey> = Vec::new();
     let mut dedup_at = DEDUP_AT;
     for fold in folds {

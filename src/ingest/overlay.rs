@@ -12,7 +12,7 @@ use super::seen::Seen;
 use crate::block::{Merge, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
 use crate::rollup::{Counting, Edge, Live, Numbering, RepoDay, TAIL_MS, find_edges};
-use crate::store::{self, DayQuestion, Read, StoreError, ViewStateRecord};
+use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError, ViewStateRecord};
 
 /// Rows in stored order under the names by which they are read.
 pub fn as_read<'a>(rows: &'a [Row], renames: &Renames) -> Cow<'a, [Row]> {
@@ -111,9 +111,9 @@ fn read_rows(txn: &impl Read, day: Day, known: &Known, renames: &Arc<Renames>) -
     if known.is_empty() {
         return Ok((rows, Arc::default()));
     }
-    let repos = Arc::new(known.iter().map(|(repo, _)| *repo).collect::<BTreeSet<_>>());
+    let repos = RepoChoice::These(Arc::new(known.iter().map(|(repo, _)| *repo).collect()));
     let sought = Some(Arc::new(known.iter().map(|(repo, downloader)| (*repo, downloader.who)).collect()));
-    let question = DayQuestion { day, repos: Some(repos), sought, renames: Arc::clone(renames), wanted: Wanted::Counting };
+    let question = DayQuestion { day, repos, sought, renames: Arc::clone(renames), wanted: Wanted::Counting };
     let manifest = store::manifest(txn, day)?;
     let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
     let inputs = store::day_rows(txn, &question, published)?.into_iter().map(|(_, blocks)| {

@@ -1,26 +1,31 @@
 //! Folds days into views: the events of dirty days merged, counted, numbered and written in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::error::EngineError;
 use super::histories::Histories;
+use super::open_view::OpenView;
+use super::parts::{Part, PartQueue};
 use super::room::Room;
 use super::segments::Merged;
-use super::waves::{Wave, next_days};
+use super::waves::{Folded, Folding};
 use super::writer::Writer;
-use super::{numbers, segments, waves};
-use crate::model::{Day, DayCounts, DeliveryId, DownloaderKey, Millis, RepoNumber, SourceSettings};
+use super::{numbers, segments};
+use crate::model::{Day, DeliveryId, Millis, SourceSettings};
 use crate::rollup::{
-    Applied, ChunkWriter, Counting, DayChunk, DayFold, DownloaderNumber, DownloaderSet, Edge, FacetChunkWriter, Live, Numbering,
-    RepoDay, RepoFold, SET_INLINE_MAX, VIEW_VERSION, decode_edges, encode_edges,
+    Applied, Counting, DayChunk, DayFold, DownloaderNumber, Edge, Live, Numbering, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, DayManifest, DayViewParts, DayViewRecord, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError, Table,
-    ViewStateRecord, WriteTxn,
+    self, DayManifest, DayViewRecord, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError, Table, ViewStateRecord,
+    WriteTxn,
 };
+
+/// Waves that are folded while one is written: with one alone, threads would wait for its last part.
+const WAVES_AHEAD: usize = 2;
 
 /// Which segments that were not published before are counted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,15 @@ impl Publishing {
     }
 }
 
+/// Who was there shortly before midnight, of the days that are being joined.
+#[derive(Default)]
+struct Edges {
+    before: Vec<Edge>,
+    /// The day whose parts are being joined to the one before it, and its own tail so far.
+    day: Option<Day>,
+    tails: Vec<Edge>,
+}
+
 /// One publication in the making.
 struct Publication<'a> {
     txn: &'a WriteTxn,
@@ -54,8 +68,11 @@ struct Publication<'a> {
     views: ViewStateRecord,
     sets: RepoSets,
     applied: Applied,
-    /// The last day that was folded, with its tail.
-    last: Option<(Day, Vec<Edge>)>,
+    edges: Edges,
+    /// The view of the day whose parts are being written.
+    open: OpenView,
+    /// Its segments that were merged by the way.
+    merged: Vec<Merged>,
     next_segment: u64,
     histories: Histories,
     /// The days whose views are written anew.
@@ -185,7 +202,9 @@ impl Writer {
             views,
             sets,
             applied: Applied::default(),
-            last: None,
+            edges: Edges::default(),
+            open: OpenView::default(),
+            merged: Vec::new(),
             next_segment: counters.segment,
             histories: Histories::default(),
             written: BTreeSet::new(),
@@ -228,38 +247,59 @@ impl Writer {
         Ok(applied)
     }
 
-    /// Folds all days in waves that fit into memory: while one is written, the next one is folded.
-    fn fold_all(&mut self, publication: &mut Publication<'_>, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
+    /// Folds all days in waves that fit into memory: while one is written, the next ones are folded.
+    fn fold_all(&mut self, publication: &mut Publication<'_>, days: BTreeSet<Day>) -> Result<(), EngineError> {
         let (shared, counting, publishing) =
             (Arc::clone(&self.shared), Arc::clone(&publication.counting), publication.publishing);
-        let mut wave = shared.fold_wave(next_days(publication.txn, &mut days)?, &counting, publishing)?;
-        while !wave.days.is_empty() {
-            for fold in &mut wave.folds {
-                if publication.join_to_day_before(fold)? && !wave.days.iter().any(|(day, _)| *day == fold.day.next()) {
-                    let next = fold.day.next();
-                    if !store::manifest(publication.txn, next)?.segments.is_empty() {
-                        days.insert(next);
+        let mut queue = PartQueue::new(days, publishing, shared.sizes.part_rows.load(Ordering::Acquire));
+        std::thread::scope(|scope| {
+            let mut folding = Folding::start(scope, &shared.store, &counting, publishing)?;
+            // The days of the parts that are ahead, wave by wave.
+            let mut ahead: VecDeque<Vec<Day>> = VecDeque::new();
+            loop {
+                while ahead.len() <= WAVES_AHEAD {
+                    let parts = queue.next_wave(publication.txn)?;
+                    if parts.is_empty() {
+                        break;
                     }
+                    ahead.push_back(parts.iter().map(|part| part.day).collect());
+                    parts.into_iter().try_for_each(|part| folding.hand_out(part))?;
                 }
+                let Some(days) = ahead.pop_front() else { break };
+                let mut wave = Vec::with_capacity(days.len());
+                for at in 1..=days.len() {
+                    let mut folded = folding.take()?;
+                    let next = folded.part.day.next();
+                    let follows = || days.iter().skip(at).chain(ahead.iter().flatten()).any(|day| *day == next);
+                    if publication.join_to_day_before(&folded.part, &mut folded.fold)?
+                        && !follows()
+                        && !store::manifest(publication.txn, next)?.segments.is_empty()
+                    {
+                        queue.add(next);
+                    }
+                    wave.push(folded);
+                }
+                self.write_wave(publication, wave)?;
             }
-            let ahead = next_days(publication.txn, &mut days)?;
-            wave = std::thread::scope(|scope| {
-                let folding = scope.spawn(|| shared.fold_wave(ahead, &counting, publishing));
-                let written = self.write_wave(publication, wave);
-                let folded = folding.join().map_err(|_| waves::panicked())?;
-                written.and(folded)
-            })?;
-        }
+            Ok::<_, EngineError>(())
+        })?;
         Ok(publication.histories.write(publication.txn, &mut publication.sets)?)
     }
 
-    /// Writes the views of folded days, whose segments are published by that.
-    fn write_wave(&mut self, publication: &mut Publication<'_>, mut wave: Wave) -> Result<(), EngineError> {
-        for (day, manifest) in wave.days {
-            let merged = wave.merged.remove(&day).unwrap_or_default();
-            self.publish_segments(publication, day, manifest, merged)?;
+    /// Writes the views of folded parts. With its last part the segments of a day are published.
+    fn write_wave(&mut self, publication: &mut Publication<'_>, wave: Vec<Folded>) -> Result<(), EngineError> {
+        let folds = wave.iter().map(|folded| &folded.fold);
+        let numbering = numbers::number(publication.txn, &mut publication.views, folds)?;
+        for Folded { part, fold, merged } in wave {
+            publication.write_part(&part, &fold, &numbering)?;
+            merged.into_iter().for_each(|merged| Merged::add_to(&mut publication.merged, merged));
+            if part.is_last {
+                let merged = std::mem::take(&mut publication.merged);
+                let manifest = self.publish_segments(publication, part.day, Arc::unwrap_or_clone(part.manifest), merged)?;
+                publication.finish_day(part.day, &manifest)?;
+            }
         }
-        Ok(publication.write(&wave.folds)?)
+        Ok(publication.histories.write_if_full(publication.txn, &mut publication.sets)?)
     }
 
     /// Marks the segments of a day as published and merges small ones.
@@ -269,7 +309,7 @@ impl Writer {
         day: Day,
         mut manifest: DayManifest,
         merged: Vec<Merged>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<DayManifest, EngineError> {
         for segment in &mut manifest.segments {
             if publication.publishing.includes(segment) {
                 segment.unpublished = None;
@@ -280,7 +320,8 @@ impl Writer {
             segments::replace(txn, &mut manifest, day, &members, segment, next_segment)?;
         }
         segments::tidy(txn, &mut self.encoder, day, &mut manifest, next_segment)?;
-        Ok(store::put_manifest(txn, day, &manifest)?)
+        store::put_manifest(txn, day, &manifest)?;
+        Ok(manifest)
     }
 }
 
@@ -311,18 +352,19 @@ fn covers(manifest: &DayManifest) -> u64 {
 }
 
 impl Publication<'_> {
-    /// Joins a day to the one before it; says whether its own tail differs from the stored one.
-    fn join_to_day_before(&mut self, fold: &mut DayFold) -> Result<bool, StoreError> {
+    /// Joins a part to the day before it; with the last one says whether the day's own tail differs from the stored one.
+    fn join_to_day_before(&mut self, part: &Part, fold: &mut DayFold) -> Result<bool, StoreError> {
         self.applied.accepted += fold.accepted;
         self.applied.repeated += fold.repeated;
-        let before = fold.day.previous();
-        match &self.last {
-            Some((day, tails)) if *day == before => fold.continue_sessions(tails),
-            _ => fold.continue_sessions(&self.stored_tail(before)?),
+        if part.is_first {
+            let before = part.day.previous();
+            let last = std::mem::take(&mut self.edges);
+            let before = if last.day == Some(before) { last.tails } else { self.stored_tail(before)? };
+            self.edges = Edges { before, day: Some(part.day), tails: Vec::new() };
         }
-        let changed = encode_edges(&fold.tails) != encode_edges(&self.stored_tail(fold.day)?);
-        self.last = Some((fold.day, fold.tails.clone()));
-        Ok(changed)
+        fold.continue_sessions(&self.edges.before);
+        self.edges.tails.extend_from_slice(&fold.tails);
+        Ok(part.is_last && encode_edges(&self.edges.tails) != encode_edges(&self.stored_tail(part.day)?))
     }
 
     fn stored_tail(&self, day: Day) -> Result<Vec<Edge>, StoreError> {
@@ -331,109 +373,59 @@ impl Publication<'_> {
         decode_edges(day, &bytes).map_err(|error| damaged("day_tails", day, error))
     }
 
-    /// Numbers the downloaders of folded days and writes the days' views.
-    fn write(&mut self, folds: &[DayFold]) -> Result<(), StoreError> {
-        let numbering = numbers::number(self.txn, &mut self.views, folds)?;
-        for fold in folds {
-            self.compare_with_stored(fold)?;
-            self.write_day(fold, &numbering)?;
+    /// Adds a part to the view of its day.
+    fn write_part(&mut self, part: &Part, fold: &DayFold, numbering: &Numbering) -> Result<(), StoreError> {
+        if part.is_first {
+            self.open = OpenView::default();
         }
-        if self.histories.is_full() {
-            self.histories.write(self.txn, &mut self.sets)?;
+        for (repo, day) in self.open.add(fold, numbering, &self.sets)? {
+            self.histories.add(repo, part.day, Some(day));
         }
         Ok(())
     }
 
+    /// Writes the view of a day whose parts are all in.
+    fn finish_day(&mut self, day: Day, manifest: &DayManifest) -> Result<(), StoreError> {
+        let open = std::mem::take(&mut self.open);
+        self.compare_with_stored(day, &open)?;
+        self.written.insert(day);
+        if manifest.segments.is_empty() {
+            return store::remove_day_view(self.txn, day);
+        }
+        let (record, parts) = open.finish(covers(manifest));
+        store::put_day_view(self.txn, day, record, &parts)
+    }
+
     /// Lists repos that the stored view of a day has and the new one has not, and logs what changed on a closed day.
-    fn compare_with_stored(&mut self, fold: &DayFold) -> Result<(), StoreError> {
-        let Some(view) = store::day_view(self.txn, fold.day)? else { return Ok(()) };
+    fn compare_with_stored(&mut self, day: Day, open: &OpenView) -> Result<(), StoreError> {
+        let Some(view) = store::day_view(self.txn, day)? else { return Ok(()) };
         let mut fallen = Vec::new();
         for chunk in &view.chunks {
-            let bytes = store::read_chunk(self.txn, fold.day, *chunk)?;
-            let of_block = |error| damaged("day_chunks", fold.day, error);
+            let bytes = store::read_chunk(self.txn, day, *chunk)?;
+            let of_block = |error| damaged("day_chunks", day, error);
             for entry in DayChunk::new(&bytes).map_err(of_block)?.entries() {
                 let entry = entry.map_err(of_block)?;
-                let found = fold.repos.binary_search_by_key(&entry.repo, |fold| fold.repo);
-                if found.is_err() {
-                    self.histories.add(entry.repo, fold.day, None);
+                let found = open.downloads(entry.repo);
+                if found.is_none() {
+                    self.histories.add(entry.repo, day, None);
                 }
-                let before = entry.day.counts.downloads().0;
-                let after = found.ok().and_then(|at| fold.repos.get(at)).map_or(0, |fold| fold.counts.downloads().0);
+                let (before, after) = (entry.day.counts.downloads().0, found.map_or(0, |downloads| downloads.0));
                 if after < before {
                     fallen.push((entry.repo.0, before, after));
                 }
             }
         }
-        let before = view.authenticated + view.anonymous;
-        let after: u64 = fold.repos.iter().map(|fold| fold.counts.downloads().0).sum();
-        if fold.day >= self.now.day() || (before == after && fallen.is_empty()) {
+        let (before, after) = (view.authenticated + view.anonymous, open.all_downloads().0);
+        if day >= self.now.day() || (before == after && fallen.is_empty()) {
             return Ok(());
         }
         let document = match self.publishing {
             Publishing::Document(id) => Some(id.serial()),
             Publishing::Pushes | Publishing::Overlay | Publishing::All => None,
         };
-        let record = RestatementRecord { at_ms: self.now.0, document, day: fold.day.0, before, after, fallen };
+        let record = RestatementRecord { at_ms: self.now.0, document, day: day.0, before, after, fallen };
         store::add_restatement(self.txn, &record)
     }
-
-    fn write_day(&mut self, fold: &DayFold, numbering: &Numbering) -> Result<(), StoreError> {
-        self.written.insert(fold.day);
-        let mut writer = ChunkWriter::default();
-        let mut parts = DayViewParts { facets: facet_chunks(fold)?, tail: encode_edges(&fold.tails), ..DayViewParts::default() };
-        let manifest = store::manifest(self.txn, fold.day)?;
-        let mut record = DayViewRecord { covers: covers(&manifest), ..DayViewRecord::default() };
-        for (of_repo, downloaders) in fold.repos_with_downloaders() {
-            let mut numbers: Vec<DownloaderNumber> =
-                downloaders.iter().filter_map(|downloader| numbering.number(*downloader)).collect();
-            numbers.sort_unstable();
-            let day = repo_day(of_repo, downloaders);
-            parts.chunks.extend(writer.add(of_repo.repo, &day, &numbers));
-            if numbers.len() > SET_INLINE_MAX {
-                let mut set = DownloaderSet::default();
-                set.add(numbers);
-                parts.sets.push((of_repo.repo, set));
-            }
-            record.authenticated += day.counts.authenticated.0;
-            record.anonymous += day.counts.anonymous.0;
-            record.files += day.counts.files.0;
-            record.repos += 1;
-            self.add_to_kind(&mut record, of_repo.repo, day.counts);
-            self.histories.add(of_repo.repo, fold.day, Some(day));
-        }
-        parts.chunks.extend(writer.take());
-        if manifest.segments.is_empty() {
-            return store::remove_day_view(self.txn, fold.day);
-        }
-        store::put_day_view(self.txn, fold.day, record, &parts)
-    }
-
-    fn add_to_kind(&self, record: &mut DayViewRecord, repo: RepoNumber, counts: DayCounts) {
-        let mut kinds = self.sets.kinds.iter().zip(&mut record.kinds);
-        if let Some((_, sums)) = kinds.find(|(repos, _)| repos.contains(repo)) {
-            for (sum, more) in sums.iter_mut().zip([counts.authenticated.0, counts.anonymous.0, counts.files.0]) {
-                *sum += more;
-            }
-        }
-    }
-}
-
-/// The facet chunks of a day, each with its first repo.
-pub(super) fn facet_chunks(fold: &DayFold) -> std::io::Result<Vec<(RepoNumber, Vec<u8>)>> {
-    let mut writer = FacetChunkWriter::new(&fold.book);
-    let mut chunks = Vec::new();
-    for (of_repo, facets) in fold.repos_with_facets() {
-        if writer.is_full() {
-            chunks.extend(writer.take()?);
-        }
-        writer.add(of_repo.repo, facets, of_repo.kinds);
-    }
-    chunks.extend(writer.take()?);
-    Ok(chunks)
-}
-
-fn repo_day(fold: &RepoFold, downloaders: &[DownloaderKey]) -> RepoDay {
-    RepoDay { counts: fold.counts, uniques: crate::model::Uniques(downloaders.len() as u64), evidence: fold.evidence }
 }
 
 pub(super) fn damaged(table: &'static str, key: impl std::fmt::Display, why: impl std::fmt::Display) -> StoreError {

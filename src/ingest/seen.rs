@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 
 use crate::block::Wanted;
 use crate::model::{Day, DownloaderKey, Renames, RepoNumber, Row};
-use crate::store::{self, DayQuestion, Read, StoreError};
+use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError};
 
 /// Memory of all filters, and of one: there is room for some days of any size.
 const BYTES_MAX: usize = 64 << 20;
@@ -110,7 +110,8 @@ impl Seen {
         if !self.make_room(filter.bytes()) {
             return Ok(());
         }
-        let question = DayQuestion { day, repos: None, sought: None, renames: Arc::clone(renames), wanted: Wanted::Identity };
+        let question =
+            DayQuestion { day, repos: RepoChoice::All, sought: None, renames: Arc::clone(renames), wanted: Wanted::Identity };
         for (_, blocks) in store::day_rows(txn, &question, published)? {
             for block in blocks {
                 self.put(&mut filter, &block?.rows);

@@ -32,6 +32,20 @@ pub struct Merged {
     pub segment: Option<EncodedSegment>,
 }
 
+impl Merged {
+    /// Adds what the same segments hold of later repos, or others.
+    pub fn add_to(all: &mut Vec<Merged>, next: Merged) {
+        let first = |merged: &Merged| merged.members.first().map(|segment| segment.id);
+        match all.iter_mut().find(|known| first(known) == first(&next)) {
+            None => all.push(next),
+            Some(known) => match (&mut known.segment, next.segment) {
+                (Some(segment), Some(next)) => segment.append(next),
+                (segment, next) => *segment = segment.take().or(next),
+            },
+        }
+    }
+}
+
 /// Merges the segments of a day tier by tier, until no tier has `FAN_IN` of them. Unpublished ones stay apart: their
 /// receipt is still to be counted. Says whether anything changed.
 pub fn tidy(

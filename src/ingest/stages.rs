@@ -4,21 +4,20 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::num::NonZero;
-use std::rc::Rc;
-use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::batch::{Batch, BatchBuilder};
 use super::document::Trail;
 use super::error::EngineError;
-use super::names::{CurrentNames, Numbered};
+use super::names::{CurrentNames, Names, Numbered};
 use crate::block::{Encoder, for_sorted_blocks};
 use crate::model::{Day, DeliveryId, RejectReason, Row, SourceId};
 use crate::parse::{Chunk, ChunkReader, LineParser, Observed, is_blank};
 use crate::store::{CheckpointRecord, EncodedSegment, SegmentEncoder, StoreError};
 
-/// A chunk on its way to a parser, with what the ledger must know once it is in.
-pub(super) struct Cut {
+/// A chunk for a parser, with what the ledger must know once it is in.
+struct Cut {
     chunk: Chunk,
     checkpoints: Vec<CheckpointRecord>,
     /// Where the last line begins if it does not end, with the checkpoints up to there.
@@ -36,29 +35,49 @@ pub(super) struct Parsed {
     pub cut_line: Option<u64>,
 }
 
-/// Cuts a stream into chunks and hands them to the parsers.
-pub(super) fn cut_all(
-    reader: impl Read,
+/// A stream that parsers take chunks from, one after the other: whoever is free reads the next one.
+pub(super) struct Cutter<C> {
+    chunks: C,
+    trail: Arc<Mutex<Trail>>,
+    names: CurrentNames,
+    /// The number of the next chunk.
+    next: u64,
+}
+
+/// Cuts a stream from a line start on, to which it has been read: its offset and 1-based number.
+pub(super) fn cutter<R: Read + Send>(
+    reader: R,
     trail: Trail,
     (offset, line): (u64, u64),
     chunk_bytes: usize,
-    cuts: &SyncSender<(u64, io::Result<Cut>)>,
-) {
-    let trail = Rc::new(RefCell::new(trail));
-    let observer = Rc::clone(&trail);
-    let observed = Observed::new(reader, move |bytes: &[u8]| observer.borrow_mut().observe(bytes));
-    for (number, chunk) in (0..).zip(ChunkReader::starting_at(observed, offset, line).with_chunk_bytes(chunk_bytes)) {
-        let failed = chunk.is_err();
+    names: CurrentNames,
+) -> Cutter<impl Iterator<Item = io::Result<Chunk>> + Send> {
+    let trail = Arc::new(Mutex::new(trail));
+    let observer = Arc::clone(&trail);
+    let observed = Observed::new(reader, move |bytes: &[u8]| locked(&observer).observe(bytes));
+    let chunks = ChunkReader::starting_at(observed, offset, line).with_chunk_bytes(chunk_bytes);
+    Cutter { chunks, trail, names, next: 0 }
+}
+
+impl<C: Iterator<Item = io::Result<Chunk>>> Cutter<C> {
+    /// The next chunk with its number, and the names its lines are to use. Names begin anew between one chunk and the next,
+    /// never back and forth.
+    fn next(&mut self) -> Option<(u64, io::Result<Cut>, Arc<Names>)> {
+        let chunk = self.chunks.next()?;
         let cut = chunk.map(|chunk| {
-            let mut trail = trail.borrow_mut();
+            let mut trail = locked(&self.trail);
             let before_tail = tail_start(&chunk).map(|offset| (offset, trail.checkpoints_at(offset)));
             let checkpoints = trail.checkpoints_at(chunk.end_offset);
             Cut { chunk, checkpoints, before_tail }
         });
-        if cuts.send((number, cut)).is_err() || failed {
-            break;
-        }
+        let number = self.next;
+        self.next += 1;
+        Some((number, cut, self.names.get()))
     }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where the last line of a stream begins, if it has no newline.
@@ -88,25 +107,16 @@ pub(super) fn read_lines(
     Ok(Some((parsed, trail)))
 }
 
-/// Chunks that wait for a parser.
-pub(super) struct CutQueue {
-    pub cuts: Receiver<(u64, io::Result<Cut>)>,
-    pub names: CurrentNames,
-}
-
-/// Parses chunks until there are none. Names begin anew between one chunk and the next, never back and forth.
+/// Reads and parses chunks until there are none.
 pub(super) fn parse_all(
-    queue: &Mutex<CutQueue>,
+    cutter: &Mutex<Cutter<impl Iterator<Item = io::Result<Chunk>>>>,
     parser: &LineParser,
     mut builder: BatchBuilder<'_>,
     parsed: &SyncSender<(u64, io::Result<Parsed>)>,
 ) {
     loop {
-        let (next, names) = {
-            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            (queue.cuts.recv(), queue.names.get())
-        };
-        let Ok((number, cut)) = next else { break };
+        let next = locked(cutter).next();
+        let Some((number, cut, names)) = next else { break };
         let result = cut.map(|cut| {
             builder.begin(names, cut.chunk.lines_max());
             parse_chunk(&cut, parser, &mut builder)
@@ -180,10 +190,10 @@ impl Unsorted<'_> {
 /// Numbers, sorts and encodes rows day by day, on all cores.
 pub(super) fn encode_days(mut rows: Unsorted<'_>, spare: &mut Vec<EncodeSpace>) -> Result<Vec<EncodedSegment>, EngineError> {
     let days = Mutex::new(std::mem::take(&mut rows.days).into_iter());
-    let next = || days.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let next = || locked(&days).next();
     let spaces = Mutex::new(std::mem::take(spare));
     let work = || -> Result<Vec<EncodedSegment>, StoreError> {
-        let space = spaces.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let space = locked(&spaces).pop();
         let mut space = match space {
             Some(space) => space,
             None => EncodeSpace { encoder: Encoder::new()?, block: Vec::new() },
@@ -200,7 +210,7 @@ pub(super) fn encode_days(mut rows: Unsorted<'_>, spare: &mut Vec<EncodeSpace>) 
                 segment
             }));
         }
-        spaces.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+        locked(&spaces).push(space);
         Ok(segments)
     };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);

@@ -1,14 +1,17 @@
 //! Checks everything: every value's checksum, every table's sum, every block, and the counts of every day against its events.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::engine::Engine;
 use super::error::EngineError;
-use super::publish::{Publishing, facet_chunks};
-use super::waves::fold_day;
+use super::parts::Part;
+use super::publish::Publishing;
+use super::waves::fold;
 use crate::block::Wanted;
-use crate::model::{Day, RepoNumber};
-use crate::rollup::{DayChunk, DayFold, FacetChunk, RepoDay, decode_edges};
+use crate::model::{Day, Downloads, RepoNumber};
+use crate::rollup::{Client, DayChunk, DayFold, FacetChunk, FacetCount, FacetEntry, Place, RepoDay, decode_edges};
+use crate::sessionize::KindFiles;
 use crate::store::{self, BlockIter, DayManifest, ReadTxn, StoreError, Table};
 
 /// What a check found.
@@ -72,7 +75,8 @@ impl Engine {
             }
             progress(&format!("counting {day} again"));
             let compared = (|| {
-                let mut fold = fold_day(txn, *day, manifest, &counting, Publishing::Pushes)?;
+                let part = Part::whole(*day, Arc::new(manifest.clone()));
+                let (mut fold, _) = fold(txn, &part, &counting, Publishing::Pushes)?;
                 let before = day.previous();
                 if let Some(view) = store::day_view(txn, before)? {
                     let tail = store::read_tail(txn, before, &view)?;
@@ -109,19 +113,42 @@ fn stored_day(txn: &ReadTxn, day: Day) -> Result<Vec<(RepoNumber, RepoDay)>, Sto
     Ok(entries)
 }
 
-/// Whether the stored facets of a day are those of its events. Compared unpacked: zstd may come to pack otherwise.
+/// The sessions of a repo on a day by what they take from their first event, and its files.
+type OfRepo<'a> = (RepoNumber, Vec<(&'a Place, &'a Client, Downloads)>, KindFiles);
+
+/// Whether the stored facets of a day are those of its events, however they are cut into chunks.
 fn same_facets(txn: &ReadTxn, day: Day, fold: &DayFold) -> Result<bool, StoreError> {
+    let mut counted = fold.repos_with_facets().filter_map(|(repo, facets)| {
+        let happened = facets.iter().filter(|(_, downloads)| downloads.0 > 0);
+        of_repo(repo.repo, happened, repo.kinds, fold.book.places(), fold.book.clients())
+    });
     let stored = store::day_view(txn, day)?.map_or_else(Vec::new, |view| view.facets);
-    let counted = facet_chunks(fold)?;
-    if stored.iter().map(|(first, ..)| *first).ne(counted.iter().map(|(first, _)| first.0)) {
-        return Ok(false);
-    }
-    for (chunk, (_, counted)) in stored.into_iter().zip(counted) {
+    let mut same = true;
+    for chunk in stored {
         let key = day.0.to_be_bytes();
-        let unpacked = |bytes: &[u8]| FacetChunk::new(bytes).map_err(StoreError::of_block(Table::DayFacets.name(), &key));
-        if unpacked(&store::read_facets(txn, day, chunk)?)? != unpacked(&counted)? {
-            return Ok(false);
-        }
+        let of_block = StoreError::of_block(Table::DayFacets.name(), &key);
+        let chunk = FacetChunk::new(&store::read_facets(txn, day, chunk)?).map_err(&of_block)?;
+        let compare = |entry: &FacetEntry| {
+            let stored = of_repo(entry.repo, &entry.facets, entry.kinds, &chunk.places, &chunk.clients);
+            same &= stored.is_some() && stored == counted.next();
+        };
+        chunk.for_all(compare).map_err(&of_block)?;
     }
-    Ok(true)
+    Ok(same && counted.next().is_none())
+}
+
+/// Facets by value, in order; `None` if there is nothing to tell of the repo, or a facet has no value.
+fn of_repo<'a>(
+    repo: RepoNumber,
+    facets: impl IntoIterator<Item = &'a FacetCount>,
+    kinds: KindFiles,
+    places: &'a [Place],
+    clients: &'a [Client],
+) -> Option<OfRepo<'a>> {
+    let value = |(facet, downloads): &FacetCount| {
+        Some((places.get(facet.place as usize)?, clients.get(facet.client as usize)?, *downloads))
+    };
+    let mut values: Vec<_> = facets.into_iter().map(value).collect::<Option<_>>()?;
+    values.sort_unstable();
+    (!values.is_empty() || kinds != KindFiles::default()).then_some((repo, values, kinds))
 }

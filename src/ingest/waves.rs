@@ -1,138 +1,183 @@
-//! Days folded together on all cores, as many as fit into memory.
+//! Parts of days -> their counts, on all cores, ahead of what is being written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
 
-use super::engine::Shared;
 use super::error::EngineError;
+use super::parts::Part;
 use super::publish::Publishing;
 use super::segments::{self, Merged};
-use crate::block::{Encoder, Merge, Wanted};
-use crate::model::Day;
+use crate::block::{Compaction, Encoder, Merge, Wanted};
+use crate::model::{Day, Row, Words};
 use crate::rollup::{Counting, DayFold, DayFolder};
-use crate::store::{self, DayManifest, DayQuestion, ReadTxn, SegmentRecord, StoreError, WriteTxn};
+use crate::store::{self, DayQuestion, ReadTxn, RepoChoice, SegmentEncoder, SegmentRecord, Store, StoreError};
 
-/// Rows that are folded at once, while as many are written: this bounds memory.
-const WAVE_ROWS_MAX: u64 = 1_000_000;
-
-/// Days that are folded and written together.
-#[derive(Default)]
-pub(super) struct Wave {
-    /// Each with what it is folded from.
-    pub days: Vec<(Day, DayManifest)>,
-    pub folds: Vec<DayFold>,
-    /// Segments of them that are merged by the way.
-    pub merged: BTreeMap<Day, Vec<Merged>>,
+/// A part of a day, counted.
+pub(super) struct Folded {
+    pub part: Part,
+    pub fold: DayFold,
+    /// What it holds of segments that are merged by the way.
+    pub merged: Vec<Merged>,
 }
 
-/// The next days to fold, with what they are folded from.
-pub(super) fn next_days(txn: &WriteTxn, days: &mut BTreeSet<Day>) -> Result<Vec<(Day, DayManifest)>, StoreError> {
-    let mut next = Vec::new();
-    let mut rows = 0;
-    while rows < WAVE_ROWS_MAX
-        && let Some(day) = days.pop_first()
-    {
-        let manifest = store::manifest(txn, day)?;
-        rows += manifest.segments.iter().map(|segment| segment.rows).sum::<u64>();
-        next.push((day, manifest));
+/// What it takes to fold parts.
+struct Folder<'s> {
+    txn: ReadTxn,
+    counting: &'s Counting,
+    publishing: Publishing,
+}
+
+impl Folder<'_> {
+    fn fold(&self, part: Part) -> Result<Folded, EngineError> {
+        match catch_unwind(AssertUnwindSafe(|| fold(&self.txn, &part, self.counting, self.publishing))) {
+            Ok(Ok((fold, merged))) => Ok(Folded { part, fold, merged }),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(EngineError::Broken("counting a day ended in a panic".to_owned())),
+        }
     }
-    Ok(next)
 }
 
-/// A part of the work on a wave that a thread does by itself.
-enum Job<'w> {
-    Fold(Day, &'w DayManifest),
-    Merge(Day, Vec<SegmentRecord>),
+/// Parts on their way through the threads that fold them. Whoever takes them folds too while there is nothing to take, so
+/// that all cores are busy and he himself never waits for one of them.
+pub(super) struct Folding<'s> {
+    own: Folder<'s>,
+    hand_out: Sender<(usize, Part)>,
+    waiting: Arc<Mutex<Receiver<(usize, Part)>>>,
+    done: Receiver<(usize, Result<Folded, EngineError>)>,
+    /// Those that were done before the ones that are waited for.
+    early: BTreeMap<usize, Result<Folded, EngineError>>,
+    handed_out: usize,
+    taken: usize,
 }
 
-/// What came of a job.
-enum Done {
-    Folded(Box<DayFold>),
-    Merged(Day, Merged),
-}
-
-fn jobs(days: &[(Day, DayManifest)], publishing: Publishing) -> Vec<Job<'_>> {
-    let folds = days.iter().map(|(day, manifest)| Job::Fold(*day, manifest));
-    let merges = days.iter().flat_map(|(day, manifest)| {
-        segments::due(manifest, |segment| publishing.includes(segment)).into_iter().map(|members| Job::Merge(*day, members))
-    });
-    folds.chain(merges).collect()
-}
-
-pub(super) fn panicked() -> EngineError {
-    EngineError::Broken("counting a day ended in a panic".to_owned())
-}
-
-impl Shared {
-    /// Counts days, and merges what they have too many segments of, on all cores.
-    pub(super) fn fold_wave(
-        &self,
-        days: Vec<(Day, DayManifest)>,
-        counting: &Counting,
+impl<'s> Folding<'s> {
+    /// Starts threads that fold what they are given until nobody can give them any more.
+    pub fn start(
+        scope: &'s Scope<'s, '_>,
+        store: &'s Store,
+        counting: &'s Counting,
         publishing: Publishing,
-    ) -> Result<Wave, EngineError> {
-        let all = jobs(&days, publishing);
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(all.len());
-        let jobs = Mutex::new(all.into_iter());
-        let work = || -> Result<Vec<Done>, StoreError> {
-            let (txn, mut encoder) = (self.store.read()?, Encoder::new()?);
-            let mut done = Vec::new();
-            loop {
-                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-                done.push(match job {
-                    None => return Ok(done),
-                    Some(Job::Fold(day, manifest)) => {
-                        Done::Folded(Box::new(fold_day(&txn, day, manifest, counting, publishing)?))
+    ) -> Result<Folding<'s>, EngineError> {
+        let (hand_out, waiting) = channel::<(usize, Part)>();
+        let (finished, done) = channel();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let folder = || -> Result<_, EngineError> { Ok(Folder { txn: store.read()?, counting, publishing }) };
+        for _ in 1..std::thread::available_parallelism().map_or(1, NonZero::get) {
+            let (folder, waiting, finished) = (folder()?, Arc::clone(&waiting), finished.clone());
+            scope.spawn(move || {
+                let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                while let Ok((number, part)) = next() {
+                    if finished.send((number, folder.fold(part))).is_err() {
+                        break;
                     }
-                    Some(Job::Merge(day, members)) => {
-                        let segment = segments::merge(&txn, &mut encoder, day, &members, |_| true)?;
-                        Done::Merged(day, Merged { members, segment })
-                    }
-                });
+                }
+            });
+        }
+        Ok(Folding { own: folder()?, hand_out, waiting, done, early: BTreeMap::new(), handed_out: 0, taken: 0 })
+    }
+
+    /// Has a part folded after those before.
+    pub fn hand_out(&mut self, part: Part) -> Result<(), EngineError> {
+        self.hand_out.send((self.handed_out, part)).map_err(|_| EngineError::Stopped)?;
+        self.handed_out += 1;
+        Ok(())
+    }
+
+    /// The next part, in the order they were handed out.
+    pub fn take(&mut self) -> Result<Folded, EngineError> {
+        let folded = loop {
+            self.early.extend(self.done.try_iter());
+            if let Some(folded) = self.early.remove(&self.taken) {
+                break folded?;
+            }
+            // A thread that holds the lock for long waits itself, so nothing is left to fold.
+            let waiting = self.waiting.try_lock().ok().and_then(|waiting| waiting.try_recv().ok());
+            match waiting {
+                Some((number, part)) => self.early.extend([(number, self.own.fold(part))]),
+                None => self.early.extend([self.done.recv().map_err(|_| EngineError::Stopped)?]),
             }
         };
-        let results: Vec<_> = std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-        });
-        let mut wave = Wave::default();
-        for result in results {
-            for done in result.map_err(|_| panicked())?? {
-                match done {
-                    Done::Folded(fold) => wave.folds.push(*fold),
-                    Done::Merged(day, merged) => wave.merged.entry(day).or_default().push(merged),
-                }
-            }
-        }
-        wave.folds.sort_unstable_by_key(|fold| fold.day);
-        // Whoever merged them: equal stores have equal bytes.
-        let first = |merged: &Merged| merged.members.first().map(|segment| segment.id);
-        wave.merged.values_mut().for_each(|of_day| of_day.sort_unstable_by_key(first));
-        wave.days = days;
-        Ok(wave)
+        self.taken += 1;
+        Ok(folded)
     }
 }
 
-/// Merges and counts the events of one day.
-pub(super) fn fold_day(
+/// Counts the events of a part of a day, and merges the segments it has too many of: both read the same rows in one order.
+/// Where rows are read under other names than they are stored, nothing is merged.
+pub(super) fn fold(
     txn: &ReadTxn,
-    day: Day,
-    manifest: &DayManifest,
+    part: &Part,
     counting: &Counting,
     publishing: Publishing,
-) -> Result<DayFold, StoreError> {
-    let included: Vec<&SegmentRecord> = manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
-    let counted_now = matches!(publishing, Publishing::Document(_));
-    let question =
-        DayQuestion { day, repos: None, sought: None, renames: Arc::clone(counting.renames()), wanted: Wanted::Counting };
+) -> Result<(DayFold, Vec<Merged>), StoreError> {
+    let (day, renames) = (part.day, Arc::clone(counting.renames()));
+    let included: Vec<&SegmentRecord> = part.manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
+    let is_due = |segment: &SegmentRecord| renames.is_empty() && publishing.includes(segment);
+    let due = segments::due(&part.manifest, is_due);
+    let wanted = if due.is_empty() { Wanted::Counting } else { Wanted::All };
+    let question = DayQuestion { day, repos: RepoChoice::Within(part.repos.clone()), sought: None, renames, wanted };
     let inputs = store::day_rows(txn, &question, included.iter().map(|segment| (*segment).clone()))?;
+    let counted_now = matches!(publishing, Publishing::Document(_));
     let is_fresh = |at: usize| counted_now && included.get(at).is_some_and(|segment| segment.unpublished.is_some());
     let fresh: Vec<bool> = inputs.iter().map(|(at, _)| is_fresh(*at)).collect();
+    let mut merging = Merging::new(day, due, inputs.iter().filter_map(|(at, _)| included.get(*at).copied()))?;
     let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
     let mut folder = DayFolder::new(day, counting);
-    while let Some(event) = events.next_event(|input| fresh.get(input).copied().unwrap_or(false))? {
+    if wanted == Wanted::All {
+        folder = folder.of_whole_paths();
+    }
+    let is_fresh = |input: usize| fresh.get(input).copied().unwrap_or(false);
+    while let Some(event) = events.next_event_seen(is_fresh, |input, row, words| merging.add(input, row, words))? {
         folder.add(&event, events.words());
     }
-    Ok(folder.finish(events.words()))
+    Ok((folder.finish(events.words()), merging.finish(events.words())?))
+}
+
+/// Segments that are merged while their rows pass.
+struct Merging {
+    groups: Vec<MergingGroup>,
+    /// By input: the group it belongs to.
+    group_of: Vec<Option<usize>>,
+}
+
+struct MergingGroup {
+    members: Vec<SegmentRecord>,
+    rows: Compaction,
+    segment: SegmentEncoder<Encoder>,
+}
+
+impl Merging {
+    fn new<'s>(
+        day: Day,
+        due: Vec<Vec<SegmentRecord>>,
+        inputs: impl Iterator<Item = &'s SegmentRecord>,
+    ) -> Result<Merging, StoreError> {
+        let group_of = |input: &SegmentRecord| due.iter().position(|members| members.iter().any(|of| of.id == input.id));
+        let group_of = inputs.map(group_of).collect();
+        let group = |members| -> Result<MergingGroup, StoreError> {
+            let segment = SegmentEncoder::new(day, Encoder::new()?);
+            Ok(MergingGroup { members, rows: Compaction::default(), segment })
+        };
+        Ok(Merging { groups: due.into_iter().map(group).collect::<Result<_, _>>()?, group_of })
+    }
+
+    /// Adds the next row of an input.
+    fn add(&mut self, input: usize, row: &Row, words: &Words) -> Result<(), StoreError> {
+        let group = self.group_of.get(input).copied().flatten().and_then(|group| self.groups.get_mut(group));
+        let Some(MergingGroup { rows, segment, .. }) = group else { return Ok(()) };
+        rows.push(row, words, |rows, words| segment.add(rows, words))
+    }
+
+    fn finish(self, words: &Words) -> Result<Vec<Merged>, StoreError> {
+        let merged = |group: MergingGroup| {
+            let MergingGroup { members, rows, mut segment } = group;
+            rows.finish(words, |rows, words| segment.add(rows, words))?;
+            Ok(Merged { members, segment: segment.finish() })
+        };
+        self.groups.into_iter().map(merged).collect()
+    }
 }

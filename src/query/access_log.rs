@@ -7,7 +7,7 @@ use super::{QueryError, View};
 use crate::block::{Merge, Wanted};
 use crate::classify::GitPost;
 use crate::model::{Country, Day, DayRange, Method, Millis, RangeFlag, RepoNumber, Row, Status, Who};
-use crate::store::{self, DayQuestion};
+use crate::store::{self, DayQuestion, RepoChoice};
 
 /// Which columns an export has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +54,9 @@ impl View<'_> {
     pub fn access_log(&self, repo: RepoNumber, day: Day, columns: AccessColumns) -> Result<Vec<AccessRow>, QueryError> {
         let manifest = store::manifest(&self.txn, day)?;
         let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-        let only = Arc::new(BTreeSet::from([repo]));
+        let only = RepoChoice::Within(repo..=repo);
         let renames = Arc::clone(&self.published.renames);
-        let question = DayQuestion { day, repos: Some(only), sought: None, renames, wanted: Wanted::All };
+        let question = DayQuestion { day, repos: only, sought: None, renames, wanted: Wanted::All };
         let inputs = store::day_rows(&self.txn, &question, published)?;
         let mut events = Merge::new(inputs.into_iter().map(|(_, rows)| rows))?.joined()?;
         let mut rows = Vec::new();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{QueryError, View};
 use crate::block::{Merge, Wanted};
 use crate::model::{Day, RepoKey, RepoNumber, Row, SourceId, SourceSettings};
-use crate::store::{self, DayQuestion};
+use crate::store::{self, DayQuestion, RepoChoice};
 
 /// Lines of a page, unless one downloader has more in one millisecond.
 const PAGE_LINES: u64 = 10_000;
@@ -118,8 +118,7 @@ impl View<'_> {
     ) -> Result<Option<Key>, QueryError> {
         let fresh: Vec<bool> = manifest.segments.iter().map(|segment| is_fresh(segment.id)).collect();
         // Repetitions may lie in old segments, so all of the day is merged, but for the blocks of pages before.
-        let repos = (after.0..store::counters(&self.txn)?.repo).map(RepoNumber);
-        let repos = (after.0 > 0).then(|| Arc::new(repos.collect()));
+        let repos = RepoChoice::Within(RepoNumber(after.0)..=RepoNumber(u32::MAX));
         let question = DayQuestion { day, repos, sought: None, renames: Arc::default(), wanted: Wanted::All };
         let inputs = store::day_rows(&self.txn, &question, manifest.segments.iter().cloned())?;
         let fresh: Vec<bool> = inputs.iter().map(|(at, _)| fresh.get(*at).copied().unwrap_or(false)).collect();

@@ -14,10 +14,10 @@ use super::members::Members;
 use super::scope::intervals;
 use super::{QueryError, View};
 use crate::block::{Joined, Merge, Wanted};
-use crate::model::{Caller, Day, DayCounts, DayRange, DownloaderKey, Millis, PathHash, RepoNumber, Row, Uniques, Word, Words};
+use crate::model::{Caller, Day, DayCounts, DayRange, DownloaderKey, Millis, PathHash, Row, Uniques, Word, Words};
 use crate::rollup::{Counting, DownloaderDay, FacetBook};
 use crate::sessionize::{Visit, starts_session};
-use crate::store::{self, DayQuestion};
+use crate::store::{self, DayQuestion, RepoChoice};
 
 type FastMap<K, V> = HashMap<K, V, FixedState>;
 type FastSet<T> = HashSet<T, FixedState>;
@@ -64,9 +64,9 @@ impl View<'_> {
     ) -> Result<(), QueryError> {
         let manifest = store::manifest(&self.txn, day)?;
         let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-        let repos: Option<Arc<BTreeSet<RepoNumber>>> = match members {
-            Members::Some(repos) => Some(Arc::new(repos.clone())),
-            Members::AllBut(_) => None,
+        let repos = match members {
+            Members::Some(repos) => RepoChoice::These(Arc::new(repos.clone())),
+            Members::AllBut(_) => RepoChoice::All,
         };
         let question = DayQuestion { day, repos, sought: None, renames: Arc::clone(&self.published.renames), wanted };
         let inputs = store::day_rows(&self.txn, &question, published)?;

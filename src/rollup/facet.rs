@@ -87,9 +87,17 @@ pub struct FacetBook {
     client_of: FastMap<(Word, SourceId, bool), u32>,
     /// By word: whether its kind was looked up, and which it is.
     kinds: Vec<Option<Option<FileKind>>>,
+    /// Whether rows name whole paths, not kinds of files alone.
+    whole_paths: bool,
 }
 
 impl FacetBook {
+    /// A book for rows that were decoded with all they have.
+    #[must_use]
+    pub fn of_whole_paths() -> FacetBook {
+        FacetBook { whole_paths: true, ..FacetBook::default() }
+    }
+
     /// All places.
     #[must_use]
     pub fn places(&self) -> &[Place] {
@@ -102,7 +110,7 @@ impl FacetBook {
         self.clients.values()
     }
 
-    /// The kind of file that a word of a row decoded for counting names.
+    /// The kind of file that a word of a row names.
     pub fn kind(&mut self, word: Word, words: &Words) -> Option<FileKind> {
         if word == Word::UNKNOWN {
             return None;
@@ -112,7 +120,10 @@ impl FacetBook {
             self.kinds.resize(at + 1, None);
         }
         let known = self.kinds.get_mut(at)?;
-        *known.get_or_insert_with(|| FileKind::from_word(words.text(word)))
+        *known.get_or_insert_with(|| match self.whole_paths {
+            true => Some(FileKind::of(&String::from_utf8_lossy(words.text(word)))),
+            false => FileKind::from_word(words.text(word)),
+        })
     }
 
     /// What a session takes from the events of its first instant: all from one of them, and from the smallest, since they

@@ -139,6 +139,13 @@ impl<'a> DayFolder<'a> {
         }
     }
 
+    /// Takes events that were decoded with all they have, not for counting alone.
+    #[must_use]
+    pub fn of_whole_paths(mut self) -> DayFolder<'a> {
+        self.fold.book = FacetBook::of_whole_paths();
+        self
+    }
+
     /// Adds the next event in stored order, with the list its texts are numbers of: the same one for all.
     pub fn add(&mut self, event: &Joined, words: &Words) {
         let row = &event.row;

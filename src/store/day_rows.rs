@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::StoreError;
 use super::records::SegmentRecord;
-use super::segments::{BlockIter, Sought};
+use super::segments::{BlockIter, RepoChoice, Sought};
 use super::table::Read;
 use crate::block::{Decoded, Wanted};
 use crate::model::{Day, Renames, RepoNumber, Word, Words};
@@ -14,8 +14,7 @@ use crate::model::{Day, Renames, RepoNumber, Word, Words};
 #[derive(Clone)]
 pub struct DayQuestion {
     pub day: Day,
-    /// All repos without it.
-    pub repos: Option<Arc<BTreeSet<RepoNumber>>>,
+    pub repos: RepoChoice,
     /// Whose rows there must be in a block for it to be read at all; everybody's without it.
     pub sought: Option<Arc<Sought>>,
     pub renames: Arc<Renames>,
@@ -52,23 +51,20 @@ pub fn day_rows<'a, R: Read + ?Sized>(
 ) -> Result<Vec<(usize, DayRows<'a, R>)>, StoreError> {
     let DayQuestion { day, repos, sought, renames, wanted } = question;
     let old: BTreeSet<RepoNumber> = match repos {
-        Some(repos) => renames.old_of(repos).collect(),
-        None => renames.old().collect(),
+        RepoChoice::These(repos) => renames.old_of(repos).collect(),
+        RepoChoice::All | RepoChoice::Within(_) => renames.old().collect(),
     };
     let old = Arc::new(old);
     let mut inputs = Vec::new();
     for (at, segment) in segments.into_iter().enumerate() {
         if !old.is_empty() {
-            let blocks = BlockIter::of_repos(txn, *day, segment.clone(), Arc::clone(&old), *wanted);
+            let blocks = BlockIter::of_repos(txn, *day, segment.clone(), RepoChoice::These(Arc::clone(&old)), *wanted);
             let moved = moved_rows(blocks, question)?;
             if !moved.rows.is_empty() {
                 inputs.push((at, DayRows::Moved(Some(moved).into_iter())));
             }
         }
-        let stored = match repos {
-            Some(repos) => BlockIter::of_repos(txn, *day, segment, Arc::clone(repos), *wanted),
-            None => BlockIter::all(txn, *day, segment, *wanted),
-        };
+        let stored = BlockIter::of_repos(txn, *day, segment, repos.clone(), *wanted);
         inputs.push((at, DayRows::Stored(stored.with_some_of(sought.as_ref()).without_moved(renames))));
     }
     Ok(inputs)
@@ -86,7 +82,7 @@ fn moved_rows<R: Read + ?Sized>(blocks: BlockIter<'_, R>, question: &DayQuestion
         };
         for mut row in block.rows {
             let to = question.renames.read_as(row.repo, row.time);
-            if to == row.repo || question.repos.as_ref().is_some_and(|repos| !repos.contains(&to)) {
+            if to == row.repo || !question.repos.contains(to) {
                 continue;
             }
             row.repo = to;

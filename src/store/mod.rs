@@ -63,7 +63,9 @@ pub use records::{
 };
 pub use renames::{put_renames, renames};
 pub use reported::{Reported, put_reported, read_reported, remove_reported, reported_as_read, reported_readings, reported_repos};
-pub use segments::{BlockIter, EncodedSegment, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment};
+pub use segments::{
+    BlockIter, EncodedSegment, RepoChoice, SegmentEncoder, add_segment, manifest, manifests, put_manifest, remove_segment,
+};
 pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Snapshot, Table, WriteTxn};
 pub use views::{

@@ -1,6 +1,8 @@
 //! Event blocks on disk: segments of sorted rows per day, and the manifest that names them all.
 
+use std::borrow::BorrowMut;
 use std::collections::{BTreeSet, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -23,15 +25,27 @@ pub struct EncodedSegment {
     pub blocks: Vec<Vec<u8>>,
 }
 
+impl EncodedSegment {
+    /// Adds the blocks of a segment whose rows come after these.
+    pub fn append(&mut self, mut next: EncodedSegment) {
+        self.record.rows += next.record.rows;
+        self.record.blocks.append(&mut next.record.blocks);
+        self.record.deliveries.append(&mut next.record.deliveries);
+        self.record.deliveries.sort_unstable();
+        self.record.deliveries.dedup();
+        self.blocks.append(&mut next.blocks);
+    }
+}
+
 /// Encodes one segment block by block.
-pub struct SegmentEncoder<'a> {
-    encoder: &'a mut Encoder,
+pub struct SegmentEncoder<E> {
+    encoder: E,
     segment: EncodedSegment,
 }
 
-impl<'a> SegmentEncoder<'a> {
+impl<E: BorrowMut<Encoder>> SegmentEncoder<E> {
     /// Starts a segment of a day. Its id is given when it is written.
-    pub fn new(day: Day, encoder: &'a mut Encoder) -> SegmentEncoder<'a> {
+    pub fn new(day: Day, encoder: E) -> SegmentEncoder<E> {
         let record = SegmentRecord { id: 0, rows: 0, unpublished: None, deliveries: Vec::new(), blocks: Vec::new() };
         SegmentEncoder { encoder, segment: EncodedSegment { day, record, blocks: Vec::new() } }
     }
@@ -43,7 +57,7 @@ impl<'a> SegmentEncoder<'a> {
     pub fn add(&mut self, rows: &[Row], words: &Words) -> Result<(), StoreError> {
         for rows in rows.chunks(ROWS_MAX) {
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
-            let bytes = self.encoder.encode(self.segment.day, rows, words)?;
+            let bytes = self.encoder.borrow_mut().encode(self.segment.day, rows, words)?;
             let record = &mut self.segment.record;
             record.blocks.push(BlockRecord {
                 rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
@@ -135,6 +149,44 @@ pub fn remove_segment(blocks: &mut OpenTable<'_>, manifest: &mut DayManifest, da
 /// Downloaders of repos, whatever their agents.
 pub type Sought = HashSet<(RepoNumber, Who), FixedState>;
 
+/// Which repos' rows are read.
+#[derive(Clone, Debug)]
+pub enum RepoChoice {
+    All,
+    These(Arc<BTreeSet<RepoNumber>>),
+    Within(RangeInclusive<RepoNumber>),
+}
+
+impl RepoChoice {
+    /// Whether the rows of a repo are read.
+    #[must_use]
+    pub fn contains(&self, repo: RepoNumber) -> bool {
+        match self {
+            RepoChoice::All => true,
+            RepoChoice::These(repos) => repos.contains(&repo),
+            RepoChoice::Within(range) => range.contains(&repo),
+        }
+    }
+
+    /// Whether all repos from `first` to `last` are read, as far as that can be told at once.
+    fn covers(&self, first: RepoNumber, last: RepoNumber) -> bool {
+        match self {
+            RepoChoice::All => true,
+            RepoChoice::These(_) => false,
+            RepoChoice::Within(range) => range.contains(&first) && range.contains(&last),
+        }
+    }
+
+    /// Whether one of the repos from `first` to `last` may be read.
+    fn meets(&self, first: RepoNumber, last: RepoNumber) -> bool {
+        match self {
+            RepoChoice::All => true,
+            RepoChoice::These(repos) => repos.range(first..=last).next().is_some(),
+            RepoChoice::Within(range) => first <= *range.end() && *range.start() <= last,
+        }
+    }
+}
+
 /// The decoded blocks of a segment in order, or only those that may hold some repos.
 pub struct BlockIter<'a, R: Read + ?Sized> {
     txn: &'a R,
@@ -142,7 +194,7 @@ pub struct BlockIter<'a, R: Read + ?Sized> {
     segment: SegmentRecord,
     next: usize,
     wanted: Wanted,
-    repos: Option<Arc<BTreeSet<RepoNumber>>>,
+    repos: RepoChoice,
     sought: Option<Arc<Sought>>,
     renames: Option<Arc<Renames>>,
 }
@@ -150,18 +202,12 @@ pub struct BlockIter<'a, R: Read + ?Sized> {
 impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
     /// Reads all rows of a segment.
     pub fn all(txn: &'a R, day: Day, segment: SegmentRecord, wanted: Wanted) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repos: None, sought: None, renames: None }
+        BlockIter { txn, day, segment, next: 0, wanted, repos: RepoChoice::All, sought: None, renames: None }
     }
 
     /// Reads the rows of some repos.
-    pub fn of_repos(
-        txn: &'a R,
-        day: Day,
-        segment: SegmentRecord,
-        repos: Arc<BTreeSet<RepoNumber>>,
-        wanted: Wanted,
-    ) -> BlockIter<'a, R> {
-        BlockIter { txn, day, segment, next: 0, wanted, repos: Some(repos), sought: None, renames: None }
+    pub fn of_repos(txn: &'a R, day: Day, segment: SegmentRecord, repos: RepoChoice, wanted: Wanted) -> BlockIter<'a, R> {
+        BlockIter { txn, day, segment, next: 0, wanted, repos, sought: None, renames: None }
     }
 
     /// Leaves out blocks without rows of anybody who is sought.
@@ -194,8 +240,8 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         if decoded.rows.len() != record.rows as usize {
             return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block has another number of rows"));
         }
-        if let Some(repos) = &self.repos {
-            decoded.rows.retain(|row| repos.contains(&row.repo));
+        if !self.repos.covers(RepoNumber(record.first_repo), RepoNumber(record.last_repo)) {
+            decoded.rows.retain(|row| self.repos.contains(row.repo));
         }
         if let Some(renames) = &self.renames {
             decoded.rows.retain(|row| renames.read_as(row.repo, row.time) == row.repo);
@@ -212,9 +258,9 @@ impl<R: Read + ?Sized> Iterator for BlockIter<'_, R> {
             let number = self.next;
             let record = *self.segment.blocks.get(number)?;
             self.next += 1;
-            let own = RepoNumber(record.first_repo)..=RepoNumber(record.last_repo);
-            let within = self.repos.as_ref().is_none_or(|repos| repos.range(own).next().is_some());
-            if within && let Some(read) = self.read(number, record).transpose() {
+            if self.repos.meets(RepoNumber(record.first_repo), RepoNumber(record.last_repo))
+                && let Some(read) = self.read(number, record).transpose()
+            {
                 return Some(read);
             }
         }

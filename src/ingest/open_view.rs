@@ -1,0 +1,92 @@
+//! The view of a day while its parts are written: chunks, sets and facets, repo by repo.
+
+use std::io;
+
+use crate::model::{DayCounts, Downloads, RepoNumber, Uniques};
+use crate::rollup::{
+    ChunkWriter, DayFold, DownloaderNumber, DownloaderSet, FacetChunkWriter, Numbering, RepoDay, SET_INLINE_MAX, encode_edges,
+};
+use crate::store::{DayViewParts, DayViewRecord, RepoSets};
+
+/// What there is so far, of the repos up to the last one that was added.
+#[derive(Default)]
+pub(super) struct OpenView {
+    writer: ChunkWriter,
+    parts: DayViewParts,
+    record: DayViewRecord,
+    /// Of every repo, ascending.
+    downloads: Vec<(RepoNumber, Downloads)>,
+}
+
+impl OpenView {
+    /// Adds the repos of a part, which come after those before; gives what their histories are to know.
+    ///
+    /// # Errors
+    /// When zstd fails, which it does only for want of memory.
+    pub fn add(&mut self, fold: &DayFold, numbering: &Numbering, sets: &RepoSets) -> io::Result<Vec<(RepoNumber, RepoDay)>> {
+        self.parts.facets.extend(facet_chunks(fold)?);
+        self.parts.tail.extend(encode_edges(&fold.tails));
+        let mut days = Vec::with_capacity(fold.repos.len());
+        for (of_repo, downloaders) in fold.repos_with_downloaders() {
+            let mut numbers: Vec<DownloaderNumber> =
+                downloaders.iter().filter_map(|downloader| numbering.number(*downloader)).collect();
+            numbers.sort_unstable();
+            let uniques = Uniques(downloaders.len() as u64);
+            let day = RepoDay { counts: of_repo.counts, uniques, evidence: of_repo.evidence };
+            self.parts.chunks.extend(self.writer.add(of_repo.repo, &day, &numbers));
+            if numbers.len() > SET_INLINE_MAX {
+                let mut set = DownloaderSet::default();
+                set.add(numbers);
+                self.parts.sets.push((of_repo.repo, set));
+            }
+            self.count(of_repo.repo, day.counts, sets);
+            days.push((of_repo.repo, day));
+        }
+        Ok(days)
+    }
+
+    fn count(&mut self, repo: RepoNumber, counts: DayCounts, sets: &RepoSets) {
+        let sums = [counts.authenticated.0, counts.anonymous.0, counts.files.0];
+        let record = &mut self.record;
+        for (sum, more) in [&mut record.authenticated, &mut record.anonymous, &mut record.files].into_iter().zip(sums) {
+            *sum += more;
+        }
+        record.repos += 1;
+        let mut kinds = sets.kinds.iter().zip(&mut record.kinds);
+        if let Some((_, of_kind)) = kinds.find(|(repos, _)| repos.contains(repo)) {
+            of_kind.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
+        }
+        self.downloads.push((repo, counts.downloads()));
+    }
+
+    /// The downloads of a repo, if anything of it was counted.
+    pub fn downloads(&self, repo: RepoNumber) -> Option<Downloads> {
+        let at = self.downloads.binary_search_by_key(&repo, |(known, _)| *known).ok()?;
+        self.downloads.get(at).map(|(_, downloads)| *downloads)
+    }
+
+    /// The downloads of all repos.
+    pub fn all_downloads(&self) -> Downloads {
+        Downloads(self.record.authenticated + self.record.anonymous)
+    }
+
+    /// All of it, for segments with this checksum.
+    pub fn finish(mut self, covers: u64) -> (DayViewRecord, DayViewParts) {
+        self.parts.chunks.extend(self.writer.take());
+        (DayViewRecord { covers, ..self.record }, self.parts)
+    }
+}
+
+/// The facet chunks of a part of a day, each with its first repo.
+fn facet_chunks(fold: &DayFold) -> io::Result<Vec<(RepoNumber, Vec<u8>)>> {
+    let mut writer = FacetChunkWriter::new(&fold.book);
+    let mut chunks = Vec::new();
+    for (of_repo, facets) in fold.repos_with_facets() {
+        if writer.is_full() {
+            chunks.extend(writer.take()?);
+        }
+        writer.add(of_repo.repo, facets, of_repo.kinds);
+    }
+    chunks.extend(writer.take()?);
+    Ok(chunks)
+}
