@@ -20,7 +20,7 @@ use hubtally::model::{
     Country, Day, DeliveryId, Format, PathHash, RepoNumber, Row, SenderId, SourceSettings, Uniques, Words, stored_number,
 };
 use hubtally::parse::{Chunk, ChunkReader, LineParser, Request, Target};
-use hubtally::rollup::{ChunkWriter, Counting, DayFold, DayFolder, DownloaderNumber, Numbering, RepoDay, RepoYear, encode_run};
+use hubtally::rollup::{Asked, ChunkWriter, Counting, DayFold, DayFolder, DownloaderNumber, RepoDay, RepoYear, encode_run};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 #[path = "common/settings.rs"]
@@ -213,12 +213,14 @@ impl Bench {
 
     /// What a publication makes of the folds of its days.
     fn views(&self, name: &str, folds: &[DayFold]) -> Result<(), Box<dyn Error>> {
-        let mut numbering = Numbering::default();
+        let mut numbers = Vec::new();
         let mut entries = Vec::new();
         self.stage(&format!("{name}: number downloaders"), || {
             let start = Instant::now();
-            numbering = Numbering::wanting(folds.iter().flat_map(|fold| fold.downloaders.iter().copied()).collect());
+            let asked = Asked::of(folds.iter().flat_map(|fold| fold.downloaders.iter().copied()));
+            let mut numbering = asked.numbering();
             entries = numbering.number_rest(DownloaderNumber(0)).entries;
+            numbers = asked.numbers(&numbering);
             Ok((start.elapsed(), digest(&[entries.len() as u64, entries.last().map_or(0, |(key, _)| key.who.0)])))
         })?;
         self.stage(&format!("{name}: dictionary run"), || {
@@ -232,8 +234,9 @@ impl Bench {
             changes.clear();
             let mut result = Xxh3::new();
             let start = Instant::now();
+            let mut rest = numbers.iter().copied();
             for fold in folds {
-                day_chunks(fold, &numbering, &mut changes).iter().for_each(|chunk| result.update(chunk));
+                day_chunks(fold, &mut rest, &mut changes).iter().for_each(|chunk| result.update(chunk));
             }
             Ok((start.elapsed(), result.digest()))
         })?;
@@ -341,11 +344,15 @@ fn folded(day: Day, segments: Vec<Vec<Decoded>>, counting: &Counting) -> Result<
 }
 
 /// The chunks of a day, as a publication writes them.
-fn day_chunks(fold: &DayFold, numbering: &Numbering, changes: &mut Vec<(RepoNumber, Day, RepoDay)>) -> Vec<Vec<u8>> {
+fn day_chunks(
+    fold: &DayFold,
+    numbers: &mut impl Iterator<Item = DownloaderNumber>,
+    changes: &mut Vec<(RepoNumber, Day, RepoDay)>,
+) -> Vec<Vec<u8>> {
     let mut writer = ChunkWriter::default();
     let mut chunks = Vec::new();
     for (of_repo, downloaders) in fold.repos_with_downloaders() {
-        let mut numbers: Vec<DownloaderNumber> = downloaders.iter().filter_map(|hash| numbering.number(*hash)).collect();
+        let mut numbers: Vec<DownloaderNumber> = numbers.by_ref().take(downloaders.len()).collect();
         numbers.sort_unstable();
         let uniques = Uniques(downloaders.len() as u64);
         let of_day = RepoDay { counts: of_repo.counts, uniques, evidence: of_repo.evidence };

@@ -4,12 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::publish::damaged;
-use crate::model::{DownloaderKey, Who};
-use crate::rollup::{DayFold, DictionaryChunk, DownloaderNumber, Entry, Numbering, encode_run};
+use super::waves::Folded;
+use crate::model::Who;
+use crate::rollup::{Asked, DictionaryChunk, DownloaderNumber, Entry, Numbering, encode_run};
 use crate::store::{self, Read, RunRecord, StoreError, ViewStateRecord, WriteTxn};
-
-/// Keys of many days are thinned out when there are so many, and again whenever they have doubled.
-const DEDUP_AT: usize = 1 << 20;
 
 /// So many runs of one tier become one.
 const RUN_FAN_IN: usize = 8;
@@ -17,23 +15,10 @@ const RUN_FAN_IN: usize = 8;
 /// So many entries of a merged run are gathered before they are written: some 25 MB.
 const MERGED_ENTRIES: usize = 1 << 20;
 
-/// Numbers the downloaders of folded days; new ones become a run of their own.
-pub fn number<'f>(
-    txn: &WriteTxn,
-    views: &mut ViewStateRecord,
-    folds: impl IntoIterator<Item = &'f DayFold>,
-) -> Result<Numbering, StoreError> {
-    let mut wanted: Vec<DownloaderKey> = Vec::new();
-    let mut dedup_at = DEDUP_AT;
-    for fold in folds {
-        wanted.extend_from_slice(&fold.downloaders);
-        if wanted.len() > dedup_at {
-            wanted.sort_unstable();
-            wanted.dedup();
-            dedup_at = DEDUP_AT.max(2 * wanted.len());
-        }
-    }
-    let mut numbering = Numbering::wanting(wanted);
+/// The numbers of the downloaders of folded parts, in their order; new ones become a run of their own.
+pub fn number(txn: &WriteTxn, views: &mut ViewStateRecord, folds: &[Folded]) -> Result<Vec<DownloaderNumber>, StoreError> {
+    let asked = Asked::of(folds.iter().flat_map(|folded| folded.fold.downloaders.iter().copied()));
+    let mut numbering = asked.numbering();
     join_runs(txn, views, &mut numbering)?;
     let new = numbering.number_rest(DownloaderNumber(views.next_number));
     if !new.entries.is_empty() {
@@ -42,7 +27,7 @@ pub fn number<'f>(
         put_run(txn, views, &new.entries)?;
         store::add_kin(txn, views, &new.kin)?;
     }
-    Ok(numbering)
+    Ok(asked.numbers(&numbering))
 }
 
 /// Takes what the dictionary knows of the downloaders that are wanted. Each chunk is read once at most: a repo may bring a

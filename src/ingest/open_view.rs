@@ -4,7 +4,7 @@ use std::io;
 
 use crate::model::{DayCounts, Downloads, RepoNumber, Uniques};
 use crate::rollup::{
-    ChunkWriter, DayFold, DownloaderNumber, DownloaderSet, FacetChunkWriter, Numbering, RepoDay, SET_INLINE_MAX, encode_edges,
+    ChunkWriter, DayFold, DownloaderNumber, DownloaderSet, FacetChunkWriter, RepoDay, SET_INLINE_MAX, encode_edges,
 };
 use crate::store::{DayViewParts, DayViewRecord, RepoSets};
 
@@ -19,24 +19,32 @@ pub(super) struct OpenView {
 }
 
 impl OpenView {
-    /// Adds the repos of a part, which come after those before; gives what their histories are to know.
+    /// Adds the repos of a part, which come after those before, with the numbers of its downloaders; gives what their
+    /// histories are to know.
     ///
     /// # Errors
     /// When zstd fails, which it does only for want of memory.
-    pub fn add(&mut self, fold: &DayFold, numbering: &Numbering, sets: &RepoSets) -> io::Result<Vec<(RepoNumber, RepoDay)>> {
+    pub fn add(
+        &mut self,
+        fold: &DayFold,
+        numbers: &[DownloaderNumber],
+        sets: &RepoSets,
+    ) -> io::Result<Vec<(RepoNumber, RepoDay)>> {
         self.parts.facets.extend(facet_chunks(fold)?);
         self.parts.tail.extend(encode_edges(&fold.tails));
         let mut days = Vec::with_capacity(fold.repos.len());
+        let mut rest = numbers.iter().copied();
+        let mut numbers: Vec<DownloaderNumber> = Vec::new();
         for (of_repo, downloaders) in fold.repos_with_downloaders() {
-            let mut numbers: Vec<DownloaderNumber> =
-                downloaders.iter().filter_map(|downloader| numbering.number(*downloader)).collect();
+            numbers.clear();
+            numbers.extend(rest.by_ref().take(downloaders.len()));
             numbers.sort_unstable();
             let uniques = Uniques(downloaders.len() as u64);
             let day = RepoDay { counts: of_repo.counts, uniques, evidence: of_repo.evidence };
             self.parts.chunks.extend(self.writer.add(of_repo.repo, &day, &numbers));
             if numbers.len() > SET_INLINE_MAX {
                 let mut set = DownloaderSet::default();
-                set.add(numbers);
+                set.add(numbers.iter().copied());
                 self.parts.sets.push((of_repo.repo, set));
             }
             self.count(of_repo.repo, day.counts, sets);

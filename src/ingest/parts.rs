@@ -8,11 +8,8 @@ use super::publish::Publishing;
 use crate::model::{Day, RepoNumber};
 use crate::store::{self, DayManifest, StoreError, WriteTxn};
 
-/// Rows of a part, about: days with more are cut.
+/// Rows of a part, about: days with more are cut, and of smaller days as many are written together. This bounds memory.
 pub(super) const PART_ROWS: usize = 1_000_000;
-
-/// Rows that are folded at once, while as many are written: this bounds memory.
-const WAVE_ROWS_MAX: u64 = 1_000_000;
 
 /// Some repos of a day with all of their rows.
 #[derive(Clone, Debug)]
@@ -43,7 +40,7 @@ impl Part {
             included.flat_map(|segment| &segment.blocks).map(|block| (block.last_repo, block.rows.into())).collect();
         blocks.sort_unstable();
         let rows: u64 = blocks.iter().map(|(_, rows)| rows).sum();
-        let rows_each = rows.div_ceil(rows.div_ceil(part_rows.max(1)).max(1));
+        let rows_each = rows.div_ceil(rows.div_ceil(part_rows).max(1));
         let (mut ends, mut so_far) = (Vec::new(), 0);
         for (last_repo, rows) in &blocks {
             so_far += rows;
@@ -78,13 +75,13 @@ pub(super) struct PartQueue {
 
 impl PartQueue {
     pub fn new(days: BTreeSet<Day>, publishing: Publishing, part_rows: usize) -> PartQueue {
-        PartQueue { days, cut: VecDeque::new(), publishing, part_rows: part_rows as u64 }
+        PartQueue { days, cut: VecDeque::new(), publishing, part_rows: (part_rows as u64).max(1) }
     }
 
-    /// The next parts, as many as fit into memory together; none if nothing is left.
+    /// The next parts, as many as are written together; none if nothing is left.
     pub fn next_wave(&mut self, txn: &WriteTxn) -> Result<Vec<Part>, StoreError> {
         let (mut wave, mut rows) = (Vec::new(), 0);
-        while rows < WAVE_ROWS_MAX {
+        while rows < self.part_rows {
             if self.cut.is_empty() {
                 let Some(day) = self.days.pop_first() else { break };
                 self.cut = Part::cut(day, store::manifest(txn, day)?, self.publishing, self.part_rows);

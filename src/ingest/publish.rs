@@ -17,7 +17,7 @@ use super::writer::Writer;
 use super::{numbers, segments};
 use crate::model::{Day, DeliveryId, Millis, SourceSettings};
 use crate::rollup::{
-    Applied, Counting, DayChunk, DayFold, DownloaderNumber, Edge, Live, Numbering, VIEW_VERSION, decode_edges, encode_edges,
+    Applied, Counting, DayChunk, DayFold, DownloaderNumber, Edge, Live, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
     self, DayManifest, DayViewRecord, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError, Table, ViewStateRecord,
@@ -288,10 +288,12 @@ impl Writer {
 
     /// Writes the views of folded parts. With its last part the segments of a day are published.
     fn write_wave(&mut self, publication: &mut Publication<'_>, wave: Vec<Folded>) -> Result<(), EngineError> {
-        let folds = wave.iter().map(|folded| &folded.fold);
-        let numbering = numbers::number(publication.txn, &mut publication.views, folds)?;
+        let numbers = numbers::number(publication.txn, &mut publication.views, &wave)?;
+        let mut rest = numbers.as_slice();
         for Folded { part, fold, merged } in wave {
-            publication.write_part(&part, &fold, &numbering)?;
+            let (own, after) = rest.split_at(fold.downloaders.len().min(rest.len()));
+            publication.write_part(&part, &fold, own)?;
+            rest = after;
             merged.into_iter().for_each(|merged| Merged::add_to(&mut publication.merged, merged));
             if part.is_last {
                 let merged = std::mem::take(&mut publication.merged);
@@ -373,12 +375,12 @@ impl Publication<'_> {
         decode_edges(day, &bytes).map_err(|error| damaged("day_tails", day, error))
     }
 
-    /// Adds a part to the view of its day.
-    fn write_part(&mut self, part: &Part, fold: &DayFold, numbering: &Numbering) -> Result<(), StoreError> {
+    /// Adds a part to the view of its day; the numbers are those of its downloaders.
+    fn write_part(&mut self, part: &Part, fold: &DayFold, numbers: &[DownloaderNumber]) -> Result<(), StoreError> {
         if part.is_first {
             self.open = OpenView::default();
         }
-        for (repo, day) in self.open.add(fold, numbering, &self.sets)? {
+        for (repo, day) in self.open.add(fold, numbers, &self.sets)? {
             self.histories.add(repo, part.day, Some(day));
         }
         Ok(())

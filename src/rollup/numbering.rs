@@ -44,6 +44,45 @@ pub struct Found {
     pub kin: Option<DownloaderNumber>,
 }
 
+/// Downloaders whose numbers are to come back in the order they were asked for: looking up each of them anew takes longer.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Ascending, with the place each was asked for at.
+    keys: Vec<(DownloaderKey, u32)>,
+}
+
+impl Asked {
+    /// Asks for the numbers of these downloaders, in any order and with repetitions.
+    #[must_use]
+    pub fn of(keys: impl Iterator<Item = DownloaderKey>) -> Asked {
+        let mut keys: Vec<(DownloaderKey, u32)> = keys.zip(0..).collect();
+        keys.sort_unstable();
+        Asked { keys }
+    }
+
+    /// Each of them once, on the way to its number.
+    #[must_use]
+    pub fn numbering(&self) -> Numbering {
+        let mut keys: Vec<DownloaderKey> = self.keys.iter().map(|(key, _)| *key).collect();
+        keys.dedup();
+        Numbering::wanting_sorted(keys)
+    }
+
+    /// Their numbers in the order they were asked for, once all have one.
+    #[must_use]
+    pub fn numbers(self, numbering: &Numbering) -> Vec<DownloaderNumber> {
+        let mut numbers = vec![DownloaderNumber::default(); self.keys.len()];
+        for (of_one, number) in self.keys.chunk_by(|a, b| a.0 == b.0).zip(numbering.numbers()) {
+            for (_, at) in of_one {
+                if let Some(place) = numbers.get_mut(*at as usize) {
+                    *place = number;
+                }
+            }
+        }
+        numbers
+    }
+}
+
 /// The numbers of all downloaders of one publication.
 #[derive(Clone, Debug, Default)]
 pub struct Numbering {
@@ -60,6 +99,11 @@ impl Numbering {
     pub fn wanting(mut keys: Vec<DownloaderKey>) -> Numbering {
         keys.sort_unstable();
         keys.dedup();
+        Numbering::wanting_sorted(keys)
+    }
+
+    /// Asks for the numbers of these distinct downloaders, ascending.
+    fn wanting_sorted(keys: Vec<DownloaderKey>) -> Numbering {
         let parts = (keys.len() / PART_KEYS).next_power_of_two();
         let mut numbering = Numbering { wanted: Vec::with_capacity(keys.len()), ends: vec![0; parts] };
         for key in keys {
@@ -140,6 +184,11 @@ impl Numbering {
             }
         }
         new
+    }
+
+    /// The numbers of all that was wanted, ascending by downloader, once they have some.
+    fn numbers(&self) -> impl Iterator<Item = DownloaderNumber> {
+        self.wanted.iter().map(|wanted| DownloaderNumber(wanted.number))
     }
 
     /// What was wanted, with what runs knew of it.

@@ -89,6 +89,10 @@ pub fn format_of(shape: Shape) -> Format {
 pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Receipt {
     // In some worlds every push is folded, in some a few at a time, in some none.
     engine.fold_pushes_after([0, 10, 1_000_000][(seed % 3) as usize]);
+    // In half of them documents come in pieces, and days are counted in parts.
+    if seed % 4 > 1 {
+        engine.cut_imports(1_000, 1 + (seed % 30) as usize);
+    }
     let delivery: &Delivery = &world.deliveries[index];
     let (shape, bytes) = world.render(index);
     let source = SourceName::parse(&delivery.source).unwrap();
