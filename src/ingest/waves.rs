@@ -107,7 +107,8 @@ impl<'s> Folding<'s> {
 }
 
 /// Counts the events of a part of a day, and merges the segments it has too many of: both read the same rows in one order.
-/// Where rows are read under other names than they are stored, nothing is merged.
+/// Left to [`segments::tidy`] are those that hold less than half of the rows, since all would have to be decoded whole for
+/// them, and all segments where rows are read under other names than they are stored.
 pub(super) fn fold(
     txn: &ReadTxn,
     part: &Part,
@@ -117,7 +118,9 @@ pub(super) fn fold(
     let (day, renames) = (part.day, Arc::clone(counting.renames()));
     let included: Vec<&SegmentRecord> = part.manifest.segments.iter().filter(|segment| publishing.includes(segment)).collect();
     let is_due = |segment: &SegmentRecord| renames.is_empty() && publishing.includes(segment);
-    let due = segments::due(&part.manifest, is_due);
+    let mut due = segments::due(&part.manifest, is_due);
+    let rows: u64 = included.iter().map(|segment| segment.rows).sum();
+    due.retain(|members| 2 * members.iter().map(|segment| segment.rows).sum::<u64>() >= rows);
     let wanted = if due.is_empty() { Wanted::Counting } else { Wanted::All };
     let question = DayQuestion { day, repos: RepoChoice::Within(part.repos.clone()), sought: None, renames, wanted };
     let inputs = store::day_rows(txn, &question, included.iter().map(|segment| (*segment).clone()))?;

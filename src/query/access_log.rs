@@ -54,7 +54,7 @@ impl View<'_> {
     pub fn access_log(&self, repo: RepoNumber, day: Day, columns: AccessColumns) -> Result<Vec<AccessRow>, QueryError> {
         let manifest = store::manifest(&self.txn, day)?;
         let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-        let only = RepoChoice::Within(repo..=repo);
+        let only = RepoChoice::These(Arc::new(BTreeSet::from([repo])));
         let renames = Arc::clone(&self.published.renames);
         let question = DayQuestion { day, repos: only, sought: None, renames, wanted: Wanted::All };
         let inputs = store::day_rows(&self.txn, &question, published)?;

@@ -85,14 +85,19 @@ pub fn format_of(shape: Shape) -> Format {
     }
 }
 
-/// Hands one delivery over and checks its receipt as far as the laws say.
-pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Receipt {
+/// Has work done in pieces as small as the worlds ask for.
+fn cut_up(engine: &Engine, seed: u64) {
     // In some worlds every push is folded, in some a few at a time, in some none.
     engine.fold_pushes_after([0, 10, 1_000_000][(seed % 3) as usize]);
     // In half of them documents come in pieces, and days are counted in parts.
     if seed % 4 > 1 {
         engine.cut_imports(1_000, 1 + (seed % 30) as usize);
     }
+}
+
+/// Hands one delivery over and checks its receipt as far as the laws say.
+pub fn deliver(engine: &Engine, world: &World, index: usize, seed: u64) -> Receipt {
+    cut_up(engine, seed);
     let delivery: &Delivery = &world.deliveries[index];
     let (shape, bytes) = world.render(index);
     let source = SourceName::parse(&delivery.source).unwrap();
@@ -404,6 +409,7 @@ fn restarts_change_nothing_and_two_rebuilds_give_the_same_bytes() {
         compare(&engine, &Oracle::of(&world), seed, "after restarts");
         let mut dumps = Vec::new();
         for _ in 0..2 {
+            cut_up(&engine, seed);
             engine.rebuild(&|_| {}).unwrap();
             engine.stop();
             drop(engine);
