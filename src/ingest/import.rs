@@ -341,7 +341,7 @@ impl<'e> Import<'e> {
         let start = (self.document.bytes, self.document.lines + 1);
         let cutter = Mutex::new(cutter(reader, trail, start, chunk_bytes, names));
         // Nothing waits in between: one group fills up while the other is committed.
-        let (full, groups) = sync_channel(1);
+        let (full, groups) = sync_channel(0);
         let spare = Arc::clone(&self.spare);
         std::thread::scope(|scope| {
             for _ in 0..workers {
