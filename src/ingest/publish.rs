@@ -253,7 +253,7 @@ impl Writer {
             (Arc::clone(&self.shared), Arc::clone(&publication.counting), publication.publishing);
         let mut queue = PartQueue::new(days, publishing, shared.sizes.part_rows.load(Ordering::Acquire));
         std::thread::scope(|scope| {
-            let mut folding = Folding::start(scope, &shared.store, &counting, publishing)?;
+            let mut folding = Folding::new(scope, &shared.store, &counting, publishing)?;
             // The days of the parts that are ahead, wave by wave.
             let mut ahead: VecDeque<Vec<Day>> = VecDeque::new();
             loop {

@@ -115,7 +115,8 @@ pub(super) fn parse_all(
     parsed: &SyncSender<(u64, io::Result<Parsed>)>,
 ) {
     loop {
-        let next = locked(cutter).next();
+        // Behind a panic in the middle of a read lines would be missing.
+        let next = cutter.lock().ok().and_then(|mut cutter| cutter.next());
         let Some((number, cut, names)) = next else { break };
         let result = cut.map(|cut| {
             builder.begin(names, cut.chunk.lines_max());

@@ -41,49 +41,73 @@ impl Folder<'_> {
     }
 }
 
-/// Parts on their way through the threads that fold them. Whoever takes them folds too while there is nothing to take, so
-/// that all cores are busy and he himself never waits for one of them.
-pub(super) struct Folding<'s> {
+type Done = (usize, Result<Folded, EngineError>);
+
+/// Parts on their way through the threads that fold them, which are started as parts come. Whoever takes them folds too
+/// while there is nothing to take, so that all cores are busy, and one part needs no thread at all.
+pub(super) struct Folding<'s, 'e> {
+    scope: &'s Scope<'s, 'e>,
+    store: &'s Store,
     own: Folder<'s>,
+    threads: usize,
     hand_out: Sender<(usize, Part)>,
     waiting: Arc<Mutex<Receiver<(usize, Part)>>>,
-    done: Receiver<(usize, Result<Folded, EngineError>)>,
+    finished: Sender<Done>,
+    done: Receiver<Done>,
     /// Those that were done before the ones that are waited for.
     early: BTreeMap<usize, Result<Folded, EngineError>>,
     handed_out: usize,
     taken: usize,
 }
 
-impl<'s> Folding<'s> {
-    /// Starts threads that fold what they are given until nobody can give them any more.
-    pub fn start(
-        scope: &'s Scope<'s, '_>,
+impl<'s, 'e> Folding<'s, 'e> {
+    /// Folds what is stored now; threads end when nobody can give them parts any more.
+    pub fn new(
+        scope: &'s Scope<'s, 'e>,
         store: &'s Store,
         counting: &'s Counting,
         publishing: Publishing,
-    ) -> Result<Folding<'s>, EngineError> {
-        let (hand_out, waiting) = channel::<(usize, Part)>();
-        let (finished, done) = channel();
-        let waiting = Arc::new(Mutex::new(waiting));
-        let folder = || -> Result<_, EngineError> { Ok(Folder { txn: store.read()?, counting, publishing }) };
-        for _ in 1..std::thread::available_parallelism().map_or(1, NonZero::get) {
-            let (folder, waiting, finished) = (folder()?, Arc::clone(&waiting), finished.clone());
-            scope.spawn(move || {
-                let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                while let Ok((number, part)) = next() {
-                    if finished.send((number, folder.fold(part))).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        Ok(Folding { own: folder()?, hand_out, waiting, done, early: BTreeMap::new(), handed_out: 0, taken: 0 })
+    ) -> Result<Folding<'s, 'e>, EngineError> {
+        let ((hand_out, waiting), (finished, done)) = (channel(), channel());
+        Ok(Folding {
+            scope,
+            store,
+            own: Folder { txn: store.read()?, counting, publishing },
+            threads: 0,
+            hand_out,
+            waiting: Arc::new(Mutex::new(waiting)),
+            finished,
+            done,
+            early: BTreeMap::new(),
+            handed_out: 0,
+            taken: 0,
+        })
     }
 
     /// Has a part folded after those before.
     pub fn hand_out(&mut self, part: Part) -> Result<(), EngineError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        // The first part, and one core, are for whoever takes them.
+        if self.threads < self.handed_out.min(cores - 1) {
+            self.start_thread()?;
+        }
         self.hand_out.send((self.handed_out, part)).map_err(|_| EngineError::Stopped)?;
         self.handed_out += 1;
+        Ok(())
+    }
+
+    fn start_thread(&mut self) -> Result<(), EngineError> {
+        let folder = Folder { txn: self.store.read()?, ..self.own };
+        let (waiting, finished) = (Arc::clone(&self.waiting), self.finished.clone());
+        self.threads += 1;
+        self.scope.spawn(move || {
+            let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            while let Ok((number, part)) = next() {
+                if finished.send((number, folder.fold(part))).is_err() {
+                    break;
+                }
+            }
+        });
         Ok(())
     }
 

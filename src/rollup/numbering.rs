@@ -14,9 +14,6 @@ struct Wanted {
     kin: u32,
 }
 
-/// So many downloaders share a part, in the mean.
-const PART_KEYS: usize = 8;
-
 /// In place of a number: millions of these are held at once, and an `Option` would take as much room again.
 const NONE: u32 = u32::MAX;
 
@@ -88,9 +85,6 @@ impl Asked {
 pub struct Numbering {
     /// Distinct, ascending.
     wanted: Vec<Wanted>,
-    /// Where in them each part of the range of who ends, all parts being equally wide. Hashes are evenly spread, so each
-    /// part has a few.
-    ends: Vec<usize>,
 }
 
 impl Numbering {
@@ -104,27 +98,7 @@ impl Numbering {
 
     /// Asks for the numbers of these distinct downloaders, ascending.
     fn wanting_sorted(keys: Vec<DownloaderKey>) -> Numbering {
-        let parts = (keys.len() / PART_KEYS).next_power_of_two();
-        let mut numbering = Numbering { wanted: Vec::with_capacity(keys.len()), ends: vec![0; parts] };
-        for key in keys {
-            numbering.wanted.push(Wanted { key, number: NONE, kin: NONE });
-            let part = numbering.part(key);
-            if let Some(end) = numbering.ends.get_mut(part) {
-                *end = numbering.wanted.len();
-            }
-        }
-        // A part of nobody ends where the one before it does.
-        let mut last = 0;
-        for end in &mut numbering.ends {
-            last = last.max(*end);
-            *end = last;
-        }
-        numbering
-    }
-
-    fn part(&self, key: DownloaderKey) -> usize {
-        let bits = self.ends.len().max(1).ilog2();
-        key.who.0.checked_shr(u64::BITS - bits).unwrap_or(0) as usize
+        Numbering { wanted: keys.into_iter().map(|key| Wanted { key, number: NONE, kin: NONE }).collect() }
     }
 
     /// Whether somebody between these two, themselves included, is wanted.
@@ -194,15 +168,5 @@ impl Numbering {
     /// What was wanted, with what runs knew of it.
     pub fn found(self) -> impl Iterator<Item = Found> {
         self.wanted.into_iter().map(|Wanted { key, number, kin }| Found { key, number: known(number), kin: known(kin) })
-    }
-
-    /// The number of a downloader that was wanted.
-    #[must_use]
-    pub fn number(&self, key: DownloaderKey) -> Option<DownloaderNumber> {
-        let part = self.part(key);
-        let start = part.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let own = self.wanted.get(start..*self.ends.get(part)?)?;
-        let at = own.binary_search_by_key(&key, |wanted| wanted.key).ok()?;
-        own.get(at).and_then(|wanted| known(wanted.number))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hubtally::model::{DownloaderKey, Who};
 use hubtally::rollup::{
-    DictionaryChunk, DownloaderNumber, DownloaderSet, Kin, Numbering, Persons, decode_kin, encode_chunk, encode_kin, encode_run,
+    Asked, DictionaryChunk, DownloaderNumber, DownloaderSet, Kin, Persons, decode_kin, encode_chunk, encode_kin, encode_run,
 };
 
 use super::{anybody, for_seeds, key};
@@ -20,7 +20,8 @@ fn the_dictionary_numbers_everybody_once_over_many_runs() {
         for _ in 0..1 + random.index(20) {
             let crowd = random.index(people as usize + 1);
             let asked: Vec<DownloaderKey> = (0..crowd).map(|_| anybody(random, people)).collect();
-            let mut numbering = Numbering::wanting(asked.clone());
+            let in_order = Asked::of(asked.iter().copied());
+            let mut numbering = in_order.numbering();
             let distinct: BTreeSet<DownloaderKey> = asked.iter().copied().collect();
             for run in &runs {
                 let chunk = DictionaryChunk::new(run).unwrap();
@@ -38,11 +39,11 @@ fn the_dictionary_numbers_everybody_once_over_many_runs() {
                 assert_eq!(known.insert(*key, *number), None, "nobody is numbered twice");
                 next += 1;
             }
-            for key in &distinct {
-                assert_eq!(numbering.number(*key), known.get(key).copied());
-            }
-            let stranger = anybody(random, people);
-            assert_eq!(numbering.number(stranger), known.get(&stranger).copied().filter(|_| distinct.contains(&stranger)));
+            let numbers: Vec<DownloaderNumber> = asked.iter().map(|key| known[key]).collect();
+            assert_eq!(in_order.numbers(&numbering), numbers, "in the order they were asked for");
+            let found: Vec<_> = numbering.found().map(|found| (found.key, found.number)).collect();
+            let expected: Vec<_> = distinct.iter().map(|key| (*key, known.get(key).copied())).collect();
+            assert_eq!(found, expected, "those who were asked for, and nobody else");
             kin.extend(&new.kin);
             // A run is cut anywhere, so that a person may lie in two chunks.
             let size = if people == 3 { 1 } else { random.pick(&[7, 300, usize::MAX]) };
