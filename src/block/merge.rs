@@ -381,7 +381,6 @@ impl Compaction {
                     emit(&self.rows, words)?;
                     self.rows.clear();
                 }
-                self.rows.reserve_exact(if self.rows.is_empty() { ROWS_MAX } else { 0 });
                 self.rows.push(*row);
             }
         }
