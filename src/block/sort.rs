@@ -1,87 +1,135 @@
 //! Rows into stored order: by short keys, since moving and comparing whole rows is what takes the time.
+//!
+//! ```text
+//!  key (128 bits) = repo | user | first bits of who | of the agent | time | details | place of the row
+//! ```
 
+use std::cmp::Ordering;
+
+use super::bits::width_of;
 use crate::model::Row;
 
 /// Fewer rows than this are sorted as they are.
 const KEYED_MIN: usize = 64;
 
-/// Bits of the time in a key, and of all below it: the row's place, and above it, where a log tells whole seconds, as much as
-/// fits of what orders rows of one downloader and instant.
-const TIME_BITS: u32 = 31;
-const LOW_BITS: u32 = 32;
-const SINCE_MAX: u64 = (1 << TIME_BITS) - 1;
-
-/// Bits of method, status and path in a key of few rows.
+/// Bits of a key, and of those of its parts that are not as wide as they need to be.
+const KEY_BITS: u32 = 128;
+const TIME_BITS_MAX: u32 = 31;
+const AGENT_BITS: u32 = 8;
 const DETAIL_BITS: u32 = 12;
 
-/// The first bits of what rows are ordered by, and below them the row's place.
-type Key = (u128, u64);
+/// So many bits of a who tell those of one repo and day apart; agents and details come after them.
+const WHO_BITS: u32 = 40;
 
 /// Sorts rows by [`Row::cmp_stored`]; the order of equal rows is unspecified.
-pub fn sort_stored(rows: &mut [Row]) {
+pub fn sort_stored(rows: &mut Vec<Row>) {
     if rows.len() < KEYED_MIN || rows.is_sorted_by(|a, b| a.cmp_stored(b).is_le()) {
         return rows.sort_unstable_by(Row::cmp_stored);
     }
-    let Some(mut keys) = sorted_keys(rows, |row| row) else { return rows.sort_unstable_by(Row::cmp_stored) };
-    permute(rows, &mut keys);
+    let mut sorted = Vec::with_capacity(rows.len());
+    for_places(rows, |row| row, |place| sorted.extend(rows.get(place).copied()));
+    *rows = sorted;
 }
 
 /// Hands out rows by [`Row::cmp_stored`], which stay where they are; the order of equal rows is unspecified.
-pub fn in_stored_order<'r>(rows: &mut [&'r Row], mut each: impl FnMut(&'r Row)) {
-    let Some(keys) = sorted_keys(rows, |row| row) else {
-        rows.sort_unstable_by(|a, b| a.cmp_stored(b));
-        return rows.iter().for_each(|row| each(row));
-    };
-    keys.iter().filter_map(|key| rows.get(place(key))).for_each(|row| each(row));
+pub fn in_stored_order<'r>(rows: &[&'r Row], mut each: impl FnMut(&'r Row)) {
+    for_places(rows, |row| row, |place| rows.get(place).into_iter().for_each(|row| each(row)));
 }
 
-/// The keys of rows in stored order; `None` for more rows than a key can tell apart.
-fn sorted_keys<R>(rows: &[R], row: impl Fn(&R) -> &Row) -> Option<Vec<Key>> {
-    let count = u32::try_from(rows.len()).ok()?;
-    let first_ms = rows.iter().map(|item| row(item).time.0).min().unwrap_or(0);
-    let in_seconds = || rows.iter().all(|item| row(item).time.0 % 1_000 == 0);
-    let one_source = || rows.windows(2).all(|pair| matches!(pair, [a, b] if row(a).source == row(b).source));
-    // Where times are finer, hardly any two rows of a downloader share one.
-    let with_details = count <= 1 << (LOW_BITS - DETAIL_BITS) && in_seconds() && one_source();
-    let mut keys: Vec<Key> = rows
-        .iter()
-        .zip(0..count)
-        .map(|(item, place)| {
-            let row = row(item);
-            let since = since(row, first_ms);
-            // Of a user the agent comes first, and of times that do not fit the rest of them.
-            let detailed = with_details && !row.user && since < SINCE_MAX;
-            let details = if detailed { details(row) << (LOW_BITS - DETAIL_BITS) } else { 0 };
-            key(row, since, details | place)
-        })
-        .collect();
+/// Hands out the places of rows in stored order.
+fn for_places<R>(rows: &[R], row: impl Fn(&R) -> &Row, mut each: impl FnMut(usize)) {
+    let layout = Layout::of(rows.iter().map(&row));
+    let mut keys: Vec<u128> = rows.iter().zip(0..).map(|(item, place)| layout.key(row(item), place)).collect();
     keys.sort_unstable();
-    let place_bits = if with_details { LOW_BITS - DETAIL_BITS } else { LOW_BITS };
-    let place_mask = (1 << place_bits) - 1;
-    // Rows with one key are few, and ordered by their places so far.
-    for equal in keys.chunk_by_mut(|a, b| a.0 == b.0 && a.1 >> place_bits == b.1 >> place_bits) {
-        if equal.len() > 1 {
-            equal.sort_unstable_by(|a, b| match (rows.get((a.1 & place_mask) as usize), rows.get((b.1 & place_mask) as usize)) {
-                (Some(a), Some(b)) => row(a).cmp_stored(row(b)),
-                (a, b) => a.is_some().cmp(&b.is_some()),
-            });
+    let compare = |a: &u128, b: &u128| match (rows.get(layout.place(*a)), rows.get(layout.place(*b))) {
+        (Some(a), Some(b)) => row(a).cmp_stored(row(b)),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    };
+    // Keys decide between runs. Within one they are right but for what does not fit into them, which is rare.
+    for run in keys.chunk_by_mut(|a, b| layout.run(*a) == layout.run(*b)) {
+        if !run.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
+            run.sort_unstable_by(compare);
         }
+        run.iter().for_each(|key| each(layout.place(*key)));
     }
-    keys.iter_mut().for_each(|key| key.1 &= place_mask);
-    Some(keys)
 }
 
-/// The time from `first_ms` on as far as it fits.
-fn since(row: &Row, first_ms: i64) -> u64 {
-    u64::try_from(row.time.0.saturating_sub(first_ms)).unwrap_or(0).min(SINCE_MAX)
+/// How wide the parts of keys are, so that all of them fit as well as they can.
+struct Layout {
+    first_ms: i64,
+    /// Milliseconds of a step of the time.
+    step_ms: u64,
+    who_bits: u32,
+    agent_bits: u32,
+    time_bits: u32,
+    detail_bits: u32,
+    place_bits: u32,
+    /// Bits behind the first part that was cut.
+    run_shift: u32,
 }
 
-/// Repo, user flag, who, the downloader's agent, and the time.
-fn key(row: &Row, since: u64, low: u32) -> Key {
-    let agent = row.downloader_agent().0;
-    let high = u128::from(row.repo.0) << 96 | u128::from(row.user) << 95 | u128::from(row.who.0) << 31;
-    let low = u64::from(agent & 1) << (TIME_BITS + LOW_BITS) | since << LOW_BITS | u64::from(low);
-    (high | u128::from(agent >> 1), low)
+impl Layout {
+    fn of<'r>(rows: impl Iterator<Item = &'r Row> + Clone) -> Layout {
+        let (mut count, mut last_repo, mut in_seconds, mut agents, mut sources) = (0_u64, 0, true, 0, (u16::MAX, 0));
+        let (mut first_ms, mut last_ms) = (i64::MAX, i64::MIN);
+        for row in rows {
+            count += 1;
+            last_repo = last_repo.max(row.repo.0);
+            (first_ms, last_ms) = (first_ms.min(row.time.0), last_ms.max(row.time.0));
+            in_seconds &= row.time.0 % 1_000 == 0;
+            agents |= row.downloader_agent().0;
+            sources = (sources.0.min(row.source.0), sources.1.max(row.source.0));
+        }
+        let step_ms = if in_seconds { 1_000 } else { 1 };
+        let place_bits = width_of(count);
+        let time_width = width_of(last_ms.saturating_sub(first_ms).unsigned_abs() / step_ms);
+        let time_bits = time_width.min(TIME_BITS_MAX);
+        let mut left = KEY_BITS - width_of(last_repo.into()) - 1 - time_bits - place_bits;
+        let mut take = |wanted: bool, bits: u32| {
+            let bits = if wanted && left >= WHO_BITS + bits { bits } else { 0 };
+            left -= bits;
+            bits
+        };
+        let agent_bits = take(agents != 0, AGENT_BITS);
+        // Where times are finer, hardly any two rows of a downloader share one.
+        let detail_bits = take(in_seconds && sources.0 == sources.1, DETAIL_BITS);
+        let who_bits = left.min(u64::BITS);
+        let is_whole = who_bits == u64::BITS && agents == 0 && time_bits == time_width;
+        let run_shift = detail_bits + place_bits + if is_whole { 0 } else { agent_bits + time_bits };
+        Layout { first_ms, step_ms, who_bits, agent_bits, time_bits, detail_bits, place_bits, run_shift }
+    }
+
+    /// The key of a row. Times that do not fit come last.
+    fn key(&self, row: &Row, place: u64) -> u128 {
+        let time = row.time.0.saturating_sub(self.first_ms).unsigned_abs() / self.step_ms;
+        // Of a user the agent would come first.
+        let details = if row.user || self.detail_bits == 0 { 0 } else { details(row) };
+        let parts = [
+            (row.repo.0.into(), u32::BITS),
+            (row.user.into(), 1),
+            (first_bits(row.who.0, u64::BITS, self.who_bits), self.who_bits),
+            (first_bits(row.downloader_agent().0.into(), u32::BITS, self.agent_bits), self.agent_bits),
+            (time.min((1 << self.time_bits) - 1), self.time_bits),
+            (first_bits(details.into(), DETAIL_BITS, self.detail_bits), self.detail_bits),
+            (place, self.place_bits),
+        ];
+        parts.iter().fold(0, |key, (part, bits)| key << bits | u128::from(*part))
+    }
+
+    /// What is right about a key: all up to the first part that was cut. Rows that agree in it are a run.
+    fn run(&self, key: u128) -> u128 {
+        key >> self.run_shift
+    }
+
+    fn place(&self, key: u128) -> usize {
+        // Places come from a slice, so they fit.
+        (key & ((1 << self.place_bits) - 1)) as usize
+    }
+}
+
+/// The highest of so many bits.
+fn first_bits(value: u64, bits: u32, first: u32) -> u64 {
+    value.checked_shr(bits - first).unwrap_or(0)
 }
 
 /// What orders the rows of somebody who is no user, of one source and instant: method, status and the first bits of the path,
@@ -95,28 +143,6 @@ fn details(row: &Row) -> u32 {
     let rank = 2 * below as u32 + u32::from(usual);
     let path = if usual { (row.path.0 >> 58) as u32 } else { 0 };
     u32::from(row.method.code()) << 10 | rank << 6 | path
-}
-
-/// The row's place, which is all that is left of a sorted key.
-fn place(key: &Key) -> usize {
-    key.1 as usize
-}
-
-/// Puts into every place the row whose number stands there, circle by circle. Done places point to themselves.
-fn permute(rows: &mut [Row], keys: &mut [Key]) {
-    for start in 0..rows.len() {
-        let mut hole = start;
-        while let Some(from) = keys.get(hole).map(place) {
-            if let Some(key) = keys.get_mut(hole) {
-                key.1 = hole as u64;
-            }
-            if from == start {
-                break;
-            }
-            rows.swap(hole, from);
-            hole = from;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -133,10 +159,12 @@ mod tests {
         };
         for count in [0, 1, 2, 63, 64, 65, 1_000, 5_000, 5_001, 20_000] {
             let unit = if count % 2 == 0 { 1_000 } else { 1 };
+            // Keys tell some whos apart, and of others the first bits alone.
+            let apart = if count % 1_000 == 1 { 1 } else { 0x5555_5555_5555_5555 };
             let mut row = || Row {
                 repo: RepoNumber(u32::try_from(random(5)).unwrap() * 0x3fff_ffff),
                 user: random(2) == 0,
-                who: Who(random(4).wrapping_mul(0x5555_5555_5555_5555)),
+                who: Who(random(4) * apart),
                 agent: AgentHash(u32::try_from(random(3)).unwrap().wrapping_sub(1)),
                 time: Millis(i64::try_from(random(50) * random(3) * (1 << 29)).unwrap() / unit * unit),
                 path: PathHash(random(3) << 59 | random(2)),
@@ -153,9 +181,9 @@ mod tests {
             sort_stored(&mut keyed);
             assert_eq!(keyed, plain, "{count} sorted rows");
             keyed.reverse();
-            let mut places: Vec<&Row> = keyed.iter().collect();
+            let places: Vec<&Row> = keyed.iter().collect();
             let mut handed = Vec::new();
-            in_stored_order(&mut places, |row| handed.push(*row));
+            in_stored_order(&places, |row| handed.push(*row));
             assert_eq!(handed, plain, "{count} rows in their places");
         }
     }

@@ -202,10 +202,10 @@ pub(super) fn encode_days(mut rows: Unsorted<'_>, spare: &mut Vec<EncodeSpace>) 
         let mut segments = Vec::new();
         while let Some((day, mut stretches)) = next() {
             stretches.iter_mut().flat_map(|stretch| stretch.iter_mut()).for_each(|row| rows.number(row));
-            let mut of_day: Vec<&Row> = stretches.iter().flat_map(|stretch| stretch.iter()).collect();
+            let of_day: Vec<&Row> = stretches.iter().flat_map(|stretch| stretch.iter()).collect();
             let words = rows.names.words();
             let mut segment = SegmentEncoder::new(day, &mut space.encoder);
-            for_sorted_blocks(&mut of_day, words, &mut space.block, |block| segment.add(block, words))?;
+            for_sorted_blocks(&of_day, words, &mut space.block, |block| segment.add(block, words))?;
             segments.extend(segment.finish().map(|mut segment| {
                 segment.record.unpublished = Some(rows.delivery.0);
                 segment
