@@ -4,8 +4,6 @@
 //! over deliveries the largest count is how often the event happened.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 
 use super::sort::{in_stored_order, sort_stored};
 use super::{Decoded, ROWS_MAX};
@@ -15,11 +13,28 @@ use crate::model::{Row, Word, Words};
 struct Input<I> {
     blocks: I,
     rows: std::vec::IntoIter<Row>,
+    /// The next row to come out, and the first of what it is ordered by.
+    next: Row,
+    key: Key,
     /// The current block's texts.
     texts: Vec<Box<[u8]>>,
     /// Their numbers in the merged list, once a row needed them: a list of all texts of a day could be long.
     renumbered: Vec<Option<Word>>,
 }
+
+/// Repo, user flag, who, the downloader's agent, and the time: rows of different inputs that agree in these are rare.
+type Key = (u128, u64);
+
+fn key_of(row: &Row) -> Key {
+    let agent = row.downloader_agent().0;
+    let high = u128::from(row.repo.0) << 96 | u128::from(row.user) << 95 | u128::from(row.who.0) << 31;
+    // Times of both signs in one order, without the lowest bit of the agent, which stands above them.
+    let time = (row.time.0.clamp(-TIME_MAX, TIME_MAX) + TIME_MAX).unsigned_abs();
+    (high | u128::from(agent >> 1), u64::from(agent & 1) << 63 | time)
+}
+
+/// Later times than any that are accepted.
+const TIME_MAX: i64 = 1 << 61;
 
 impl<I> Input<I> {
     /// The number of one of the block's texts in the merged list.
@@ -30,36 +45,35 @@ impl<I> Input<I> {
     }
 }
 
-/// The next row of an input, ordered so that the heap's greatest is the smallest row.
-struct Head {
-    row: Row,
-    input: usize,
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.row.cmp_stored(&self.row).then(other.input.cmp(&self.input))
+impl<I, E> Input<I>
+where
+    I: Iterator<Item = Result<Decoded, E>>,
+{
+    /// Goes on to the next row, its texts renumbered into `words`; `false` if there is none.
+    fn advance(&mut self, words: &mut Words) -> Result<bool, E> {
+        let mut row = loop {
+            if let Some(row) = self.rows.next() {
+                break row;
+            }
+            let Some(block) = self.blocks.next() else { return Ok(false) };
+            let block = block?;
+            self.rows = block.rows.into_iter();
+            self.renumbered = vec![None; block.texts.len()];
+            self.texts = block.texts;
+        };
+        row.region = self.renumber(row.region, words);
+        row.agent_note = self.renumber(row.agent_note, words);
+        row.path_name = self.renumber(row.path_name, words);
+        (self.next, self.key) = (row, key_of(&row));
+        Ok(true)
     }
 }
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head {}
 
 /// A merge of row streams; rows come out in stored order with the number of their input.
 pub struct Merge<I> {
     inputs: Vec<Input<I>>,
-    heap: BinaryHeap<Head>,
+    /// Numbers of the inputs that have a next row, as a binary heap: no parent's row comes after those of its children.
+    heap: Vec<usize>,
     words: Words,
 }
 
@@ -85,14 +99,18 @@ where
     /// # Errors
     /// When an input fails.
     pub fn new(inputs: impl IntoIterator<Item = I>) -> Result<Merge<I>, E> {
-        let input = |blocks| Input { blocks, rows: Vec::new().into_iter(), texts: Vec::new(), renumbered: Vec::new() };
-        let inputs = inputs.into_iter().map(input).collect();
-        let mut merge = Merge { inputs, heap: BinaryHeap::new(), words: Words::default() };
-        for input in 0..merge.inputs.len() {
-            if let Some(row) = pull(&mut merge.inputs, &mut merge.words, input)? {
-                merge.heap.push(Head { row, input });
+        let mut merge = Merge { inputs: Vec::new(), heap: Vec::new(), words: Words::default() };
+        for (number, blocks) in inputs.into_iter().enumerate() {
+            let (rows, next) = (Vec::new().into_iter(), Row::default());
+            let mut input = Input { blocks, rows, next, key: Key::default(), texts: Vec::new(), renumbered: Vec::new() };
+            if input.advance(&mut merge.words)? {
+                merge.heap.push(number);
             }
+            merge.inputs.push(input);
         }
+        // Sorted, it is a heap.
+        let Merge { inputs, heap, .. } = &mut merge;
+        heap.sort_unstable_by(|a, b| order(inputs, *a, *b));
         Ok(merge)
     }
 
@@ -107,36 +125,37 @@ where
     /// # Errors
     /// When an input fails.
     pub fn next_row(&mut self) -> Result<Option<(usize, Row)>, E> {
-        let Some(mut head) = self.heap.peek_mut() else { return Ok(None) };
-        let (input, row) = (head.input, head.row);
-        match pull(&mut self.inputs, &mut self.words, input)? {
-            Some(next) => head.row = next,
-            None => drop(PeekMut::pop(head)),
+        let Some(number) = self.heap.first().copied() else { return Ok(None) };
+        let Some(input) = self.inputs.get_mut(number) else { return Ok(None) };
+        let row = input.next;
+        if !input.advance(&mut self.words)? {
+            self.heap.swap_remove(0);
         }
-        Ok(Some((input, row)))
+        self.sift_down();
+        Ok(Some((number, row)))
+    }
+
+    /// Brings the first input down to where it belongs.
+    fn sift_down(&mut self) {
+        let mut at = 0;
+        while let Some(left) = self.heap.get(2 * at + 1) {
+            let child = match self.heap.get(2 * at + 2) {
+                Some(right) if order(&self.inputs, *right, *left).is_lt() => 2 * at + 2,
+                _ => 2 * at + 1,
+            };
+            match (self.heap.get(at), self.heap.get(child)) {
+                (Some(parent), Some(smaller)) if order(&self.inputs, *smaller, *parent).is_lt() => self.heap.swap(at, child),
+                _ => break,
+            }
+            at = child;
+        }
     }
 }
 
-/// The next row of one input, its texts renumbered into `words`.
-fn pull<I, E>(inputs: &mut [Input<I>], words: &mut Words, number: usize) -> Result<Option<Row>, E>
-where
-    I: Iterator<Item = Result<Decoded, E>>,
-{
-    let Some(input) = inputs.get_mut(number) else { return Ok(None) };
-    let mut row = loop {
-        if let Some(row) = input.rows.next() {
-            break row;
-        }
-        let Some(block) = input.blocks.next() else { return Ok(None) };
-        let block = block?;
-        input.rows = block.rows.into_iter();
-        input.renumbered = vec![None; block.texts.len()];
-        input.texts = block.texts;
-    };
-    row.region = input.renumber(row.region, words);
-    row.agent_note = input.renumber(row.agent_note, words);
-    row.path_name = input.renumber(row.path_name, words);
-    Ok(Some(row))
+/// The order of two inputs by their next rows.
+fn order<I>(inputs: &[Input<I>], a: usize, b: usize) -> Ordering {
+    let (Some(left), Some(right)) = (inputs.get(a), inputs.get(b)) else { return a.cmp(&b) };
+    left.key.cmp(&right.key).then_with(|| left.next.cmp_stored(&right.next).then(a.cmp(&b)))
 }
 
 /// Gives out the rows of a merge by identity.
@@ -309,7 +328,7 @@ const FRESH_ROWS_MAX: usize = ROWS_MAX / 2;
 /// # Errors
 /// When `emit` fails.
 pub fn for_sorted_blocks<E>(
-    rows: &mut [&Row],
+    rows: &[&Row],
     words: &Words,
     block: &mut Vec<Row>,
     mut emit: impl FnMut(&[Row]) -> Result<(), E>,
