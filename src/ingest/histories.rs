@@ -37,7 +37,8 @@ impl Histories {
     /// # Errors
     /// When the store fails, or a head or year is missing, stale or damaged.
     pub fn write(&mut self, txn: &WriteTxn, sets: &mut RepoSets) -> Result<(), StoreError> {
-        self.changes.sort_unstable_by_key(|(repo, day, _)| (*repo, *day));
+        // Days come one after the other, each with ascending repos, which the stable sort makes use of.
+        self.changes.sort_by_key(|(repo, day, _)| (*repo, *day));
         let mut histories = RepoYears::open(txn)?;
         for of_repo in self.changes.chunk_by(|a, b| a.0 == b.0) {
             let Some((repo, ..)) = of_repo.first() else { continue };

@@ -210,7 +210,6 @@ impl Writer {
             written: BTreeSet::new(),
         };
         self.fold_all(&mut publication, days)?;
-        numbers::tidy(&txn, &mut publication.views)?;
         let Publication { views, sets, applied, next_segment, written, .. } = publication;
         store::put_view_state(&txn, &views)?;
         store::put_repo_sets(&txn, &sets)?;
@@ -289,6 +288,8 @@ impl Writer {
     /// Writes the views of folded parts. With its last part the segments of a day are published.
     fn write_wave(&mut self, publication: &mut Publication<'_>, wave: Vec<Folded>) -> Result<(), EngineError> {
         let numbers = numbers::number(publication.txn, &mut publication.views, &wave)?;
+        // While the waves behind this one are folded.
+        numbers::tidy(publication.txn, &mut publication.views)?;
         let mut rest = numbers.as_slice();
         for Folded { part, fold, merged } in wave {
             let (own, after) = rest.split_at(fold.downloaders.len().min(rest.len()));

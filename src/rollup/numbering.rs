@@ -44,15 +44,29 @@ pub struct Found {
 /// Downloaders whose numbers are to come back in the order they were asked for: looking up each of them anew takes longer.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// Ascending, with the place each was asked for at.
-    keys: Vec<(DownloaderKey, u32)>,
+    /// Ascending by downloader, each in one number with the place it was asked for at, since that sorts in half the time.
+    keys: Vec<u128>,
+}
+
+/// Bits of a place; the tag of a downloader takes 33, its who 64.
+const PLACE_BITS: u32 = 31;
+
+/// A downloader with the place it was asked for at.
+fn placed(key: DownloaderKey, place: u32) -> u128 {
+    u128::from(key.who.0) << u64::BITS | u128::from(key.tag()) << PLACE_BITS | u128::from(place)
+}
+
+/// The downloader of [`placed`].
+fn downloader(placed: u128) -> DownloaderKey {
+    // What is cut off is who.
+    DownloaderKey::tagged(Who((placed >> u64::BITS) as u64), placed as u64 >> PLACE_BITS)
 }
 
 impl Asked {
-    /// Asks for the numbers of these downloaders, in any order and with repetitions.
+    /// Asks for the numbers of these downloaders, in any order and with repetitions; two billion at most.
     #[must_use]
     pub fn of(keys: impl Iterator<Item = DownloaderKey>) -> Asked {
-        let mut keys: Vec<(DownloaderKey, u32)> = keys.zip(0..).collect();
+        let mut keys: Vec<u128> = keys.zip(0..1 << PLACE_BITS).map(|(key, place)| placed(key, place)).collect();
         keys.sort_unstable();
         Asked { keys }
     }
@@ -60,7 +74,7 @@ impl Asked {
     /// Each of them once, on the way to its number.
     #[must_use]
     pub fn numbering(&self) -> Numbering {
-        let mut keys: Vec<DownloaderKey> = self.keys.iter().map(|(key, _)| *key).collect();
+        let mut keys: Vec<DownloaderKey> = self.keys.iter().map(|placed| downloader(*placed)).collect();
         keys.dedup();
         Numbering::wanting_sorted(keys)
     }
@@ -69,9 +83,11 @@ impl Asked {
     #[must_use]
     pub fn numbers(self, numbering: &Numbering) -> Vec<DownloaderNumber> {
         let mut numbers = vec![DownloaderNumber::default(); self.keys.len()];
-        for (of_one, number) in self.keys.chunk_by(|a, b| a.0 == b.0).zip(numbering.numbers()) {
-            for (_, at) in of_one {
-                if let Some(place) = numbers.get_mut(*at as usize) {
+        let same = |a: &u128, b: &u128| a >> PLACE_BITS == b >> PLACE_BITS;
+        for (of_one, number) in self.keys.chunk_by(same).zip(numbering.numbers()) {
+            for placed in of_one {
+                let place = (placed & ((1 << PLACE_BITS) - 1)) as usize;
+                if let Some(place) = numbers.get_mut(place) {
                     *place = number;
                 }
             }
