@@ -164,7 +164,10 @@ pub fn find_numbers<'a>(
     live: &Live,
     rows: impl Iterator<Item = &'a Row>,
 ) -> Result<Numbering, StoreError> {
-    let unknown = rows.map(Row::downloader).filter(|key| !live.knows(*key)).collect();
+    let mut last = None;
+    // Rows of one downloader follow each other.
+    let different = rows.map(Row::downloader).filter(|key| last.replace(*key) != Some(*key));
+    let unknown = different.filter(|key| !live.knows(*key)).collect();
     let mut numbering = Numbering::wanting(unknown);
     numbers::join_runs(txn, views, &mut numbering)?;
     Ok(numbering)

@@ -1,5 +1,6 @@
 //! The one writer: takes commands in order, commits pushes in groups, publishes before it acknowledges.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -15,7 +16,7 @@ use super::seen::Seen;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
 use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
-use crate::rollup::{Applied, Live};
+use crate::rollup::{Applied, Foreign, Live};
 use crate::store::{
     self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
     SourceEntry, StoreError, WriteTxn,
@@ -276,7 +277,9 @@ impl Writer {
         let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
         for job in &group.jobs {
             if let Planned::Rows { rows, .. } = job {
-                rows.iter().for_each(|row| days.entry(row.time.day()).or_default().push(*row));
+                for rows in rows.chunk_by(|a, b| a.time.day() == b.time.day()) {
+                    days.entry(rows.first().map_or(Day::default(), |row| row.time.day())).or_default().extend_from_slice(rows);
+                }
             }
         }
         for (day, mut rows) in days {
@@ -323,23 +326,23 @@ impl Writer {
                 published.sets = sets;
             }
             let Group { words, jobs, .. } = group;
+            let mut texts = Foreign::new(&words);
             for job in jobs {
                 answers.push(match job {
                     Planned::Answered(answer) => answer,
                     Planned::Rows { delivery, rows, mut receipt } => {
                         let mut applied = Applied::default();
-                        let rows = overlay::as_read(&rows, counting.renames()).into_owned();
-                        let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
+                        let rows = overlay::as_read(&rows, counting.renames());
                         self.seen.add(&rows);
-                        for rows in rows_by_day(rows) {
-                            let Some(first) = rows.first() else { continue };
-                            let of_day = published.live.apply(first.time.day(), &rows, &words, &counting);
+                        for (day, rows) in by_day(&rows) {
+                            let of_day = published.live.apply(day, &rows, &mut texts, &counting);
                             applied.accepted += of_day.accepted;
                             applied.repeated += of_day.repeated;
                         }
                         (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
                         *self.repeats.entry(delivery).or_default() += applied.repeated;
                         if !shared.default_public {
+                            let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
                             receipt.notes.extend(published.note_of_private(repos.into_iter(), &declared));
                         }
                         Ok(receipt)
@@ -432,10 +435,16 @@ fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<
 }
 
 /// Sorted rows, apart by day and still sorted.
-fn rows_by_day(rows: Vec<Row>) -> impl Iterator<Item = Vec<Row>> {
-    let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
-    for row in rows {
-        days.entry(row.time.day()).or_default().push(row);
+fn by_day(rows: &[Row]) -> Vec<(Day, Cow<'_, [Row]>)> {
+    let mut stretches = rows.chunk_by(|a, b| a.time.day() == b.time.day());
+    let day_of = |rows: &[Row]| rows.first().map(|row| row.time.day());
+    let Some((first, day)) = stretches.next().and_then(|first| Some((first, day_of(first)?))) else { return Vec::new() };
+    if first.len() == rows.len() {
+        return vec![(day, Cow::Borrowed(rows))];
     }
-    days.into_values()
+    let mut days = BTreeMap::from([(day, first.to_vec())]);
+    for rows in stretches {
+        days.entry(day_of(rows).unwrap_or_default()).or_default().extend_from_slice(rows);
+    }
+    days.into_iter().map(|(day, rows)| (day, Cow::Owned(rows))).collect()
 }

@@ -46,6 +46,8 @@ struct Amount {
     sessions: Vec<Facet>,
     evidence: bool,
     counted: bool,
+    /// How often the events happened, all together.
+    events: u64,
 }
 
 /// What rows are counted with: their texts, and the places and clients of all sessions.
@@ -53,33 +55,60 @@ struct Amount {
 struct Texts {
     words: Words,
     book: FacetBook,
+    /// Memory for the events of one downloader.
+    day: DownloaderDay,
+}
+
+/// Texts of rows that come from elsewhere, and what they are in the overlay as far as rows needed them.
+pub struct Foreign<'w> {
+    words: &'w Words,
+    texts: Vec<Option<Word>>,
+    kinds: Vec<Option<Word>>,
+}
+
+impl<'w> Foreign<'w> {
+    /// Texts of which none was needed yet.
+    #[must_use]
+    pub fn new(words: &'w Words) -> Foreign<'w> {
+        let none = || vec![None; words.len() + 1];
+        Foreign { words, texts: none(), kinds: none() }
+    }
+
+    fn text(&mut self, word: Word, own: &mut Words) -> Word {
+        let Some(known) = self.texts.get_mut(word.0 as usize) else { return Word::UNKNOWN };
+        *known.get_or_insert_with(|| own.number(self.words.text(word)))
+    }
+
+    /// The kind of the file that a path names.
+    fn kind(&mut self, path: Word, own: &mut Words) -> Word {
+        let Some(known) = self.kinds.get_mut(path.0 as usize).filter(|_| path != Word::UNKNOWN) else { return Word::UNKNOWN };
+        let kind = || FileKind::of(&String::from_utf8_lossy(self.words.text(path)));
+        *known.get_or_insert_with(|| own.number(kind().word().as_bytes()))
+    }
 }
 
 impl Texts {
     /// Rows with texts of another list, as rows with texts of this one. Of paths only the kind is kept.
-    fn own(&mut self, rows: &[Row], theirs: &Words) -> Vec<Row> {
-        self.renumbered(rows, theirs, |path| FileKind::of(&String::from_utf8_lossy(path)).word().as_bytes())
+    fn own(&mut self, rows: &[Row], theirs: &mut Foreign<'_>) -> Vec<Row> {
+        let own = |row: &Row| Row {
+            region: theirs.text(row.region, &mut self.words),
+            agent_note: theirs.text(row.agent_note, &mut self.words),
+            path_name: theirs.kind(row.path_name, &mut self.words),
+            ..*row
+        };
+        rows.iter().map(own).collect()
     }
 
     /// The same of rows that have kinds in place of paths.
     fn own_counted(&mut self, rows: &[Row], theirs: &Words) -> Vec<Row> {
-        self.renumbered(rows, theirs, |kind| kind)
-    }
-
-    fn renumbered<'w>(&mut self, rows: &[Row], theirs: &'w Words, kind: impl Fn(&'w [u8]) -> &'w [u8]) -> Vec<Row> {
         let mut known: FastMap<Word, Word> = FastMap::default();
-        let mut kinds: FastMap<Word, Word> = FastMap::default();
         let words = &mut self.words;
-        let mut own = |row: &Row| {
-            let mut text = |word| *known.entry(word).or_insert_with(|| words.number(theirs.text(word)));
-            let (region, agent_note) = (text(row.region), text(row.agent_note));
-            let path_name = *kinds.entry(row.path_name).or_insert_with(|| match row.path_name {
-                Word::UNKNOWN => Word::UNKNOWN,
-                name => words.number(kind(theirs.text(name))),
-            });
+        let mut text = |word| *known.entry(word).or_insert_with(|| words.number(theirs.text(word)));
+        let own = |row: &Row| {
+            let (region, agent_note, path_name) = (text(row.region), text(row.agent_note), text(row.path_name));
             Row { region, agent_note, path_name, ..*row }
         };
-        rows.iter().map(&mut own).collect()
+        rows.iter().map(own).collect()
     }
 }
 
@@ -143,30 +172,33 @@ impl LiveRepo {
         texts: &mut Texts,
     ) -> (Option<Millis>, Option<Millis>, Applied) {
         let downloader = self.downloaders.entry(hash).or_default();
-        let before = happened(&downloader.rows, &texts.words);
         if downloader.rows.is_empty() {
             // Most have few rows, which come at once.
             downloader.rows.reserve_exact(rows.len());
         }
         join_sorted(&mut downloader.rows, rows, &texts.words);
-        let accepted = happened(&downloader.rows, &texts.words) - before;
         let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
-        let last_before = downloader.amount.visits.last;
+        let (last_before, events_before) = (downloader.amount.visits.last, downloader.amount.events);
         self.count(hash, counting, texts);
-        let last = self.downloaders.get(&hash).and_then(|downloader| downloader.amount.visits.last);
-        (last_before, last, Applied { accepted, repeated: brought.saturating_sub(accepted) })
+        let now = self.downloaders.get(&hash).map(|downloader| &downloader.amount);
+        let accepted = now.map_or(0, |now| now.events) - events_before;
+        (last_before, now.and_then(|now| now.visits.last), Applied { accepted, repeated: brought.saturating_sub(accepted) })
     }
 
     /// Makes out what a downloader's rows amount to now; gives what they did before.
     fn recount(&mut self, hash: DownloaderKey, counting: &Counting, texts: &mut Texts) -> Amount {
         let previous = self.previous.get(&hash).copied();
         let Some(downloader) = self.downloaders.get_mut(&hash) else { return Amount::default() };
-        let mut day = DownloaderDay::default();
-        let Texts { words, book } = texts;
-        for_events(&downloader.rows, words, |event| day.add(event, counting, book, words));
+        let Texts { words, book, day } = texts;
+        day.clear();
+        let mut events = 0;
+        for_events(&downloader.rows, words, |event| {
+            events += u64::from(event.count);
+            day.add(event, counting, book, words);
+        });
         let mut sessions = Vec::new();
         let visits = day.count(previous, counting, book, words, &mut sessions);
-        let now = Amount { visits, sessions, evidence: day.evidence, counted: !day.is_empty() };
+        let now = Amount { visits, sessions, evidence: day.evidence, counted: !day.is_empty(), events };
         std::mem::replace(&mut downloader.amount, now)
     }
 
@@ -197,13 +229,6 @@ impl LiveRepo {
         self.day.uniques.0 += u64::from(now.counted && !before.counted);
         self.day.evidence |= now.evidence;
     }
-}
-
-/// How often the events of sorted rows happened, all together.
-fn happened(rows: &[Row], words: &Words) -> u64 {
-    let mut sum = 0;
-    for_events(rows, words, |event| sum += u64::from(event.count));
-    sum
 }
 
 /// The last event if a session could reach over midnight from it.
@@ -384,11 +409,11 @@ impl Live {
 
     /// Counts new rows of one day, in stored order. Their repos must have been loaded for that day, and their downloaders as
     /// far as they have rows there; the same for the day after where a row lies within half an hour before midnight. Their
-    /// texts are of the list `words`.
-    pub fn apply(&mut self, day: Day, rows: &[Row], words: &Words, counting: &Counting) -> Applied {
+    /// texts are of the list `texts`.
+    pub fn apply(&mut self, day: Day, rows: &[Row], texts: &mut Foreign<'_>, counting: &Counting) -> Applied {
         let mut applied = Applied::default();
         self.changed.insert(day);
-        for rows in self.texts.own(rows, words).chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
+        for rows in self.texts.own(rows, texts).chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
             let Some(first) = rows.first() else { continue };
             let (repo, hash) = (first.repo, first.downloader());
             let live = self.days.entry(day).or_default().entry(repo).or_default();
@@ -439,7 +464,7 @@ mod tests {
         let mut live = Live::over(DownloaderNumber(1));
         live.load((DAY, REPO), RepoDay::default(), &[]);
         let rows = [row(1, 600), row(1, 640), row(2, 719), row(3, 690), row(3, 720), row(4, 540), row(4, 541)];
-        live.apply(DAY, &rows, &words, &counting);
+        live.apply(DAY, &rows, &mut Foreign::new(&words), &counting);
         assert_eq!((live.rows(), live.changed_days().collect::<Vec<_>>()), (7, vec![DAY]));
         let counts = live.repo(DAY, REPO).unwrap().day();
         assert_eq!((counts.counts.downloads().0, counts.uniques.0), (6, 4));
@@ -452,7 +477,7 @@ mod tests {
 
         // Whoever goes on with a session brings no download, whoever is new does.
         let mut after = folded;
-        let more = after.apply(DAY, &[row(2, 725), row(3, 720), row(5, 725)], &words, &counting);
+        let more = after.apply(DAY, &[row(2, 725), row(3, 720), row(5, 725)], &mut Foreign::new(&words), &counting);
         assert_eq!((more.accepted, more.repeated), (2, 1));
         let counts = after.repo(DAY, REPO).unwrap().day();
         assert_eq!((counts.counts.downloads().0, counts.uniques.0), (7, 5));
@@ -463,7 +488,8 @@ mod tests {
     fn nobody_stays_where_that_would_be_most() {
         let mut live = Live::over(DownloaderNumber(1));
         live.load((DAY, REPO), RepoDay::default(), &[]);
-        live.apply(DAY, &[row(1, 600), row(2, 601), row(3, 400)], &Words::default(), &Counting::default());
-        assert_eq!(live.folded(DownloaderNumber(4), &Counting::default()).rows(), 0);
+        let (words, counting) = (Words::default(), Counting::default());
+        live.apply(DAY, &[row(1, 600), row(2, 601), row(3, 400)], &mut Foreign::new(&words), &counting);
+        assert_eq!(live.folded(DownloaderNumber(4), &counting).rows(), 0);
     }
 }

@@ -27,7 +27,7 @@ pub use fold::{DayFold, DayFolder, RepoFold};
 pub use gather::Gather;
 pub use history::{RepoHead, RepoYear, YEAR_INLINE_BYTES_MAX, YearDay, YearHead, YearPlace};
 pub use kin::{KIN_CHUNK_PAIRS, Persons, decode_kin, encode_kin};
-pub use live::{Applied, Change, Live, LiveRepo};
+pub use live::{Applied, Change, Foreign, Live, LiveRepo};
 pub use numbering::{Asked, Found, Kin, NewNumbers, Numbering};
 pub use repo_day::RepoDay;
 pub use set::{DownloaderNumber, DownloaderSet, RepoSet};
