@@ -16,65 +16,113 @@ pub(super) enum Value<'a> {
 /// Hands out the keys and values of an object in their order; `None` if this is not such an object, whatever was handed out
 /// till then.
 pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a str, Value<'a>)) -> Option<()> {
-    let mut rest = blanks(text.strip_prefix('{')?);
-    if let Some(end) = rest.strip_prefix('}') {
-        return blanks(end).is_empty().then_some(());
+    let mut reader = Reader { text, at: 0 };
+    reader.take(b'{')?;
+    reader.skip_blanks();
+    if reader.peek() == Some(b'}') {
+        return reader.end();
     }
     loop {
-        let (key, behind) = plain_text(rest)?;
-        let (value, behind) = value(blanks(blanks(behind).strip_prefix(':')?))?;
+        let key = reader.plain_text()?;
+        reader.skip_blanks();
+        reader.take(b':')?;
+        reader.skip_blanks();
+        let value = reader.value()?;
         take(key, value);
-        let behind = blanks(behind);
-        match behind.strip_prefix(',') {
-            Some(next) => rest = blanks(next),
-            None => return blanks(behind.strip_prefix('}')?).is_empty().then_some(()),
+        reader.skip_blanks();
+        if reader.peek() == Some(b'}') {
+            return reader.end();
+        }
+        reader.take(b',')?;
+        reader.skip_blanks();
+    }
+}
+
+/// A place in an object. Byte by byte: prefixes of texts are compared by a call each.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        let found = self.peek() == Some(byte);
+        self.at += 1;
+        found.then_some(())
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.peek() == Some(b' ') {
+            self.at += 1;
         }
     }
-}
 
-fn blanks(text: &str) -> &str {
-    let blanks = text.bytes().take_while(|byte| *byte == b' ').count();
-    text.get(blanks..).unwrap_or_default()
-}
-
-fn value(text: &str) -> Option<(Value<'_>, &str)> {
-    match text.as_bytes().first()? {
-        b'"' => plain_text(text).map(|(text, rest)| (Value::Text(text), rest)),
-        b'-' | b'0'..=b'9' => number(text).map(|(number, rest)| (Value::Number(number), rest)),
-        b'n' => text.strip_prefix("null").map(|rest| (Value::Null, rest)),
-        b't' => text.strip_prefix("true").map(|rest| (Value::Bool, rest)),
-        b'f' => text.strip_prefix("false").map(|rest| (Value::Bool, rest)),
-        _ => None,
+    fn skip_digits(&mut self) -> usize {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        self.at - start
     }
-}
 
-/// Digits without a zero in front, and maybe a point with digits behind it.
-fn number(text: &str) -> Option<(&str, &str)> {
-    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let bytes = text.as_bytes();
-    let start = usize::from(bytes.first() == Some(&b'-'));
-    let whole = digits(bytes.get(start..)?);
-    if whole == 0 || (whole > 1 && bytes.get(start) == Some(&b'0')) {
-        return None;
+    /// The closing brace, behind which there must be nothing but blanks.
+    fn end(&mut self) -> Option<()> {
+        self.take(b'}')?;
+        self.skip_blanks();
+        (self.at == self.text.len()).then_some(())
     }
-    let mut end = start + whole;
-    if bytes.get(end) == Some(&b'.') {
-        let fraction = digits(bytes.get(end + 1..)?);
-        if fraction == 0 {
+
+    fn value(&mut self) -> Option<Value<'a>> {
+        match self.peek()? {
+            b'"' => self.plain_text().map(Value::Text),
+            b'-' | b'0'..=b'9' => self.number().map(Value::Number),
+            b'n' => self.word("null").map(|()| Value::Null),
+            b't' => self.word("true").map(|()| Value::Bool),
+            b'f' => self.word("false").map(|()| Value::Bool),
+            _ => None,
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        let end = self.at + word.len();
+        let found = self.text.as_bytes().get(self.at..end) == Some(word.as_bytes());
+        self.at = end;
+        found.then_some(())
+    }
+
+    /// Digits without a zero in front, and maybe a point with digits behind it.
+    fn number(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let first = self.peek();
+        let whole = self.skip_digits();
+        if whole == 0 || (whole > 1 && first == Some(b'0')) {
             return None;
         }
-        end += 1 + fraction;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            if self.skip_digits() == 0 {
+                return None;
+            }
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) { None } else { self.text.get(start..self.at) }
     }
-    let exponent = matches!(bytes.get(end), Some(b'e' | b'E'));
-    if exponent { None } else { text.split_at_checked(end) }
-}
 
-/// A text in quotes, and what follows it.
-fn plain_text(text: &str) -> Option<(&str, &str)> {
-    let inner = text.strip_prefix('"')?;
-    let end = first_special(inner.as_bytes())?;
-    let (text, rest) = inner.split_at_checked(end)?;
-    Some((text, rest.strip_prefix('"')?))
+    /// A text in quotes.
+    fn plain_text(&mut self) -> Option<&'a str> {
+        self.take(b'"')?;
+        let start = self.at;
+        self.at += first_special(self.text.as_bytes().get(start..)?)?;
+        let text = self.text.get(start..self.at);
+        self.take(b'"')?;
+        text
+    }
 }
 
 /// Where the first quote, backslash or control character stands, eight bytes at a time.
