@@ -181,7 +181,7 @@ impl LiveRepo {
         let (last_before, events_before) = (downloader.amount.visits.last, downloader.amount.events);
         self.count(hash, counting, texts);
         let now = self.downloaders.get(&hash).map(|downloader| &downloader.amount);
-        let accepted = now.map_or(0, |now| now.events) - events_before;
+        let accepted = now.map_or(0, |now| now.events).saturating_sub(events_before);
         (last_before, now.and_then(|now| now.visits.last), Applied { accepted, repeated: brought.saturating_sub(accepted) })
     }
 
