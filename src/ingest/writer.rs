@@ -277,8 +277,8 @@ impl Writer {
         let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
         for job in &group.jobs {
             if let Planned::Rows { rows, .. } = job {
-                for rows in rows.chunk_by(|a, b| a.time.day() == b.time.day()) {
-                    days.entry(rows.first().map_or(Day::default(), |row| row.time.day())).or_default().extend_from_slice(rows);
+                for (day, rows) in by_day(rows) {
+                    days.entry(day).or_default().extend_from_slice(&rows);
                 }
             }
         }
@@ -318,6 +318,8 @@ impl Writer {
                 });
                 overlay::find_numbers(before, &published.views, &published.live, rows)?
             };
+            let Group { words, jobs, .. } = group;
+            let mut texts = Foreign::new(&words);
             let mut guard = shared.lock()?;
             let published = &mut *guard;
             numbers.found().for_each(|found| published.live.learn(found));
@@ -325,8 +327,6 @@ impl Writer {
             if let Some(sets) = sets {
                 published.sets = sets;
             }
-            let Group { words, jobs, .. } = group;
-            let mut texts = Foreign::new(&words);
             for job in jobs {
                 answers.push(match job {
                     Planned::Answered(answer) => answer,
