@@ -152,11 +152,8 @@ mod tests {
 
     #[test]
     fn keys_give_the_order_that_rows_give() {
-        let mut state = 7_u64;
-        let mut random = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+        let mut numbers = crate::generate::numbers(7);
+        let mut random = |below: usize| numbers(below) as u64;
         for count in [0, 1, 2, 63, 64, 65, 1_000, 5_000, 5_001, 20_000] {
             let unit = if count % 2 == 0 { 1_000 } else { 1 };
             // Keys tell some whos apart, and of others the first bits alone.

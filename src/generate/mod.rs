@@ -23,4 +23,6 @@ mod traffic;
 mod workload;
 
 pub use demo::DemoHub;
+#[cfg(test)]
+pub(crate) use random::numbers;
 pub use workload::{Workload, Written};

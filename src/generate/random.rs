@@ -53,6 +53,13 @@ pub(super) fn scale(bits: u64, bound: u32) -> u32 {
     (((bits >> 32) * u64::from(bound)) >> 32) as u32
 }
 
+/// Numbers from 0 to below a bound, for the unit tests of all rooms.
+#[cfg(test)]
+pub(crate) fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut random = Random::seeded(seed);
+    move |bound| random.below(u32::try_from(bound).unwrap_or(u32::MAX)) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -209,15 +209,6 @@ mod tests {
         "\r",
     ];
 
-    /// Random numbers below a bound, the same ones every time.
-    fn numbers() -> impl FnMut(usize) -> usize {
-        let mut state = 11_u64;
-        move |below| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % below
-        }
-    }
-
     /// An object that is valid but for one piece somewhere.
     fn almost_valid(random: &mut impl FnMut(usize) -> usize) -> String {
         let mut parts = vec!["{"];
@@ -237,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_is_read_as_flat_is_what_the_reader_reads() {
-        let mut random = numbers();
+        let mut random = crate::generate::numbers(11);
         let (mut flat, mut valid) = (0, 0);
         for round in 0..400_000 {
             let text = match round % 2 {

@@ -154,11 +154,7 @@ mod tests {
         const PIECES: &[&str] =
             &[",", ",", ",", "a", "GET", "é", "\"", "\"\"", "\",\"", "a piece that is longer than a block is wide, whatever"];
         let table = Table::from_header("timestamp,status,method,repoName,userAgent", Naming::HuggingFace).unwrap();
-        let mut state = 3_u64;
-        let mut random = |below: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % below
-        };
+        let mut random = crate::generate::numbers(3);
         let (mut split, mut refused) = (0, 0);
         for _ in 0..200_000 {
             let pieces = if random(2) == 0 { 6 } else { PIECES.len() };

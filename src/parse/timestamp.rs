@@ -248,11 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_read_as_usual_is_what_the_standard_says() {
-        let mut state = 5_u64;
-        let mut random = |below: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % below
-        };
+        let mut random = crate::generate::numbers(5);
         let mut usual = 0;
         for _ in 0..400_000 {
             let mut text = ["2026-05-01T00:00:00.523Z", "1999-12-31T23:59:60Z"][random(2)].as_bytes().to_vec();

@@ -44,7 +44,7 @@ pub struct Found {
 /// Downloaders whose numbers are to come back in the order they were asked for: looking up each of them anew takes longer.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// Ascending by downloader, each in one number with the place it was asked for at, since that sorts in half the time.
+    /// Ascending by downloader, each in one number with the place it was asked for at: numbers sort without branches.
     keys: Vec<u128>,
 }
 
