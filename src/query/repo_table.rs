@@ -290,8 +290,7 @@ impl View<'_> {
                     if entry.set_is_apart() {
                         set.absorb(store::read_set(&self.txn, day, &record, entry.repo)?);
                     } else {
-                        let numbers = entry.numbers().map_err(|error| damaged(day, error))?;
-                        set.absorb(DownloaderSet::of_ascending(numbers));
+                        set.add(entry.numbers().map_err(|error| damaged(day, error))?);
                     }
                     Ok::<_, QueryError>(())
                 })?;

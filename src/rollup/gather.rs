@@ -2,37 +2,28 @@
 
 use super::set::{DownloaderNumber, DownloaderSet};
 
-const WORD_BITS: u32 = u64::BITS;
-
 /// A bit for each downloader's number.
 #[derive(Default)]
 pub struct Gather {
-    words: Vec<u64>,
+    /// Number 0 is the lowest bit of the first byte.
+    bits: Vec<u8>,
 }
 
 impl Gather {
     /// Adds one downloader.
     pub fn add(&mut self, number: DownloaderNumber) {
-        let at = (number.0 / WORD_BITS) as usize;
-        if at >= self.words.len() {
-            self.words.resize(at + 1, 0);
+        let at = (number.0 / u8::BITS) as usize;
+        if at >= self.bits.len() {
+            self.bits.resize(at + 1, 0);
         }
-        if let Some(word) = self.words.get_mut(at) {
-            *word |= 1 << (number.0 % WORD_BITS);
+        if let Some(byte) = self.bits.get_mut(at) {
+            *byte |= 1 << (number.0 % u8::BITS);
         }
     }
 
     /// The set of all that were added; then there is none.
     pub fn take(&mut self) -> DownloaderSet {
-        let numbers = self.words.iter_mut().zip(0_u32..).flat_map(|(word, at)| {
-            let mut bits = std::mem::take(word);
-            std::iter::from_fn(move || {
-                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
-                bits &= bits - 1;
-                Some(DownloaderNumber(at * WORD_BITS + bit))
-            })
-        });
-        DownloaderSet::of_ascending(numbers)
+        DownloaderSet::of_bits(&std::mem::take(&mut self.bits))
     }
 }
 
@@ -42,7 +33,9 @@ mod tests {
 
     #[test]
     fn what_is_gathered_in_any_order_is_a_set_and_then_nothing() {
-        let numbers = [9, 70_000, 3, 63, 64, 3, 1 << 20, 0].map(DownloaderNumber);
+        // Alone, many in one part of all numbers, and all of another part.
+        let thick = (0..60_000).map(|number| 70_000 + number * 7 % 65_536).chain(196_608..262_144);
+        let numbers: Vec<_> = [9, 3, 63, 64, 3, 1 << 20, 0].into_iter().chain(thick).map(DownloaderNumber).collect();
         let mut gather = Gather::default();
         numbers.iter().for_each(|number| gather.add(*number));
         let mut set = DownloaderSet::default();

@@ -20,13 +20,14 @@ impl DownloaderSet {
         self.bitmap.extend(numbers.into_iter().map(|number| number.0));
     }
 
-    /// A set of ascending numbers, each once; one that is out of order is left out.
+    /// The numbers whose bits are set, number 0 being the lowest bit of the first byte.
     #[must_use]
-    pub fn of_ascending(numbers: impl IntoIterator<Item = DownloaderNumber>) -> DownloaderSet {
+    pub fn of_bits(bits: &[u8]) -> DownloaderSet {
+        /// Half of all numbers there can be: bits of all of them at once are too many for the library.
+        const PART_BYTES: usize = 1 << 28;
         let mut bitmap = RoaringBitmap::new();
-        for number in numbers {
-            // Out of order it would only be refused.
-            let _ = bitmap.try_push(number.0);
+        for (bits, first) in bits.chunks(PART_BYTES).zip([0, 1 << 31]) {
+            bitmap |= RoaringBitmap::from_lsb0_bytes(first, bits);
         }
         DownloaderSet { bitmap }
     }
