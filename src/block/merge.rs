@@ -323,20 +323,21 @@ pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
 /// segments is in memory at once, unpacked.
 const FRESH_ROWS_MAX: usize = ROWS_MAX / 2;
 
-/// Hands out rows in blocks as [`sort_and_add`] leaves them; the rows stay where they are. `block` is memory for a block.
+/// Hands out the rows of some stretches in blocks as [`sort_and_add`] leaves them; the rows stay where they are. `block` is
+/// memory for a block.
 ///
 /// # Errors
 /// When `emit` fails.
 pub fn for_sorted_blocks<E>(
-    rows: &[&Row],
+    stretches: &[impl AsRef<[Row]>],
     words: &Words,
     block: &mut Vec<Row>,
     mut emit: impl FnMut(&[Row]) -> Result<(), E>,
 ) -> Result<(), E> {
     block.clear();
-    block.reserve_exact(rows.len().min(FRESH_ROWS_MAX));
+    block.reserve_exact(stretches.iter().map(|rows| rows.as_ref().len()).sum::<usize>().min(FRESH_ROWS_MAX));
     let mut outcome = Ok(());
-    in_stored_order(rows, |row| match block.last_mut() {
+    in_stored_order(stretches, |row| match block.last_mut() {
         // Most neighbours differ in their time already.
         Some(last) if last.time == row.time && same_stored(last, row) => add_into(last, row, words),
         _ => {

@@ -1,7 +1,7 @@
 //! Rows into stored order: by short keys, since moving and comparing whole rows is what takes the time.
 //!
 //! ```text
-//!  key (128 bits) = repo | user | first bits of who | of the agent | time | details | place of the row
+//!  key (128 bits) = repo | user | first bits of who | of the agent | time | details | stretch of the row | place in it
 //! ```
 
 use std::cmp::Ordering;
@@ -27,22 +27,27 @@ pub fn sort_stored(rows: &mut Vec<Row>) {
         return rows.sort_unstable_by(Row::cmp_stored);
     }
     let mut sorted = Vec::with_capacity(rows.len());
-    for_places(rows, |row| row, |place| sorted.extend(rows.get(place).copied()));
+    in_stored_order(&[rows.as_slice()], |row| sorted.push(*row));
     *rows = sorted;
 }
 
-/// Hands out rows by [`Row::cmp_stored`], which stay where they are; the order of equal rows is unspecified.
-pub fn in_stored_order<'r>(rows: &[&'r Row], mut each: impl FnMut(&'r Row)) {
-    for_places(rows, |row| row, |place| rows.get(place).into_iter().for_each(|row| each(row)));
-}
-
-/// Hands out the places of rows in stored order.
-fn for_places<R>(rows: &[R], row: impl Fn(&R) -> &Row, mut each: impl FnMut(usize)) {
-    let layout = Layout::of(rows.iter().map(&row));
-    let mut keys: Vec<u128> = rows.iter().zip(0..).map(|(item, place)| layout.key(row(item), place)).collect();
+/// Hands out the rows of some stretches by [`Row::cmp_stored`]; they stay where they are. The order of equal rows is
+/// unspecified.
+pub fn in_stored_order(stretches: &[impl AsRef<[Row]>], mut each: impl FnMut(&Row)) {
+    let slices = || stretches.iter().map(AsRef::as_ref);
+    let (longest, rows) = slices().map(<[Row]>::len).fold((0, 0), |(longest, rows), len| (len.max(longest), rows + len));
+    let layout = Layout::of(slices().flatten(), width_of(stretches.len() as u64), width_of(longest as u64));
+    let mut keys: Vec<u128> = Vec::with_capacity(rows);
+    for (stretch, rows) in (0..).zip(slices()) {
+        keys.extend(rows.iter().zip(0..).map(|(row, place)| layout.key(row, stretch, place)));
+    }
     keys.sort_unstable();
-    let compare = |a: &u128, b: &u128| match (rows.get(layout.place(*a)), rows.get(layout.place(*b))) {
-        (Some(a), Some(b)) => row(a).cmp_stored(row(b)),
+    let row = |key: &u128| {
+        let (stretch, place) = layout.place(*key);
+        stretches.get(stretch).and_then(|rows| rows.as_ref().get(place))
+    };
+    let compare = |a: &u128, b: &u128| match (row(a), row(b)) {
+        (Some(a), Some(b)) => a.cmp_stored(b),
         (a, b) => a.is_some().cmp(&b.is_some()),
     };
     // Keys decide between runs. Within one they are right but for what does not fit into them, which is rare.
@@ -50,7 +55,7 @@ fn for_places<R>(rows: &[R], row: impl Fn(&R) -> &Row, mut each: impl FnMut(usiz
         if !run.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
             run.sort_unstable_by(compare);
         }
-        run.iter().for_each(|key| each(layout.place(*key)));
+        run.iter().filter_map(row).for_each(&mut each);
     }
 }
 
@@ -63,17 +68,17 @@ struct Layout {
     agent_bits: u32,
     time_bits: u32,
     detail_bits: u32,
+    stretch_bits: u32,
     place_bits: u32,
     /// Bits behind the first part that was cut.
     run_shift: u32,
 }
 
 impl Layout {
-    fn of<'r>(rows: impl Iterator<Item = &'r Row> + Clone) -> Layout {
-        let (mut count, mut last_repo, mut in_seconds, mut agents, mut sources) = (0_u64, 0, true, 0, (u16::MAX, 0));
+    fn of<'r>(rows: impl Iterator<Item = &'r Row>, stretch_bits: u32, place_bits: u32) -> Layout {
+        let (mut last_repo, mut in_seconds, mut agents, mut sources) = (0, true, 0, (u16::MAX, 0));
         let (mut first_ms, mut last_ms) = (i64::MAX, i64::MIN);
         for row in rows {
-            count += 1;
             last_repo = last_repo.max(row.repo.0);
             (first_ms, last_ms) = (first_ms.min(row.time.0), last_ms.max(row.time.0));
             in_seconds &= row.time.0 % 1_000 == 0;
@@ -81,10 +86,9 @@ impl Layout {
             sources = (sources.0.min(row.source.0), sources.1.max(row.source.0));
         }
         let step_ms = if in_seconds { 1_000 } else { 1 };
-        let place_bits = width_of(count);
         let time_width = width_of(last_ms.saturating_sub(first_ms).unsigned_abs() / step_ms);
         let time_bits = time_width.min(TIME_BITS_MAX);
-        let mut left = KEY_BITS - width_of(last_repo.into()) - 1 - time_bits - place_bits;
+        let mut left = KEY_BITS - width_of(last_repo.into()) - 1 - time_bits - stretch_bits - place_bits;
         let mut take = |wanted: bool, bits: u32| {
             let bits = if wanted && left >= WHO_BITS + bits { bits } else { 0 };
             left -= bits;
@@ -95,12 +99,12 @@ impl Layout {
         let detail_bits = take(in_seconds && sources.0 == sources.1, DETAIL_BITS);
         let who_bits = left.min(u64::BITS);
         let is_whole = who_bits == u64::BITS && agents == 0 && time_bits == time_width;
-        let run_shift = detail_bits + place_bits + if is_whole { 0 } else { agent_bits + time_bits };
-        Layout { first_ms, step_ms, who_bits, agent_bits, time_bits, detail_bits, place_bits, run_shift }
+        let run_shift = detail_bits + stretch_bits + place_bits + if is_whole { 0 } else { agent_bits + time_bits };
+        Layout { first_ms, step_ms, who_bits, agent_bits, time_bits, detail_bits, stretch_bits, place_bits, run_shift }
     }
 
     /// The key of a row. Times that do not fit come last.
-    fn key(&self, row: &Row, place: u64) -> u128 {
+    fn key(&self, row: &Row, stretch: u64, place: u64) -> u128 {
         let time = row.time.0.saturating_sub(self.first_ms).unsigned_abs() / self.step_ms;
         // Of a user the agent would come first.
         let details = if row.user || self.detail_bits == 0 { 0 } else { details(row) };
@@ -111,6 +115,7 @@ impl Layout {
             (first_bits(row.downloader_agent().0.into(), u32::BITS, self.agent_bits), self.agent_bits),
             (time.min((1 << self.time_bits) - 1), self.time_bits),
             (first_bits(details.into(), DETAIL_BITS, self.detail_bits), self.detail_bits),
+            (stretch, self.stretch_bits),
             (place, self.place_bits),
         ];
         parts.iter().fold(0, |key, (part, bits)| key << bits | u128::from(*part))
@@ -121,9 +126,10 @@ impl Layout {
         key >> self.run_shift
     }
 
-    fn place(&self, key: u128) -> usize {
-        // Places come from a slice, so they fit.
-        (key & ((1 << self.place_bits) - 1)) as usize
+    /// The stretch of the row, and its place in it: they come from slices, so they fit.
+    fn place(&self, key: u128) -> (usize, usize) {
+        let last = |key: u128, bits: u32| (key & ((1 << bits) - 1)) as usize;
+        (last(key >> self.place_bits, self.stretch_bits), last(key, self.place_bits))
     }
 }
 
@@ -178,10 +184,12 @@ mod tests {
             sort_stored(&mut keyed);
             assert_eq!(keyed, plain, "{count} sorted rows");
             keyed.reverse();
-            let places: Vec<&Row> = keyed.iter().collect();
-            let mut handed = Vec::new();
-            in_stored_order(&places, |row| handed.push(*row));
-            assert_eq!(handed, plain, "{count} rows in their places");
+            for stretch_rows in [1, 700, 50_000] {
+                let stretches: Vec<&[Row]> = keyed.chunks(stretch_rows).collect();
+                let mut handed = Vec::new();
+                in_stored_order(&stretches, |row| handed.push(*row));
+                assert_eq!(handed, plain, "{count} rows in stretches of {stretch_rows}");
+            }
         }
     }
 }

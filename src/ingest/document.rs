@@ -3,7 +3,6 @@
 //! A document is remembered by the hashes of its prefix at growing lengths and at its end. A stream whose prefix hashes
 //! match all of them is that document, possibly grown; anything else is a new one.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use xxhash_rust::xxh3::Xxh3;
@@ -17,8 +16,8 @@ const FIRST_CHECKPOINT_BYTES: u64 = 4_096;
 /// What is read while a document is being recognised is kept for parsing up to this size.
 const KEPT_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes that the line cutter may be ahead of the last whole chunk.
-const AHEAD_BYTES: usize = 8 << 20;
+/// Bytes of a line that has not ended that wait to be hashed: whether they are of the document is known when it ends.
+const OPEN_BYTES_MAX: usize = 8 << 20;
 
 const READ_BYTES: usize = 256 << 10;
 
@@ -28,8 +27,8 @@ pub struct Trail {
     hasher: Xxh3,
     /// Bytes that are in the hash.
     hashed: u64,
-    /// Bytes that were read but are not in the hash yet.
-    pending: VecDeque<u8>,
+    /// What was read behind the last newline, which is not in the hash yet.
+    open: Vec<u8>,
     checkpoints: Vec<CheckpointRecord>,
     next_checkpoint: u64,
 }
@@ -39,7 +38,7 @@ impl Default for Trail {
         Trail {
             hasher: Xxh3::new(),
             hashed: 0,
-            pending: VecDeque::new(),
+            open: Vec::new(),
             checkpoints: Vec::new(),
             next_checkpoint: FIRST_CHECKPOINT_BYTES,
         }
@@ -47,28 +46,46 @@ impl Default for Trail {
 }
 
 impl Trail {
-    /// Takes note of bytes that were read.
+    /// Takes note of bytes that were read. Whole lines are hashed at once: a document may end behind a newline or at the end
+    /// of all bytes, and nowhere else.
     pub fn observe(&mut self, bytes: &[u8]) {
-        self.pending.extend(bytes);
-        if self.pending.len() > 2 * AHEAD_BYTES {
-            self.hash_to(self.hashed + (self.pending.len() - AHEAD_BYTES) as u64);
+        let ended = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
+        let (lines, open) = bytes.split_at_checked(ended).unwrap_or_default();
+        if !lines.is_empty() {
+            self.hash_open(self.open.len());
+            self.hash(lines);
+        }
+        self.open.extend_from_slice(open);
+        if self.open.len() > 2 * OPEN_BYTES_MAX {
+            self.hash_open(self.open.len() - OPEN_BYTES_MAX);
         }
     }
 
-    /// Puts everything up to an offset into the hash.
-    fn hash_to(&mut self, offset: u64) {
-        while self.hashed < offset && !self.pending.is_empty() {
-            let until = offset.min(self.next_checkpoint) - self.hashed;
-            let (front, _) = self.pending.as_slices();
-            let take = front.len().min(usize::try_from(until).unwrap_or(usize::MAX));
-            self.hasher.update(front.get(..take).unwrap_or(&[]));
-            self.pending.drain(..take);
-            self.hashed += take as u64;
+    fn hash(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let until = usize::try_from(self.next_checkpoint - self.hashed).unwrap_or(usize::MAX);
+            let (now, later) = bytes.split_at(bytes.len().min(until));
+            self.hasher.update(now);
+            self.hashed += now.len() as u64;
             if self.hashed == self.next_checkpoint {
                 self.checkpoints.push(CheckpointRecord { bytes: self.hashed, hash: self.hasher.digest128() });
                 self.next_checkpoint = self.next_checkpoint.saturating_mul(4);
             }
+            bytes = later;
         }
+    }
+
+    /// Puts the first of the open line's bytes into the hash.
+    fn hash_open(&mut self, bytes: usize) {
+        let mut open = std::mem::take(&mut self.open);
+        self.hash(open.get(..bytes).unwrap_or(&open));
+        open.drain(..bytes.min(open.len()));
+        self.open = open;
+    }
+
+    /// Puts everything up to an offset into the hash.
+    fn hash_to(&mut self, offset: u64) {
+        self.hash_open(usize::try_from(offset.saturating_sub(self.hashed)).unwrap_or(usize::MAX));
     }
 
     /// The checkpoints of the document that ends at an offset.

@@ -36,8 +36,8 @@ pub(super) struct Parsed {
 }
 
 /// A stream that parsers take chunks from, one after the other: whoever is free reads the next one.
-pub(super) struct Cutter<C> {
-    chunks: C,
+pub(super) struct Cutter<R> {
+    chunks: ChunkReader<R>,
     trail: Arc<Mutex<Trail>>,
     names: CurrentNames,
     /// The number of the next chunk.
@@ -51,7 +51,7 @@ pub(super) fn cutter<R: Read + Send>(
     (offset, line): (u64, u64),
     chunk_bytes: usize,
     names: CurrentNames,
-) -> Cutter<impl Iterator<Item = io::Result<Chunk>> + Send> {
+) -> Cutter<impl Read + Send> {
     let trail = Arc::new(Mutex::new(trail));
     let observer = Arc::clone(&trail);
     let observed = Observed::new(reader, move |bytes: &[u8]| locked(&observer).observe(bytes));
@@ -59,7 +59,7 @@ pub(super) fn cutter<R: Read + Send>(
     Cutter { chunks, trail, names, next: 0 }
 }
 
-impl<C: Iterator<Item = io::Result<Chunk>>> Cutter<C> {
+impl<R: Read> Cutter<R> {
     /// The next chunk with its number, and the names its lines are to use. Names begin anew between one chunk and the next,
     /// never back and forth.
     fn next(&mut self) -> Option<(u64, io::Result<Cut>, Arc<Names>)> {
@@ -109,18 +109,24 @@ pub(super) fn read_lines(
 
 /// Reads and parses chunks until there are none.
 pub(super) fn parse_all(
-    cutter: &Mutex<Cutter<impl Iterator<Item = io::Result<Chunk>>>>,
+    cutter: &Mutex<Cutter<impl Read>>,
     parser: &LineParser,
     mut builder: BatchBuilder<'_>,
     parsed: &SyncSender<(u64, io::Result<Parsed>)>,
 ) {
+    let mut done = None;
     loop {
         // Behind a panic in the middle of a read lines would be missing.
-        let next = cutter.lock().ok().and_then(|mut cutter| cutter.next());
+        let next = cutter.lock().ok().and_then(|mut cutter| {
+            done.take().into_iter().for_each(|chunk| cutter.chunks.reuse(chunk));
+            cutter.next()
+        });
         let Some((number, cut, names)) = next else { break };
         let result = cut.map(|cut| {
             builder.begin(names, cut.chunk.lines_max());
-            parse_chunk(&cut, parser, &mut builder)
+            let parsed = parse_chunk(&cut, parser, &mut builder);
+            done = Some(cut.chunk);
+            parsed
         });
         if parsed.send((number, result)).is_err() {
             break;
@@ -202,10 +208,9 @@ pub(super) fn encode_days(mut rows: Unsorted<'_>, spare: &mut Vec<EncodeSpace>) 
         let mut segments = Vec::new();
         while let Some((day, mut stretches)) = next() {
             stretches.iter_mut().flat_map(|stretch| stretch.iter_mut()).for_each(|row| rows.number(row));
-            let of_day: Vec<&Row> = stretches.iter().flat_map(|stretch| stretch.iter()).collect();
             let words = rows.names.words();
             let mut segment = SegmentEncoder::new(day, &mut space.encoder);
-            for_sorted_blocks(&of_day, words, &mut space.block, |block| segment.add(block, words))?;
+            for_sorted_blocks(&stretches, words, &mut space.block, |block| segment.add(block, words))?;
             segments.extend(segment.finish().map(|mut segment| {
                 segment.record.unpublished = Some(rows.delivery.0);
                 segment

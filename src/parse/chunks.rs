@@ -7,8 +7,8 @@ use super::line::{LINE_BYTES_MAX, Line};
 /// Bytes of a chunk, about.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
-/// Bytes read at a time while the rest of an overlong line is thrown away.
-const DISCARD_BYTES: usize = 64 * 1024;
+/// Bytes read at a time.
+const READ_BYTES: usize = 128 * 1024;
 
 /// Whole lines of a stream.
 #[derive(Debug, Default)]
@@ -128,8 +128,12 @@ impl<'a> Iterator for CheckedLines<'a> {
 pub struct ChunkReader<R> {
     reader: R,
     chunk_bytes: usize,
-    /// What was read beyond the last chunk.
+    /// What was read beyond the last chunk, and memory for more behind it.
     ahead: Vec<u8>,
+    /// How much of that was read.
+    filled: usize,
+    /// Memory for the next chunks.
+    spare: Vec<Vec<u8>>,
     line: u64,
     offset: u64,
     state: State,
@@ -150,7 +154,8 @@ impl<R: Read> ChunkReader<R> {
 
     /// Reads from a line start in the middle, to which the reader has been advanced: its decoded offset and 1-based number.
     pub fn starting_at(reader: R, offset: u64, line: u64) -> ChunkReader<R> {
-        ChunkReader { reader, chunk_bytes: CHUNK_BYTES, ahead: Vec::new(), line, offset, state: State::Reading }
+        let (ahead, spare, state) = (Vec::new(), Vec::new(), State::Reading);
+        ChunkReader { reader, chunk_bytes: CHUNK_BYTES, ahead, filled: 0, spare, line, offset, state }
     }
 
     /// With chunks of about this many bytes, at least 1.
@@ -164,16 +169,32 @@ impl<R: Read> ChunkReader<R> {
         &self.reader
     }
 
+    /// Takes the memory of a chunk that nobody needs any more for another one.
+    pub fn reuse(&mut self, chunk: Chunk) {
+        self.spare.push(chunk.bytes);
+    }
+
+    /// What was read beyond the last chunk.
+    fn read_ahead(&self) -> &[u8] {
+        self.ahead.get(..self.filled).unwrap_or(&self.ahead)
+    }
+
     /// Reads up to `bytes` more.
     fn fill(&mut self, bytes: usize) {
-        if matches!(self.state, State::Reading) {
-            self.ahead.reserve_exact(bytes);
-            let before = self.ahead.len();
-            let read = self.reader.by_ref().take(bytes as u64).read_to_end(&mut self.ahead);
-            match read {
+        let end = self.filled + bytes;
+        self.ahead.reserve_exact(end.saturating_sub(self.ahead.len()));
+        while self.filled < end && matches!(self.state, State::Reading) {
+            // In pieces, which are still in a core's cache when the reader's observer looks at them. Memory is cleared as far as
+            // it is used, for there may be little to read.
+            let until = end.min(self.filled + READ_BYTES);
+            if self.ahead.len() < until {
+                self.ahead.resize(until, 0);
+            }
+            match self.reader.read(self.ahead.get_mut(self.filled..until).unwrap_or_default()) {
+                Ok(0) => self.state = State::Ended,
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => self.state = State::Failed(error),
-                Ok(_) if self.ahead.len() - before < bytes => self.state = State::Ended,
-                Ok(_) => {}
             }
         }
     }
@@ -183,14 +204,14 @@ impl<R: Read> ChunkReader<R> {
         let mut at = 0;
         let mut counted_to = 0;
         loop {
-            let window_end = self.ahead.len().min(at + LINE_BYTES_MAX + 1);
-            let window = self.ahead.get(at..window_end).unwrap_or_default();
+            let window_end = self.filled.min(at + LINE_BYTES_MAX + 1);
+            let window = self.read_ahead().get(at..window_end).unwrap_or_default();
             // All lines that end within the window are short enough, so only its last newline matters.
             if let Some(newline) = memchr::memrchr(b'\n', window) {
                 at += newline + 1;
                 continue;
             }
-            chunk.next_line += newlines(self.ahead.get(counted_to..at).unwrap_or_default());
+            chunk.next_line += newlines(self.read_ahead().get(counted_to..at).unwrap_or_default());
             counted_to = at;
             if window.len() <= LINE_BYTES_MAX {
                 return at;
@@ -205,16 +226,17 @@ impl<R: Read> ChunkReader<R> {
     fn remove_line(&mut self, at: usize, chunk: &mut Chunk) -> bool {
         let mut removed = 0;
         loop {
-            if let Some(newline) = memchr::memchr(b'\n', self.ahead.get(at..).unwrap_or_default()) {
+            if let Some(newline) = memchr::memchr(b'\n', self.read_ahead().get(at..).unwrap_or_default()) {
                 self.ahead.drain(at..=at + newline);
+                self.filled -= newline + 1;
                 removed += newline as u64 + 1;
                 chunk.terminated = true;
                 break;
             }
-            removed += (self.ahead.len() - at) as u64;
-            self.ahead.truncate(at);
+            removed += (self.filled - at) as u64;
+            self.filled = at;
             match self.state {
-                State::Reading => self.fill(DISCARD_BYTES),
+                State::Reading => self.fill(READ_BYTES),
                 State::Failed(_) => return false,
                 State::Ended | State::Done => {
                     chunk.terminated = false;
@@ -238,7 +260,7 @@ impl<R: Read> ChunkReader<R> {
             terminated: true,
             ..Chunk::default()
         };
-        let mut wanted = self.chunk_bytes.saturating_sub(self.ahead.len()).max(1);
+        let mut wanted = self.chunk_bytes.saturating_sub(self.filled).max(1);
         let mut end;
         loop {
             self.fill(wanted);
@@ -248,15 +270,18 @@ impl<R: Read> ChunkReader<R> {
             }
             wanted = self.chunk_bytes;
         }
-        if matches!(self.state, State::Ended) && end < self.ahead.len() {
-            end = self.ahead.len();
+        if matches!(self.state, State::Ended) && end < self.filled {
+            end = self.filled;
             chunk.next_line += 1;
             chunk.terminated = false;
         }
-        let mut rest = Vec::with_capacity(self.chunk_bytes);
-        rest.extend_from_slice(self.ahead.get(end..).unwrap_or_default());
+        let mut next = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.chunk_bytes));
+        let rest = self.read_ahead().get(end..).unwrap_or_default();
+        next.resize(next.len().max(rest.len()), 0);
+        next.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        self.filled = rest.len();
         self.ahead.truncate(end);
-        chunk.bytes = std::mem::replace(&mut self.ahead, rest);
+        chunk.bytes = std::mem::replace(&mut self.ahead, next);
         chunk.end_offset += end as u64;
         self.line = chunk.next_line;
         self.offset = chunk.end_offset;
