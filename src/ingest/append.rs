@@ -45,7 +45,7 @@ impl Writer {
 
         let mut group = Group::default();
         let numbers = self.number_repos(&txn, &mut counters, &batch.names.repos(), &mut group.new_repos)?;
-        let mut rows = Vec::with_capacity(batch.rows.len());
+        let mut rows = Vec::with_capacity(batch.rows().len());
         batch.append_to(&numbers, &mut rows, &mut group.words);
         for row in &mut rows {
             (row.source, row.delivery) = (source, id);

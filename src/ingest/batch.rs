@@ -15,8 +15,8 @@ use super::targets::{self, FILES_MAX, File};
 use crate::classify::{FileRequest, NotADownload, download, file_request};
 use crate::identify::IdentityKey;
 use crate::model::{
-    Country, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason, Who,
-    Word, Words, stored_number,
+    Country, Day, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason,
+    Who, Word, Words, stored_number,
 };
 use crate::parse::Request;
 use crate::store::LinesRecord;
@@ -113,7 +113,9 @@ pub struct Batch {
     pub names: Arc<Names>,
     /// Places of repos in `names`, of all that no batch before of this builder has.
     pub new_repos: Vec<u32>,
-    pub rows: Vec<Row>,
+    rows: Vec<Row>,
+    /// The days of rows that follow each other, each with the place behind its last one.
+    days: Vec<(Day, usize)>,
     pub lines: Lines,
 }
 
@@ -217,7 +219,7 @@ impl<'k> BatchBuilder<'k> {
             path_name: file.path_name,
             ..Row::default()
         };
-        self.batch.rows.push(row);
+        self.batch.push(row);
         let lines = &mut self.batch.lines;
         lines.lines += 1;
         lines.events += 1;
@@ -274,6 +276,14 @@ impl<'k> BatchBuilder<'k> {
     }
 }
 
+/// Adds a row's day to the days of rows that follow each other: one that ends there.
+fn note_day(days: &mut Vec<(Day, usize)>, day: Day, end: usize) {
+    match days.last_mut() {
+        Some((last, last_end)) if *last == day => *last_end = end,
+        _ => days.push((day, end)),
+    }
+}
+
 /// The number of a text, from what a thread knows by itself if that is enough.
 fn word(known: &mut HashMap<Box<[u8]>, Word, FixedState>, names: &Names, text: &[u8]) -> Word {
     if text.is_empty() {
@@ -295,11 +305,40 @@ fn cut(text: Option<&str>) -> &[u8] {
 }
 
 impl Batch {
+    fn push(&mut self, row: Row) {
+        self.rows.push(row);
+        note_day(&mut self.days, row.time.day(), self.rows.len());
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The rows alone.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+
+    /// The rows in stretches of one day.
+    pub fn days_mut(&mut self) -> impl Iterator<Item = (Day, &mut [Row])> {
+        let (mut rest, mut start) = (self.rows.as_mut_slice(), 0);
+        self.days.iter().map(move |(day, end)| {
+            let (rows, after) = std::mem::take(&mut rest).split_at_mut_checked(end - start).unwrap_or_default();
+            (rest, start) = (after, *end);
+            (*day, rows)
+        })
+    }
+
     /// Drops the events of people who are to be forgotten.
     pub fn forget(&mut self, forgotten: &BTreeSet<Who>) {
         let before = self.rows.len();
         if !forgotten.is_empty() {
             self.rows.retain(|row| !forgotten.contains(&row.who));
+            self.days.clear();
+            self.rows.iter().zip(1..).for_each(|(row, end)| note_day(&mut self.days, row.time.day(), end));
         }
         self.lines.forget((before - self.rows.len()) as u64);
     }

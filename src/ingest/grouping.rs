@@ -32,7 +32,7 @@ pub(super) fn group_all(
                             return;
                         }
                     }
-                    rows += chunk.batch.rows.len();
+                    rows += chunk.batch.rows().len();
                     parsed(chunk.batch.lines.lines);
                     group.push(chunk);
                     rows >= group_rows

@@ -398,14 +398,12 @@ impl<'e> Import<'e> {
         for batch in &mut batches {
             batch.forget(&forgotten);
             lines.add(std::mem::take(&mut batch.lines));
-            for rows in batch.rows.chunk_by_mut(|a, b| a.time.day() == b.time.day()) {
-                days.entry(rows.first().map_or(Day::default(), |row| row.time.day())).or_default().push(rows);
-            }
+            batch.days_mut().for_each(|(day, rows)| days.entry(day).or_default().push(rows));
         }
         self.unpublished.extend(days.keys());
         let rows = Unsorted { days, names: &self.names, source: self.source, delivery };
         let segments = encode_days(rows, &mut self.encoding)?;
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(batches.into_iter().map(|batch| batch.rows));
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(batches.into_iter().map(Batch::into_rows));
         let (after, document) = (self.committed, self.document.clone());
         let reached = document.checkpoints.last().copied();
         let piece = Piece { segments, lines, forgotten, after, document };

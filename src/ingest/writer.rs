@@ -130,11 +130,11 @@ impl Writer {
                 Command::Task(task) => task(self),
                 Command::Push(first) => {
                     let mut jobs = vec![*first];
-                    let mut rows = jobs.iter().map(|job| job.batch.rows.len()).sum::<usize>();
+                    let mut rows = jobs.iter().map(|job| job.batch.rows().len()).sum::<usize>();
                     while rows < GROUP_ROWS_MAX && jobs.len() < GROUP_JOBS_MAX {
                         match commands.try_recv() {
                             Ok(Command::Push(job)) => {
-                                rows += job.batch.rows.len();
+                                rows += job.batch.rows().len();
                                 jobs.push(*job);
                             }
                             Ok(other) => {
@@ -247,7 +247,7 @@ impl Writer {
                 store::put_body(txn, source, key, &record)?;
             }
             let numbers = self.number_repos(txn, counters, &batch.names.repos(), &mut group.new_repos)?;
-            let mut rows = Vec::with_capacity(batch.rows.len());
+            let mut rows = Vec::with_capacity(batch.rows().len());
             batch.append_to(&numbers, &mut rows, &mut group.words);
             for row in &mut rows {
                 (row.source, row.delivery) = (source, delivery);
