@@ -70,12 +70,22 @@ impl<'a> ByteReader<'a> {
     /// The next varint.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, BlockError> {
-        let first = self.byte()?;
-        if first < 0x80 {
-            return Ok(u64::from(first));
-        }
-        let mut value = u64::from(first & 0x7f);
-        for shift in (7..64).step_by(7) {
+        // Most are short, and then a loop takes longer than they do.
+        let bits = |byte: u8, place: u32| u64::from(byte & 0x7f) << (7 * place);
+        let (value, rest) = match *self.rest {
+            [a @ ..0x80, ref rest @ ..] => (u64::from(a), rest),
+            [a, b @ ..0x80, ref rest @ ..] => (bits(a, 0) | bits(b, 1), rest),
+            [a, b, c @ ..0x80, ref rest @ ..] => (bits(a, 0) | bits(b, 1) | bits(c, 2), rest),
+            _ => return self.long_varint(),
+        };
+        self.rest = rest;
+        Ok(value)
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, BlockError> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             if shift == 63 && byte > 1 {
                 break;
@@ -112,7 +122,8 @@ mod tests {
     #[test]
     fn varints_come_back_and_overlong_ones_are_refused() {
         let mut out = Vec::new();
-        let values = [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX];
+        let powers = (0..64).map(|bit| 1 << bit);
+        let values: Vec<u64> = powers.flat_map(|power: u64| [power - 1, power, power + 1]).chain([300, u64::MAX]).collect();
         values.iter().for_each(|&value| put_varint(&mut out, value));
         let mut reader = ByteReader::new(&out, "test");
         for value in values {
@@ -121,6 +132,8 @@ mod tests {
         assert!(reader.is_empty());
         assert!(reader.byte().is_err());
         assert!(ByteReader::new(&[0xff; 11], "test").varint().is_err());
-        assert!(ByteReader::new(&[0x80], "test").varint().is_err());
+        for cut in [&[0x80][..], &[0x80, 0x80], &[0xff, 0xff, 0xff], &[]] {
+            assert!(ByteReader::new(cut, "test").varint().is_err());
+        }
     }
 }
