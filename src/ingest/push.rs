@@ -10,7 +10,7 @@ use super::engine::{Engine, QUEUE_BYTES_MAX};
 use super::error::{EngineError, PushError};
 use super::writer::{Command, PushJob};
 use crate::model::{Format, Receipt, RejectReason, SourceName};
-use crate::parse::{ChunkReader, JsonItems, LineParser, is_blank, read_item, read_line};
+use crate::parse::{CHUNK_BYTES, ChunkReader, JsonItems, LineParser, is_blank, read_item, read_line};
 
 /// The layout of a pushed body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,8 @@ fn read_lines(body: &[u8], builder: &mut BatchBuilder<'_>) -> u32 {
 
 /// Gives the lines of a body that are not blank; those too long to be read are rejected.
 fn each_line<'k>(body: &[u8], builder: &mut BatchBuilder<'k>, mut take: impl FnMut(&mut BatchBuilder<'k>, u64, &[u8])) {
-    for chunk in ChunkReader::new(body) {
+    // Of a body that is known to be short no more memory than it takes.
+    for chunk in ChunkReader::new(body).with_chunk_bytes(CHUNK_BYTES.min(body.len() + 1)) {
         // Reading from memory cannot fail.
         let Ok(chunk) = chunk else { break };
         chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
