@@ -174,6 +174,7 @@ impl<'k> BatchBuilder<'k> {
             rows = Vec::with_capacity(lines);
         }
         self.batch.rows = rows;
+        self.batch.days.clear();
     }
 
     /// Adds a line that was read, or could not be.
@@ -365,5 +366,29 @@ impl Batch {
             path_name: word(row.path_name),
             ..*row
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Millis;
+
+    #[test]
+    fn every_row_is_in_one_stretch_of_its_day_whoever_is_forgotten() {
+        let mut random = crate::generate::numbers(5);
+        for forgotten in [BTreeSet::new(), BTreeSet::from([Who(0)]), BTreeSet::from([Who(0), Who(1), Who(2)])] {
+            let mut batch = Batch::default();
+            for _ in 0..500 {
+                // Now and then a row of the day before, as around midnight.
+                let day = Day(20_000 + u16::from(batch.rows.len() > 250) - u16::from(random(20) == 0));
+                batch.push(Row { time: Millis(day.start().0 + 7), who: Who(random(3) as u64), ..Row::default() });
+            }
+            batch.forget(&forgotten);
+            let rows = batch.rows.clone();
+            let stretches: Vec<(Day, Vec<Row>)> = batch.days_mut().map(|(day, rows)| (day, rows.to_vec())).collect();
+            assert!(stretches.iter().all(|(day, rows)| !rows.is_empty() && rows.iter().all(|row| row.time.day() == *day)));
+            assert_eq!(stretches.into_iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>(), rows);
+        }
     }
 }

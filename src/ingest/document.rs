@@ -50,7 +50,7 @@ impl Trail {
     /// of all bytes, and nowhere else.
     pub fn observe(&mut self, bytes: &[u8]) {
         let ended = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
-        let (lines, open) = bytes.split_at_checked(ended).unwrap_or_default();
+        let (lines, open) = bytes.split_at(ended);
         if !lines.is_empty() {
             self.hash_open(self.open.len());
             self.hash(lines);
@@ -88,8 +88,9 @@ impl Trail {
         self.hash_open(usize::try_from(offset.saturating_sub(self.hashed)).unwrap_or(usize::MAX));
     }
 
-    /// The checkpoints of the document that ends at an offset.
+    /// The checkpoints of the document that ends at an offset: behind the last newline that was observed, or later.
     pub fn checkpoints_at(&mut self, offset: u64) -> Vec<CheckpointRecord> {
+        debug_assert!(self.hashed <= offset, "more was hashed than the document holds");
         self.hash_to(offset);
         let mut checkpoints: Vec<CheckpointRecord> =
             self.checkpoints.iter().filter(|checkpoint| checkpoint.bytes < offset).copied().collect();
@@ -223,6 +224,26 @@ mod tests {
             terminated: bytes.ends_with(b"\n"),
             checkpoints: trail.checkpoints_at(bytes.len() as u64),
             ..DocumentRecord::default()
+        }
+    }
+
+    #[test]
+    fn a_document_has_the_same_checkpoints_whatever_pieces_it_is_read_in() {
+        let mut random = crate::generate::numbers(17);
+        let words = [b"a".as_slice(), b"longer line", b"\n", b"\n\n", b"\r\n", &[b'x'; 3_000]];
+        for _ in 0..200 {
+            let stream = (0..1 + random(60)).flat_map(|_| words[random(words.len())]).copied().collect::<Vec<u8>>();
+            let whole_lines = stream.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+            let mut trail = Trail::default();
+            let mut rest = stream.as_slice();
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(rest.len().min(1 + random(5_000)));
+                trail.observe(piece);
+                rest = after;
+            }
+            for end in [whole_lines, stream.len()] {
+                assert_eq!(trail.checkpoints_at(end as u64), document(&stream[..end]).checkpoints, "{end} bytes of {stream:?}");
+            }
         }
     }
 

@@ -278,7 +278,7 @@ impl<R: Read> ChunkReader<R> {
         let mut next = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.chunk_bytes));
         let rest = self.read_ahead().get(end..).unwrap_or_default();
         next.resize(next.len().max(rest.len()), 0);
-        next.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        next.get_mut(..rest.len()).into_iter().for_each(|start| start.copy_from_slice(rest));
         self.filled = rest.len();
         self.ahead.truncate(end);
         chunk.bytes = std::mem::replace(&mut self.ahead, next);
