@@ -85,7 +85,8 @@ impl<'a> BitReader<'a> {
         word >> (self.at % 8)
     }
 
-    fn advance(&mut self, bits: usize) -> Result<(), BlockError> {
+    /// Passes over so many bits.
+    pub fn pass(&mut self, bits: usize) -> Result<(), BlockError> {
         self.at += bits;
         if self.at > self.bytes.len() * 8 { Err(BlockError::Malformed(self.part)) } else { Ok(()) }
     }
@@ -98,7 +99,7 @@ impl<'a> BitReader<'a> {
             return Ok(self.get(width.min(64) - 32)? << 32 | low);
         }
         let value = self.window() & ((1 << width) - 1);
-        self.advance(width as usize)?;
+        self.pass(width as usize)?;
         Ok(value)
     }
 
@@ -108,13 +109,13 @@ impl<'a> BitReader<'a> {
         let mut high = 0_u64;
         loop {
             let ones = self.window().trailing_ones().min(56);
-            self.advance(ones as usize)?;
+            self.pass(ones as usize)?;
             high += u64::from(ones);
             if ones < 56 {
                 break;
             }
         }
-        self.advance(1)?;
+        self.pass(1)?;
         let low = self.get(width)?;
         let high = high.checked_shl(width).filter(|shifted| shifted >> width == high);
         high.map(|high| high | low).ok_or(BlockError::Malformed(self.part))

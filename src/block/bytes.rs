@@ -105,6 +105,18 @@ impl<'a> ByteReader<'a> {
         T::try_from(value).map_err(|_| self.malformed())
     }
 
+    /// Passes over so many varints, eight bytes at a time while there are as many varints to go.
+    pub fn pass_varints(&mut self, mut varints: usize) -> Result<(), BlockError> {
+        const LAST_BYTES: u64 = 0x8080_8080_8080_8080;
+        while varints >= 8 {
+            let Some((word, rest)) = self.rest.split_first_chunk::<8>() else { break };
+            // The last byte of a varint has no high bit.
+            varints -= (!u64::from_le_bytes(*word) & LAST_BYTES).count_ones() as usize;
+            self.rest = rest;
+        }
+        (0..varints).try_for_each(|_| self.varint().map(drop))
+    }
+
     /// The next varint as a length that the remaining bytes can hold at `bytes_each` or more.
     pub fn length(&mut self, bytes_each: usize) -> Result<usize, BlockError> {
         let value: usize = self.number()?;

@@ -6,6 +6,7 @@ use super::bytes::ByteReader;
 use super::group::{Group, read_by_group, read_runs};
 use super::layout::version_1::WORDS;
 use super::layout::{VERSION, codec, column};
+use super::pick::{Pick, Picked};
 use super::texts::read_sorted_texts;
 use super::time::TimeReader;
 use super::who::read_whos;
@@ -57,45 +58,50 @@ fn column_bytes_max(id: u8, rows: usize) -> usize {
 /// When the bytes are no block of a known version.
 pub fn decode(day: Day, bytes: &[u8], wanted: Wanted) -> Result<Decoded, BlockError> {
     let (version, rows, mut reader) = head(bytes)?;
-    let columns = Columns::read(&mut reader, rows, |id| wanted.includes(id))?;
-    let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; rows], texts: Vec::new() };
-    let rows = &mut decoded.rows;
-    let groups = columns.read_groups(rows)?;
+    let mut columns = Columns::read(&mut reader)?;
+    columns.unpack(rows, |id| wanted.includes(id))?;
+    let groups = columns.groups(rows)?;
     if version == 1 {
-        version_1::read(&columns, day, &groups, rows)?;
-    } else {
-        columns.read_whos(rows, &groups)?;
-        columns.read_times(day, rows, &groups)?;
-        columns.read_clients(rows, &groups, wanted)?;
-        columns.read_places(rows, &groups)?;
-        columns.runs(column::SOURCE_RUNS, "source column", rows, |row, value| row.source = SourceId(value))?;
-        columns.runs(column::DELIVERY_RUNS, "delivery column", rows, |row, value| row.delivery = DeliveryId(value))?;
-        columns.runs(column::COUNT_RUNS, "count column", rows, |row, value: u32| row.count = value.saturating_add(1))?;
+        return version_1::decode(&columns, day, &groups, wanted);
     }
-    columns.read_kinds(rows)?;
-    decoded.texts = columns.read_texts(rows.len())?;
-    columns.read_paths(rows, &mut decoded.texts, wanted)?;
-    columns.read_ids(rows)?;
-    // Columns that are not wanted were not unpacked, and read as absent.
-    columns.each(column::BYTES, "bytes column", rows, |row, value| row.bytes = value)?;
-    columns.each(column::DURATION, "duration column", rows, |row, value| row.duration = value)?;
-    Ok(decoded)
+    let whos = columns.whos(&groups)?;
+    columns.decode(day, &groups, &whos, &Pick::all(&groups), wanted)
 }
 
-/// Whether a block may have rows of somebody who is sought on a repo; its rows are not read for that.
+/// Decodes the rows of who is sought on a repo; `None` if there are none. The others cost little more than their groups.
 ///
 /// # Errors
-/// When the bytes are no block of a known version.
-pub fn may_hold(bytes: &[u8], mut is_sought: impl FnMut(RepoNumber, Who) -> bool) -> Result<bool, BlockError> {
+/// As [`decode`].
+pub fn decode_sought(
+    day: Day,
+    bytes: &[u8],
+    wanted: Wanted,
+    mut is_sought: impl FnMut(RepoNumber, Who) -> bool,
+) -> Result<Option<Decoded>, BlockError> {
     let (version, rows, mut reader) = head(bytes)?;
-    if version == 1 || rows == 0 {
-        return Ok(rows > 0);
+    if version == 1 {
+        let mut decoded = decode(day, bytes, wanted)?;
+        decoded.rows.retain(|row| is_sought(row.repo, row.who));
+        return Ok(Some(decoded).filter(|decoded| !decoded.rows.is_empty()));
     }
-    let of_groups = |id| matches!(id, column::REPO | column::GROUP | column::WHO_GAPS);
-    let columns = Columns::read(&mut reader, rows, of_groups)?;
+    let mut columns = Columns::read(&mut reader)?;
+    columns.unpack(rows, |id| matches!(id, column::REPO | column::GROUP | column::WHO_GAPS))?;
     let groups = columns.groups(rows)?;
-    let whos = read_whos(columns.required(column::WHO_GAPS, "who column")?.rest(), &groups)?;
-    Ok(groups.iter().zip(whos).any(|(group, who)| is_sought(group.repo, who)))
+    let whos = columns.whos(&groups)?;
+    let pick = Pick::of(&groups, &whos, is_sought);
+    if pick.rows() == 0 {
+        return Ok(None);
+    }
+    columns.unpack(rows, |id| wanted.includes(id))?;
+    columns.decode(day, &groups, &whos, &pick, wanted).map(Some)
+}
+
+/// How many rows a block has.
+///
+/// # Errors
+/// When the bytes do not begin as a block of a known version.
+pub fn row_count(bytes: &[u8]) -> Result<usize, BlockError> {
+    head(bytes).map(|(_, rows, _)| rows)
 }
 
 /// The version of a block, how many rows it has, and what follows.
@@ -109,54 +115,84 @@ fn head(bytes: &[u8]) -> Result<(u8, usize, ByteReader<'_>), BlockError> {
     if rows > ROWS_MAX { Err(reader.malformed()) } else { Ok((version, rows, reader)) }
 }
 
-/// The unpacked columns of a block by id.
+/// The columns of a block by id, of which some are unpacked.
 pub(super) struct Columns<'a> {
-    columns: Vec<Option<Cow<'a, [u8]>>>,
+    packed: Vec<Option<Packed<'a>>>,
+    plain: Vec<Option<Cow<'a, [u8]>>>,
+}
+
+/// A column as it is stored.
+#[derive(Clone, Copy)]
+struct Packed<'a> {
+    codec_id: u8,
+    plain_len: usize,
+    stored: &'a [u8],
 }
 
 impl<'a> Columns<'a> {
-    fn read(reader: &mut ByteReader<'a>, rows: usize, includes: impl Fn(u8) -> bool) -> Result<Columns<'a>, BlockError> {
-        let mut columns: Vec<Option<Cow<'a, [u8]>>> = vec![None; usize::from(column::LAST) + 1];
-        let mut unpacker = None;
+    fn read(reader: &mut ByteReader<'a>) -> Result<Columns<'a>, BlockError> {
+        let places = usize::from(column::LAST) + 1;
+        let mut columns = Columns { packed: vec![None; places], plain: vec![None; places] };
         for _ in 0..reader.byte()? {
             let id = reader.byte()?;
             let codec_id = reader.byte()?;
             let plain_len: usize = reader.number()?;
             let stored_len: usize = reader.number()?;
             let stored = reader.take(stored_len)?;
-            if !includes(id) {
-                continue;
+            if let Some(place) = columns.packed.get_mut(usize::from(id)) {
+                *place = Some(Packed { codec_id, plain_len, stored });
             }
-            let Some(place) = columns.get_mut(usize::from(id)) else { continue };
-            if plain_len > column_bytes_max(id, rows) {
+        }
+        if reader.is_empty() { Ok(columns) } else { Err(reader.malformed()) }
+    }
+
+    /// Unpacks the columns of so many rows that are wanted and still packed.
+    fn unpack(&mut self, rows: usize, includes: impl Fn(u8) -> bool) -> Result<(), BlockError> {
+        let mut unpacker = None;
+        for ((id, packed), plain) in (0_u8..).zip(&mut self.packed).zip(&mut self.plain) {
+            let Some(packed) = packed.take_if(|_| includes(id)) else { continue };
+            if packed.plain_len > column_bytes_max(id, rows) {
                 return Err(BlockError::Malformed("compression"));
             }
-            *place = Some(unpack(&mut unpacker, codec_id, plain_len, stored)?);
+            *plain = Some(unpack(&mut unpacker, packed)?);
         }
-        if !reader.is_empty() {
-            return Err(reader.malformed());
-        }
-        Ok(Columns { columns })
+        Ok(())
+    }
+
+    /// The picked rows of a block of the version that is written.
+    fn decode(&self, day: Day, groups: &[Group], whos: &[Who], pick: &Pick, wanted: Wanted) -> Result<Decoded, BlockError> {
+        let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; pick.rows()], texts: Vec::new() };
+        let rows = &mut decoded.rows;
+        self.read_groups(rows, groups, whos, pick);
+        self.read_times(day, rows, groups, pick)?;
+        self.read_clients(rows, groups, pick, wanted)?;
+        self.read_places(rows, groups, pick)?;
+        self.runs(column::SOURCE_RUNS, "source column", rows, pick, |row, value| row.source = SourceId(value))?;
+        self.runs(column::DELIVERY_RUNS, "delivery column", rows, pick, |row, value| row.delivery = DeliveryId(value))?;
+        self.runs(column::COUNT_RUNS, "count column", rows, pick, |row, value: u32| row.count = value.saturating_add(1))?;
+        self.read_the_rest(&mut decoded, pick, wanted)?;
+        Ok(decoded)
+    }
+
+    /// What all versions store alike. Columns that are not wanted were not unpacked, and read as absent.
+    pub(super) fn read_the_rest(&self, decoded: &mut Decoded, pick: &Pick, wanted: Wanted) -> Result<(), BlockError> {
+        decoded.texts = self.read_texts(pick.of_rows())?;
+        let rows = &mut decoded.rows;
+        self.read_kinds(rows, pick)?;
+        self.read_paths(rows, pick, &mut decoded.texts, wanted)?;
+        self.read_ids(rows, pick)?;
+        self.each(column::BYTES, "bytes column", rows, pick, |row, value| row.bytes = value)?;
+        self.each(column::DURATION, "duration column", rows, pick, |row, value| row.duration = value)
     }
 
     /// The bytes of a column, if it is there.
     pub(super) fn get(&self, id: u8, part: &'static str) -> Option<ByteReader<'_>> {
-        self.columns.get(usize::from(id))?.as_deref().map(|bytes| ByteReader::new(bytes, part))
+        self.plain.get(usize::from(id))?.as_deref().map(|bytes| ByteReader::new(bytes, part))
     }
 
     /// The bytes of a column without which there are no rows.
     pub(super) fn required(&self, id: u8, part: &'static str) -> Result<ByteReader<'_>, BlockError> {
         self.get(id, part).ok_or(BlockError::Malformed(part))
-    }
-
-    /// The groups, which cover all rows; the rows get their repo and audience.
-    fn read_groups(&self, rows: &mut [Row]) -> Result<Vec<Group>, BlockError> {
-        let groups = self.groups(rows.len())?;
-        let mut rows = rows.iter_mut();
-        for group in &groups {
-            rows.by_ref().take(group.rows).for_each(|row| (row.repo, row.user) = (group.repo, group.user));
-        }
-        Ok(groups)
     }
 
     /// The groups, which cover so many rows.
@@ -184,31 +220,41 @@ impl<'a> Columns<'a> {
         Ok(all)
     }
 
-    fn read_whos(&self, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+    /// Who made each group.
+    fn whos(&self, groups: &[Group]) -> Result<Vec<Who>, BlockError> {
         if groups.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let whos = read_whos(self.required(column::WHO_GAPS, "who column")?.rest(), groups)?;
-        let mut rows = rows.iter_mut();
-        for (group, who) in groups.iter().zip(whos) {
-            rows.by_ref().take(group.rows).for_each(|row| row.who = who);
-        }
-        Ok(())
+        read_whos(self.required(column::WHO_GAPS, "who column")?.rest(), groups)
     }
 
-    fn read_times(&self, day: Day, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+    fn read_groups(&self, rows: &mut [Row], groups: &[Group], whos: &[Who], pick: &Pick) {
+        for ((group, who), picked) in groups.iter().zip(whos).zip(pick.by_group(groups, rows)) {
+            if let Picked::Read(rows) = picked {
+                rows.iter_mut().for_each(|row| (row.repo, row.user, row.who) = (group.repo, group.user, *who));
+            }
+        }
+    }
+
+    fn read_times(&self, day: Day, rows: &mut [Row], groups: &[Group], pick: &Pick) -> Result<(), BlockError> {
         let gaps = |id: u8| self.get(id, "time gap column").unwrap_or(ByteReader::new(&[], "time gap column"));
         let begins = self.required(column::BEGIN, "time column")?;
         let mut times = TimeReader::new(begins, gaps(column::GAP_WIDTH), gaps(column::GAP_BITS).rest())?;
         let day_start = day.start().0;
-        let mut rows = rows.iter_mut();
-        for group in groups {
-            let mut of_group = rows.by_ref().take(group.rows);
+        for picked in pick.by_group(groups, rows) {
+            let rows = match picked {
+                Picked::Passed(rows) => {
+                    times.pass(rows)?;
+                    continue;
+                }
+                Picked::Read(rows) => rows,
+            };
             let mut ms_of_day = times.begin()?;
-            if let Some(first) = of_group.next() {
+            let mut rows = rows.iter_mut();
+            if let Some(first) = rows.next() {
                 first.time = Millis(day_start + i64::from(ms_of_day));
             }
-            for row in of_group {
+            for row in rows {
                 ms_of_day = times.after(ms_of_day)?;
                 row.time = Millis(day_start + i64::from(ms_of_day));
             }
@@ -216,7 +262,7 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    fn read_clients(&self, rows: &mut [Row], groups: &[Group], wanted: Wanted) -> Result<(), BlockError> {
+    fn read_clients(&self, rows: &mut [Row], groups: &[Group], pick: &Pick, wanted: Wanted) -> Result<(), BlockError> {
         let Some(reader) = self.get(column::CLIENT, "agent column") else { return Ok(()) };
         let mut book = self.required(column::CLIENT_BOOK, "agent column")?;
         let mut clients = Vec::new();
@@ -225,17 +271,17 @@ impl<'a> Columns<'a> {
             let note = Word(book.number()?);
             clients.push((agent, if wanted == Wanted::Identity { Word::UNKNOWN } else { note }));
         }
-        read_by_group(reader, &clients, rows, groups, |row, client| (row.agent, row.agent_note) = client)
+        read_by_group(reader, &clients, rows, groups, pick, |row, client| (row.agent, row.agent_note) = client)
     }
 
-    fn read_places(&self, rows: &mut [Row], groups: &[Group]) -> Result<(), BlockError> {
+    fn read_places(&self, rows: &mut [Row], groups: &[Group], pick: &Pick) -> Result<(), BlockError> {
         let Some(reader) = self.get(column::PLACE, "place column") else { return Ok(()) };
         let mut book = self.required(column::PLACE_BOOK, "place column")?;
         let mut places = Vec::new();
         while !book.is_empty() {
             places.push((Country(book.number()?), Word(book.number()?)));
         }
-        read_by_group(reader, &places, rows, groups, |row, place| (row.country, row.region) = place)
+        read_by_group(reader, &places, rows, groups, pick, |row, place| (row.country, row.region) = place)
     }
 
     /// A column of runs.
@@ -244,12 +290,13 @@ impl<'a> Columns<'a> {
         id: u8,
         part: &'static str,
         rows: &mut [Row],
+        pick: &Pick,
         set: impl Fn(&mut Row, T),
     ) -> Result<(), BlockError> {
-        self.get(id, part).map_or(Ok(()), |reader| read_runs(reader, rows, set))
+        self.get(id, part).map_or(Ok(()), |reader| read_runs(reader, rows, pick, set))
     }
 
-    fn read_kinds(&self, rows: &mut [Row]) -> Result<(), BlockError> {
+    fn read_kinds(&self, rows: &mut [Row], pick: &Pick) -> Result<(), BlockError> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -261,14 +308,17 @@ impl<'a> Columns<'a> {
             let range = RangeFlag::from_code(reader.byte()?).ok_or_else(|| reader.malformed())?;
             kinds.push((method, status, range));
         }
-        for row in rows {
-            let index: usize = reader.number()?;
-            (row.method, row.status, row.range) = *kinds.get(index).ok_or_else(|| reader.malformed())?;
+        for (passed, rows) in pick.stretches(rows) {
+            reader.pass_varints(passed)?;
+            for row in rows {
+                let index: usize = reader.number()?;
+                (row.method, row.status, row.range) = *kinds.get(index).ok_or_else(|| reader.malformed())?;
+            }
         }
         Ok(())
     }
 
-    fn read_paths(&self, rows: &mut [Row], texts: &mut Vec<Box<[u8]>>, wanted: Wanted) -> Result<(), BlockError> {
+    fn read_paths(&self, rows: &mut [Row], pick: &Pick, texts: &mut Vec<Box<[u8]>>, wanted: Wanted) -> Result<(), BlockError> {
         let Some(mut reader) = self.get(column::PATH, "path column") else { return Ok(()) };
         let mut paths = Vec::new();
         for _ in 0..reader.length(9)? {
@@ -280,20 +330,24 @@ impl<'a> Columns<'a> {
             Wanted::Counting => name_by_kind(&mut paths, texts),
             Wanted::All => {}
         }
-        for row in rows {
-            if let Some(index) = reader.number::<usize>()?.checked_sub(1) {
-                let (hash, name) = *paths.get(index).ok_or_else(|| reader.malformed())?;
-                row.path = hash;
-                row.path_name = name;
+        for (passed, rows) in pick.stretches(rows) {
+            reader.pass_varints(passed)?;
+            for row in rows {
+                if let Some(index) = reader.number::<usize>()?.checked_sub(1) {
+                    (row.path, row.path_name) = *paths.get(index).ok_or_else(|| reader.malformed())?;
+                }
             }
         }
         Ok(())
     }
 
-    fn read_ids(&self, rows: &mut [Row]) -> Result<(), BlockError> {
+    fn read_ids(&self, rows: &mut [Row], pick: &Pick) -> Result<(), BlockError> {
         let Some(mut reader) = self.get(column::ID, "sender id column") else { return Ok(()) };
-        for row in rows {
-            row.id = SenderId(u64::from_le_bytes(reader.array()?));
+        for (passed, rows) in pick.stretches(rows) {
+            reader.take(passed.saturating_mul(8))?;
+            for row in rows {
+                row.id = SenderId(u64::from_le_bytes(reader.array()?));
+            }
         }
         Ok(())
     }
@@ -312,10 +366,15 @@ impl<'a> Columns<'a> {
         id: u8,
         part: &'static str,
         rows: &mut [Row],
+        pick: &Pick,
         set: impl Fn(&mut Row, T),
     ) -> Result<(), BlockError> {
         let Some(mut reader) = self.get(id, part) else { return Ok(()) };
-        rows.iter_mut().try_for_each(|row| reader.number().map(|value| set(row, value)))
+        for (passed, rows) in pick.stretches(rows) {
+            reader.pass_varints(passed)?;
+            rows.iter_mut().try_for_each(|row| reader.number().map(|value| set(row, value)))?;
+        }
+        Ok(())
     }
 }
 
@@ -323,21 +382,24 @@ impl<'a> Columns<'a> {
 fn name_by_kind(paths: &mut [(PathHash, Word)], texts: &mut Vec<Box<[u8]>>) {
     let names = texts.len();
     texts.extend(FileKind::ALL.iter().map(|kind| kind.word().as_bytes().into()));
+    // Many paths have one name.
+    let mut known: Vec<Option<Word>> = vec![None; names];
     for (_, name) in paths {
-        let text = (name.0 as usize).checked_sub(1).and_then(|at| texts.get(..names)?.get(at));
-        *name = text.map_or(Word::UNKNOWN, |text| {
-            let kind = FileKind::of(&String::from_utf8_lossy(text));
-            Word(u32::try_from(names + 1 + kind as usize).unwrap_or(0))
-        });
+        let at = (name.0 as usize).wrapping_sub(1);
+        *name = match (texts.get(..names).and_then(|texts| texts.get(at)), known.get_mut(at)) {
+            (Some(text), Some(known)) => *known.get_or_insert_with(|| {
+                let kind = FileKind::of(&String::from_utf8_lossy(text));
+                Word(u32::try_from(names + 1 + kind as usize).unwrap_or(0))
+            }),
+            _ => Word::UNKNOWN,
+        };
     }
 }
 
 /// Unpacks a column; the unpacker is made for the first one that needs it.
 fn unpack<'a>(
     unpacker: &mut Option<zstd::bulk::Decompressor<'static>>,
-    codec_id: u8,
-    plain_len: usize,
-    stored: &'a [u8],
+    Packed { codec_id, plain_len, stored }: Packed<'a>,
 ) -> Result<Cow<'a, [u8]>, BlockError> {
     let malformed = BlockError::Malformed("compression");
     let plain = match codec_id {

@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 
 use super::BlockError;
 use super::bytes::{ByteReader, put_varint};
+use super::pick::{Pick, Picked};
 use crate::model::{RepoNumber, Row};
 
 /// A run of rows of one downloader on one repo.
@@ -104,30 +105,35 @@ impl<K: Copy + Default + Eq + Hash> ByGroup<K> {
     }
 }
 
-/// Reads a column of [`ByGroup`] and hands every row its value.
+/// Reads a column of [`ByGroup`] and hands every row that is picked its value.
 pub fn read_by_group<K: Copy>(
     mut reader: ByteReader<'_>,
     book: &[K],
     rows: &mut [Row],
     groups: &[Group],
+    pick: &Pick,
     set: impl Fn(&mut Row, K),
 ) -> Result<(), BlockError> {
     let malformed = reader.malformed();
     let look_up = |place: usize| book.get(place).copied().ok_or(malformed);
     let of_groups = groups.iter().map(|_| look_up(reader.number()?)).collect::<Result<Vec<K>, BlockError>>()?;
     let to_go = |reader: &mut ByteReader<'_>| if reader.is_empty() { Ok(usize::MAX) } else { reader.number() };
-    let (mut exception, mut rest) = (to_go(&mut reader)?, rows);
-    for (group, mut value) in groups.iter().zip(of_groups) {
-        let (of_group, after) = std::mem::take(&mut rest).split_at_mut_checked(group.rows).ok_or(malformed)?;
-        rest = after;
-        for row in of_group {
-            if exception == 0 {
-                value = look_up(reader.number()?)?;
-                exception = to_go(&mut reader)?;
-            }
-            exception = exception.wrapping_sub(1);
-            set(row, value);
+    let mut exception = to_go(&mut reader)?;
+    for (picked, mut value) in pick.by_group(groups, rows).zip(of_groups) {
+        let (mut read, mut left) = match picked {
+            Picked::Read(rows) => (rows.len(), rows),
+            Picked::Passed(rows) => (rows, &mut [][..]),
+        };
+        // The rows up to each exception, then those behind the last one.
+        while exception < read {
+            let (before, after) = left.split_at_mut_checked(exception).unwrap_or_default();
+            before.iter_mut().for_each(|row| set(row, value));
+            (left, read) = (after, read - exception);
+            value = look_up(reader.number()?)?;
+            exception = to_go(&mut reader)?;
         }
+        left.iter_mut().for_each(|row| set(row, value));
+        exception -= read;
     }
     Ok(())
 }
@@ -143,22 +149,37 @@ pub fn put_runs(out: &mut Vec<u8>, rows: &[Row], value: impl Fn(&Row) -> u64) {
     }
 }
 
-/// Reads what [`put_runs`] wrote.
+/// Reads what [`put_runs`] wrote of the rows that are picked.
 pub fn read_runs<T: TryFrom<u64> + Copy>(
     mut reader: ByteReader<'_>,
     rows: &mut [Row],
+    pick: &Pick,
     set: impl Fn(&mut Row, T),
 ) -> Result<(), BlockError> {
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let len: usize = reader.number()?;
-        let value: T = reader.number()?;
-        let (run, after) = std::mem::take(&mut rest).split_at_mut_checked(len).ok_or_else(|| reader.malformed())?;
-        if run.is_empty() {
-            return Err(reader.malformed());
+    let (mut run, mut to_come): (Option<(usize, T)>, usize) = (None, pick.of_rows());
+    let mut next = |wanted: usize| {
+        let (len, value) = match run.take() {
+            Some(rest) => rest,
+            None => {
+                let (len, value) = (reader.number()?, reader.number()?);
+                to_come = to_come.checked_sub(len).filter(|_| len > 0).ok_or_else(|| reader.malformed())?;
+                (len, value)
+            }
+        };
+        let taken = len.min(wanted);
+        run = (len > taken).then_some((len - taken, value));
+        Ok((taken, value))
+    };
+    for (mut pass, mut rest) in pick.stretches(rows) {
+        while pass > 0 {
+            pass -= next(pass)?.0;
         }
-        run.iter_mut().for_each(|row| set(row, value));
-        rest = after;
+        while !rest.is_empty() {
+            let (taken, value) = next(rest.len())?;
+            let (of_run, after) = rest.split_at_mut_checked(taken).unwrap_or_default();
+            of_run.iter_mut().for_each(|row| set(row, value));
+            rest = after;
+        }
     }
     Ok(())
 }

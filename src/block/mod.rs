@@ -17,6 +17,7 @@ mod encode;
 mod group;
 mod layout;
 mod merge;
+mod pick;
 mod sort;
 mod texts;
 mod time;
@@ -25,7 +26,7 @@ mod who;
 
 pub use bits::{BitReader, BitWriter, width_of};
 pub use bytes::{ByteReader, put_varint};
-pub use decode::{Decoded, Wanted, decode, may_hold};
+pub use decode::{Decoded, Wanted, decode, decode_sought, row_count};
 pub use encode::Encoder;
 pub use merge::{
     Compaction, Joined, Joins, Merge, compact, for_events, for_sorted_blocks, join_sorted, sort_and_add, sort_and_join,

@@ -133,4 +133,12 @@ impl<'a> TimeReader<'a> {
         };
         u32::try_from(u64::from(previous) + gap * self.unit).map_err(|_| self.gap_widths.malformed())
     }
+
+    /// Passes over a group of so many rows.
+    pub fn pass(&mut self, rows: usize) -> Result<(), BlockError> {
+        self.code.get(&mut self.begins)?;
+        let widths = self.gap_widths.take(rows.saturating_sub(1))?;
+        let bits = widths.iter().map(|width| usize::from(width.saturating_sub(1))).sum();
+        self.gap_bits.pass(bits)
+    }
 }

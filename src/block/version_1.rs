@@ -2,21 +2,27 @@
 
 use super::BlockError;
 use super::bytes::ByteReader;
-use super::decode::Columns;
+use super::decode::{Columns, Decoded, Wanted};
 use super::group::Group;
 use super::layout::version_1::{AGENT, AGENT_NOTE, COUNT, COUNTRY, DELIVERY, REGION, SOURCE, TIME, WHO};
+use super::pick::Pick;
 use crate::model::{AgentHash, Country, Day, DeliveryId, Millis, Row, SourceId, Who, Word};
 
-/// Reads these columns into rows whose groups are known.
-pub fn read(columns: &Columns<'_>, day: Day, groups: &[Group], rows: &mut [Row]) -> Result<(), BlockError> {
+/// Decodes the rows of these columns, whose groups are known.
+pub fn decode(columns: &Columns<'_>, day: Day, groups: &[Group], wanted: Wanted) -> Result<Decoded, BlockError> {
+    let pick = Pick::all(groups);
+    let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; pick.rows()], texts: Vec::new() };
+    let rows = &mut decoded.rows;
     read_downloaders(columns, day, groups, rows)?;
     read_agents(columns, rows)?;
     changes(columns, SOURCE, "source column", rows, |row, value| row.source = SourceId(value))?;
     changes(columns, DELIVERY, "delivery column", rows, |row, value| row.delivery = DeliveryId(value))?;
-    columns.each(COUNT, "count column", rows, |row, value: u32| row.count = value.saturating_add(1))?;
+    columns.each(COUNT, "count column", rows, &pick, |row, value: u32| row.count = value.saturating_add(1))?;
     changes(columns, COUNTRY, "country column", rows, |row, value| row.country = Country(value))?;
     changes(columns, REGION, "region column", rows, |row, value| row.region = Word(value))?;
-    changes(columns, AGENT_NOTE, "agent column", rows, |row, value| row.agent_note = Word(value))
+    changes(columns, AGENT_NOTE, "agent column", rows, |row, value| row.agent_note = Word(value))?;
+    columns.read_the_rest(&mut decoded, &pick, wanted)?;
+    Ok(decoded)
 }
 
 fn read_downloaders(columns: &Columns<'_>, day: Day, groups: &[Group], rows: &mut [Row]) -> Result<(), BlockError> {
@@ -32,7 +38,7 @@ fn read_downloaders(columns: &Columns<'_>, day: Day, groups: &[Group], rows: &mu
         let mut ms_of_day = 0_u32;
         for row in rows.by_ref().take(group.rows) {
             ms_of_day = ms_of_day.checked_add(times.number()?).ok_or_else(|| times.malformed())?;
-            row.who = who;
+            (row.repo, row.user, row.who) = (group.repo, group.user, who);
             row.time = Millis(day_start + i64::from(ms_of_day));
         }
     }

@@ -15,7 +15,7 @@ use crate::model::{Day, Renames, RepoNumber, Word, Words};
 pub struct DayQuestion {
     pub day: Day,
     pub repos: RepoChoice,
-    /// Whose rows there must be in a block for it to be read at all; everybody's without it.
+    /// Whose rows are read as far as they lie under their repos' present names; everybody's without it.
     pub sought: Option<Arc<Sought>>,
     pub renames: Arc<Renames>,
     pub wanted: Wanted,
@@ -65,7 +65,7 @@ pub fn day_rows<'a, R: Read + ?Sized>(
             }
         }
         let stored = BlockIter::of_repos(txn, *day, segment, repos.clone(), *wanted);
-        inputs.push((at, DayRows::Stored(stored.with_some_of(sought.as_ref()).without_moved(renames))));
+        inputs.push((at, DayRows::Stored(stored.of_sought(sought.as_ref()).without_moved(renames))));
     }
     Ok(inputs)
 }

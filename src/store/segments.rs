@@ -210,9 +210,9 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
         BlockIter { txn, day, segment, next: 0, wanted, repos, sought: None, renames: None }
     }
 
-    /// Leaves out blocks without rows of anybody who is sought.
+    /// Leaves out the rows of everybody who is not sought.
     #[must_use]
-    pub fn with_some_of(mut self, sought: Option<&Arc<Sought>>) -> BlockIter<'a, R> {
+    pub fn of_sought(mut self, sought: Option<&Arc<Sought>>) -> BlockIter<'a, R> {
         self.sought = sought.map(Arc::clone);
         self
     }
@@ -231,15 +231,14 @@ impl<'a, R: Read + ?Sized> BlockIter<'a, R> {
             return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block is not the one recorded"));
         }
         let of_block = StoreError::of_block(Table::Blocks.name(), prefix.bytes());
-        if let Some(sought) = &self.sought
-            && !block::may_hold(&bytes, |repo, who| sought.contains(&(repo, who))).map_err(&of_block)?
-        {
-            return Ok(None);
-        }
-        let mut decoded = block::decode(self.day, &bytes, self.wanted).map_err(&of_block)?;
-        if decoded.rows.len() != record.rows as usize {
+        if block::row_count(&bytes).map_err(&of_block)? != record.rows as usize {
             return Err(StoreError::damaged(Table::Blocks.name(), prefix.bytes(), "the block has another number of rows"));
         }
+        let decoded = match &self.sought {
+            None => block::decode(self.day, &bytes, self.wanted).map(Some),
+            Some(sought) => block::decode_sought(self.day, &bytes, self.wanted, |repo, who| sought.contains(&(repo, who))),
+        };
+        let Some(mut decoded) = decoded.map_err(&of_block)? else { return Ok(None) };
         if !self.repos.covers(RepoNumber(record.first_repo), RepoNumber(record.last_repo)) {
             decoded.rows.retain(|row| self.repos.contains(row.repo));
         }

@@ -12,7 +12,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hubtally::block::{BlockError, ByteReader, Encoder, Wanted, decode};
+use hubtally::block::{BlockError, ByteReader, Encoder, Wanted, decode, decode_sought};
 use hubtally::identify::IdentityKey;
 use hubtally::ingest::{
     Credential, Engine, FormerName, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing,
@@ -154,8 +154,8 @@ fn columns(block: &[u8], version: u8) -> BTreeMap<u8, Vec<u8>> {
     columns
 }
 
-fn assert_block_holds(name: &str, block: &[u8], rows: &[Row], words: &Words) {
-    let block = decode(DAY, block, Wanted::All).unwrap();
+fn assert_block_holds(name: &str, bytes: &[u8], rows: &[Row], words: &Words) {
+    let block = decode(DAY, bytes, Wanted::All).unwrap();
     let mut renumbered = Words::default();
     block.texts.iter().for_each(|text| assert_eq!(renumbered.number(text).0 as usize, renumbered.len()));
     let mut word = |word| renumbered.number(words.text(word));
@@ -164,6 +164,9 @@ fn assert_block_holds(name: &str, block: &[u8], rows: &[Row], words: &Words) {
         .map(|row| Row { region: word(row.region), agent_note: word(row.agent_note), path_name: word(row.path_name), ..*row })
         .collect();
     assert_eq!(block.rows, expected, "{name}");
+    let expected: Vec<Row> = expected.into_iter().filter(|row| row.who.0 % 2 == 0).collect();
+    let even = decode_sought(DAY, bytes, Wanted::All, |_, who| who.0 % 2 == 0).unwrap();
+    assert_eq!(even.map(|block| block.rows).unwrap_or_default(), expected, "{name}, of some");
 }
 
 #[test]
