@@ -9,7 +9,7 @@ use super::error::EngineError;
 use super::publish::Publishing;
 use super::writer::Writer;
 use crate::model::{Format, Likes, Millis, Renames, RepoKey, RepoNumber, SourceId, SourceName, Who};
-use crate::store::{self, BlockRecord, CountersRecord, RepoSets, SourceEntry, StoreError, WriteTxn};
+use crate::store::{self, BlockRecord, CountersRecord, RepoSets, RepoTables, SourceEntry, StoreError, WriteTxn};
 
 /// Repo names that are remembered.
 const NAMES_MAX: usize = 1 << 18;
@@ -39,13 +39,17 @@ impl Writer {
         repos: &[impl Borrow<RepoKey>],
         new: &mut Vec<(RepoNumber, RepoKey)>,
     ) -> Result<Vec<RepoNumber>, StoreError> {
-        let mut numbers = Vec::with_capacity(repos.len());
+        let (mut numbers, mut tables) = (Vec::with_capacity(repos.len()), None);
         for repo in repos.iter().map(Borrow::borrow) {
             let number = match self.names.get(repo) {
                 Some(number) => *number,
                 None => {
+                    let tables = match &mut tables {
+                        Some(open) => open,
+                        closed => closed.insert(RepoTables::open(txn)?),
+                    };
                     let next = counters.repo;
-                    let number = store::allocate_repo(txn, counters, repo)?;
+                    let number = tables.allocate(counters, repo)?;
                     if counters.repo == next {
                         self.remember(repo, number);
                     } else {
@@ -60,7 +64,7 @@ impl Writer {
     }
 
     /// Remembers the number of a repo that is committed.
-    fn remember(&mut self, repo: &RepoKey, number: RepoNumber) {
+    pub(super) fn remember(&mut self, repo: &RepoKey, number: RepoNumber) {
         if self.names.len() >= NAMES_MAX {
             self.names.clear();
         }

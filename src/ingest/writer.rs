@@ -214,6 +214,7 @@ impl Writer {
         store::put_counters(&txn, &counters)?;
         let sets = self.with_new_repos(&txn, &group.new_repos)?;
         txn.commit()?;
+        group.new_repos.iter().for_each(|(number, repo)| self.remember(repo, *number));
 
         let answers = self.publish_group(before, group, &loaded, sets)?;
         self.shared.advance();

@@ -1,10 +1,10 @@
 //! Names: repos with what the hub's catalog says of them, sources with their settings.
 
 use super::StoreError;
-use super::codec::{decode, get_record, put_record};
+use super::codec::{decode, encode, get_record, put_record};
 use super::key::{Key, u16_at, u32_at};
 use super::records::{CountersRecord, ListingRecord, RepoRecord, SourceRecord};
-use super::table::{Read, Table, WriteTxn};
+use super::table::{KeyValue, OpenTable, Read, Table, WriteTxn};
 use crate::model::{Format, HeadRedirect, OrgName, Redirects, RepoKey, RepoKind, RepoName, RepoNumber, SourceId, SourceSettings};
 
 /// A repo as the store knows it.
@@ -53,9 +53,14 @@ pub fn find_repo(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Option<Re
     if !is_lower_case(name) {
         return txn.get(Table::RepoNames, &key)?.map(|value| repo_number(&key, &value)).transpose();
     }
-    let spelled =
-        |found: &[u8]| found.strip_prefix(key.as_slice()).is_some_and(|rest| rest.is_empty() || rest == name.as_bytes());
-    let found = txn.with_prefix(Table::RepoNames, &key)?.into_iter().find(|(found, _)| spelled(found));
+    spelled(repo, txn.with_prefix(Table::RepoNames, &key)?)
+}
+
+/// Of the names that begin as a lower-case one does, the number of that one.
+fn spelled(repo: &RepoKey, found: Vec<KeyValue>) -> Result<Option<RepoNumber>, StoreError> {
+    let (key, name) = (name_key(repo), repo.name.as_str());
+    let is_it = |found: &[u8]| found.strip_prefix(key.as_slice()).is_some_and(|rest| rest.is_empty() || rest == name.as_bytes());
+    let found = found.into_iter().find(|(found, _)| is_it(found));
     found.map(|(key, value)| repo_number(&key, &value)).transpose()
 }
 
@@ -68,18 +73,56 @@ pub fn find_spellings(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Vec<
     found.iter().map(|(key, value)| repo_number(key, value)).collect()
 }
 
+/// The names and the repos, open for entering several in a row.
+pub struct RepoTables<'txn> {
+    names: OpenTable<'txn>,
+    repos: OpenTable<'txn>,
+}
+
+impl RepoTables<'_> {
+    /// Opens them; nobody else can change or read them through the transaction meanwhile.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn open(txn: &WriteTxn) -> Result<RepoTables<'_>, StoreError> {
+        Ok(RepoTables { names: txn.open(Table::RepoNames)?, repos: txn.open(Table::Repos)? })
+    }
+
+    /// The number of exactly this repo, new if need be.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn allocate(&mut self, counters: &mut CountersRecord, repo: &RepoKey) -> Result<RepoNumber, StoreError> {
+        let key = name_key(repo);
+        let known = if is_lower_case(repo.name.as_str()) {
+            spelled(repo, self.names.with_prefix(&key)?)?
+        } else {
+            self.names.get(&key)?.map(|value| repo_number(&key, &value)).transpose()?
+        };
+        if let Some(number) = known {
+            return Ok(number);
+        }
+        let number = RepoNumber(counters.repo);
+        counters.repo = counters.repo.saturating_add(1);
+        self.put(number, repo)?;
+        Ok(number)
+    }
+
+    /// Enters a repo under its number.
+    fn put(&mut self, number: RepoNumber, repo: &RepoKey) -> Result<(), StoreError> {
+        self.names.put(&name_key(repo), &number.0.to_be_bytes())?;
+        let record = RepoRecord { kind: repo.kind.code(), name: repo.name.as_str().to_owned(), listing: None };
+        let key = Key::default().repo(number);
+        self.repos.put(key.bytes(), &encode(Table::Repos, key.bytes(), &record)?).map(drop)
+    }
+}
+
 /// The number of exactly this repo, new if need be.
 ///
 /// # Errors
 /// When the store fails.
 pub fn allocate_repo(txn: &WriteTxn, counters: &mut CountersRecord, repo: &RepoKey) -> Result<RepoNumber, StoreError> {
-    if let Some(number) = find_repo(txn, repo)? {
-        return Ok(number);
-    }
-    let number = RepoNumber(counters.repo);
-    counters.repo = counters.repo.saturating_add(1);
-    put_repo(txn, number, repo)?;
-    Ok(number)
+    RepoTables::open(txn)?.allocate(counters, repo)
 }
 
 /// Enters a repo under its number.
@@ -87,9 +130,7 @@ pub fn allocate_repo(txn: &WriteTxn, counters: &mut CountersRecord, repo: &RepoK
 /// # Errors
 /// When the store fails.
 pub fn put_repo(txn: &WriteTxn, number: RepoNumber, repo: &RepoKey) -> Result<(), StoreError> {
-    txn.put(Table::RepoNames, &name_key(repo), &number.0.to_be_bytes())?;
-    let record = RepoRecord { kind: repo.kind.code(), name: repo.name.as_str().to_owned(), listing: None };
-    put_record(txn, Table::Repos, Key::default().repo(number).bytes(), &record).map(drop)
+    RepoTables::open(txn)?.put(number, repo)
 }
 
 /// A repo by number.

@@ -163,15 +163,18 @@ pub trait Read {
     /// As `scan`.
     fn with_prefix(&self, table: Table, prefix: &[u8]) -> Result<Vec<KeyValue>, StoreError> {
         let mut found = Vec::new();
-        self.scan(table, prefix, &mut |key, value| {
-            let more = key.starts_with(prefix);
-            if more {
-                found.push((key.to_vec(), value));
-            }
-            Ok(more)
-        })?;
+        self.scan(table, prefix, &mut |key, value| Ok(take_with_prefix(&mut found, prefix, key, value)))?;
         Ok(found)
     }
+}
+
+/// Takes a value if its key begins with `prefix`; says whether it does.
+fn take_with_prefix(found: &mut Vec<KeyValue>, prefix: &[u8], key: &[u8], value: Vec<u8>) -> bool {
+    let begins = key.starts_with(prefix);
+    if begins {
+        found.push((key.to_vec(), value));
+    }
+    begins
 }
 
 type Sealed = &'static [u8];
@@ -450,5 +453,15 @@ impl OpenTable<'_> {
     /// When the store fails or the value is damaged.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         get_from(self.table, &self.open, key)
+    }
+
+    /// All values whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// When the store fails or a value is damaged.
+    pub fn with_prefix(&self, prefix: &[u8]) -> Result<Vec<KeyValue>, StoreError> {
+        let mut found = Vec::new();
+        scan_table(self.table, &self.open, prefix, &mut |key, value| Ok(take_with_prefix(&mut found, prefix, key, value)))?;
+        Ok(found)
     }
 }
