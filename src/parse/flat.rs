@@ -3,6 +3,10 @@
 //! An object of plain texts, plain numbers and literals, with blanks where encoders put them, is cut into keys and values
 //! here. For all else (escapes, nesting, exponents, whatever is no JSON) there is a reader that knows the whole of JSON.
 
+use std::cmp::Ordering;
+
+use super::places::{self, BLOCK_BYTES};
+
 /// A value, as it stands in the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value<'a> {
@@ -16,7 +20,7 @@ pub(super) enum Value<'a> {
 /// Hands out the keys and values of an object in their order; `None` if this is not such an object, whatever was handed out
 /// till then.
 pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a str, Value<'a>)) -> Option<()> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, quotes: Quotes::of(text)? };
     reader.take(b'{')?;
     reader.skip_blanks();
     if reader.peek() == Some(b'}') {
@@ -42,6 +46,8 @@ pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a str, Value<'a>)) 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Those behind `at`.
+    quotes: Quotes<'a>,
 }
 
 impl<'a> Reader<'a> {
@@ -114,33 +120,51 @@ impl<'a> Reader<'a> {
         if matches!(self.peek(), Some(b'e' | b'E')) { None } else { self.text.get(start..self.at) }
     }
 
-    /// A text in quotes.
+    /// A text in quotes. None stands elsewhere, so that it ends at the next one.
     fn plain_text(&mut self) -> Option<&'a str> {
-        self.take(b'"')?;
-        let start = self.at;
-        self.at += first_special(self.text.as_bytes().get(start..)?)?;
-        let text = self.text.get(start..self.at);
-        self.take(b'"')?;
+        if self.quotes.next()? != self.at {
+            return None;
+        }
+        let end = self.quotes.next()?;
+        let text = self.text.get(self.at + 1..end);
+        self.at = end + 1;
         text
     }
 }
 
-/// Where the first quote, backslash or control character stands, eight bytes at a time.
-fn first_special(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-    // Sets the high bits of bytes that are below `bound`, 128 at most; above the first one it may set others too.
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH_BITS;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (number, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let special = quote | backslash | below(word, 0x20);
-        if special != 0 {
-            return Some(number * 8 + special.trailing_zeros() as usize / 8);
+/// Where the quotes of a text stand.
+struct Quotes<'a> {
+    blocks: &'a [[u8; BLOCK_BYTES]],
+    last: [u8; BLOCK_BYTES],
+    /// The block that is looked at, and its quotes that were not told yet.
+    number: usize,
+    mask: u64,
+}
+
+impl<'a> Quotes<'a> {
+    /// `None` if there are escapes or control characters.
+    fn of(text: &'a str) -> Option<Quotes<'a>> {
+        let (blocks, last) = places::blocks(text.as_bytes());
+        let is_special = |byte: u8| byte == b'\\' || byte < b' ';
+        if blocks.iter().chain([&last]).any(|block| places::has(block, is_special)) {
+            return None;
         }
+        let mask = places::places(blocks.first().unwrap_or(&last), b'"');
+        Some(Quotes { blocks, last, number: 0, mask })
     }
-    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
-    Some(words.len() * 8 + at)
+
+    fn next(&mut self) -> Option<usize> {
+        while self.mask == 0 {
+            self.number += 1;
+            let block = match self.number.cmp(&self.blocks.len()) {
+                Ordering::Less => self.blocks.get(self.number)?,
+                Ordering::Equal => &self.last,
+                Ordering::Greater => return None,
+            };
+            self.mask = places::places(block, b'"');
+        }
+        let at = self.number * BLOCK_BYTES + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        Some(at)
+    }
 }

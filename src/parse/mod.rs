@@ -21,6 +21,7 @@ mod json;
 mod json_body;
 mod line;
 mod nginx;
+mod places;
 mod request;
 mod s3;
 mod table;

@@ -1,6 +1,7 @@
 //! CSV and TSV by header: RFC 4180 without newlines in quotes, since every newline is a fresh start.
 
 use super::fields::{Escaping, Field, Fields, Naming};
+use super::places::{self, BLOCK_BYTES};
 use super::request::Request;
 use crate::model::RejectReason;
 
@@ -60,17 +61,15 @@ impl Table {
     fn split_plain<'a>(&self, line: &'a str, fields: &mut Fields<'a>) -> Result<bool, RejectReason> {
         let mut columns = self.fields.iter();
         let mut start = 0;
-        let (blocks, tail) = line.as_bytes().as_chunks::<64>();
-        let mut last = [0; 64];
-        last.iter_mut().zip(tail).for_each(|(to, &from)| *to = from);
+        let (blocks, last) = places::blocks(line.as_bytes());
         for (number, block) in blocks.iter().chain([&last]).enumerate() {
             // A quote stands before the separators that it makes part of a cell.
-            if has(block, b'"') {
+            if places::has(block, |byte| byte == b'"') {
                 return Ok(false);
             }
-            let mut mask = positions(block, self.separator);
+            let mut mask = places::places(block, self.separator);
             while mask != 0 {
-                let end = number * 64 + mask.trailing_zeros() as usize;
+                let end = number * BLOCK_BYTES + mask.trailing_zeros() as usize;
                 mask &= mask - 1;
                 let &field = columns.next().ok_or(RejectReason::Columns)?;
                 fields.set_plain(field, line.get(start..end).unwrap_or_default());
@@ -99,23 +98,6 @@ impl Table {
 #[must_use]
 pub fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r'])
-}
-
-/// Where a byte stands in a block, as one bit per byte. Written so that it becomes vector code: a call of a vector search per
-/// column costs more than the column.
-fn positions(block: &[u8; 64], needle: u8) -> u64 {
-    // Brings the lowest bits of eight bytes together in the top byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut equal = [0; 64];
-    equal.iter_mut().zip(block).for_each(|(equal, byte)| *equal = u8::from(*byte == needle));
-    let (words, _) = equal.as_chunks::<8>();
-    let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56;
-    words.iter().enumerate().fold(0, |mask, (number, word)| mask | bits(word) << (number * 8))
-}
-
-/// Whether a byte stands in a block; the same about vectors.
-fn has(block: &[u8; 64], needle: u8) -> bool {
-    block.iter().fold(false, |found, byte| found | (*byte == needle))
 }
 
 /// Cuts off the first cell. A quote inside a cell that does not begin with one is just a character.
