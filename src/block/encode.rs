@@ -153,7 +153,7 @@ fn put_groups(plain: &mut Vec<u8>, rows: &[Row], groups: &[usize]) {
 fn put_group_whos(plain: &mut Vec<u8>, rows: &[Row], groups: &[usize]) {
     let mut whos = Vec::with_capacity(groups.len());
     for_groups(rows, groups, |group| {
-        whos.extend(group.first().map(|row| (Group { repo: row.repo, user: row.user, rows: group.len() }, row.who)));
+        whos.extend(group.first().map(|row| Group { repo: row.repo, user: row.user, who: row.who, rows: group.len() }));
     });
     if !whos.is_empty() {
         put_whos(plain, &whos);

@@ -7,14 +7,17 @@ use foldhash::fast::FixedState;
 
 use super::BlockError;
 use super::bytes::{ByteReader, put_varint};
-use super::pick::{Pick, Picked};
-use crate::model::{RepoNumber, Row};
+use super::columns::Columns;
+use super::layout::column;
+use super::pick::Stripe;
+use crate::model::{RepoNumber, Row, Who};
 
 /// A run of rows of one downloader on one repo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     pub repo: RepoNumber,
     pub user: bool,
+    pub who: Who,
     pub rows: usize,
 }
 
@@ -23,6 +26,31 @@ impl Group {
     pub fn same_list(&self, next: &Group) -> bool {
         (self.repo, self.user) == (next.repo, next.user)
     }
+}
+
+/// The groups that cover so many rows; who made them is not told here.
+pub fn read_groups(columns: &Columns<'_>, rows: usize) -> Result<Vec<Group>, BlockError> {
+    let mut all = Vec::new();
+    if rows == 0 {
+        return Ok(all);
+    }
+    let mut repos = columns.required(column::REPO, "repo column")?;
+    let mut groups = columns.required(column::GROUP, "downloader column")?;
+    let take = |rest: usize, len: usize| rest.checked_sub(len).filter(|_| len > 0);
+    let mut repo = 0_u32;
+    let mut rest = rows;
+    while rest > 0 {
+        repo = repo.checked_add(repos.number()?).ok_or_else(|| repos.malformed())?;
+        let mut of_repo: usize = repos.number()?;
+        rest = take(rest, of_repo).ok_or_else(|| repos.malformed())?;
+        while of_repo > 0 {
+            let group = groups.varint()?;
+            let rows = usize::try_from(group >> 1).unwrap_or(usize::MAX);
+            of_repo = take(of_repo, rows).ok_or_else(|| groups.malformed())?;
+            all.push(Group { repo: RepoNumber(repo), user: group & 1 == 1, who: Who::default(), rows });
+        }
+    }
+    Ok(all)
 }
 
 /// Distinct values in order of first appearance.
@@ -105,37 +133,62 @@ impl<K: Copy + Default + Eq + Hash> ByGroup<K> {
     }
 }
 
-/// Reads a column of [`ByGroup`] and hands every row that is picked its value.
-pub fn read_by_group<K: Copy>(
-    mut reader: ByteReader<'_>,
-    book: &[K],
-    rows: &mut [Row],
-    groups: &[Group],
-    pick: &Pick,
-    set: impl Fn(&mut Row, K),
-) -> Result<(), BlockError> {
-    let malformed = reader.malformed();
-    let look_up = |place: usize| book.get(place).copied().ok_or(malformed);
-    let of_groups = groups.iter().map(|_| look_up(reader.number()?)).collect::<Result<Vec<K>, BlockError>>()?;
-    let to_go = |reader: &mut ByteReader<'_>| if reader.is_empty() { Ok(usize::MAX) } else { reader.number() };
-    let mut exception = to_go(&mut reader)?;
-    for (picked, mut value) in pick.by_group(groups, rows).zip(of_groups) {
-        let (mut read, mut left) = match picked {
-            Picked::Read(rows) => (rows.len(), rows),
-            Picked::Passed(rows) => (rows, &mut [][..]),
-        };
-        // The rows up to each exception, then those behind the last one.
-        while exception < read {
-            let (before, after) = left.split_at_mut_checked(exception).unwrap_or_default();
-            before.iter_mut().for_each(|row| set(row, value));
-            (left, read) = (after, read - exception);
-            value = look_up(reader.number()?)?;
-            exception = to_go(&mut reader)?;
+/// Reads a column of [`ByGroup`] from front to back.
+pub struct ByGroupReader<'c, K> {
+    book: Vec<K>,
+    of_groups: ByteReader<'c>,
+    exceptions: ByteReader<'c>,
+    /// Rows to go until the next exception.
+    to_go: usize,
+}
+
+impl<'c, K: Copy> ByGroupReader<'c, K> {
+    /// A reader of a column for so many groups, with its book of what `entry` reads; `None` if the column is absent.
+    pub fn new(
+        columns: &'c Columns<'_>,
+        (column, book): (u8, u8),
+        part: &'static str,
+        groups: usize,
+        entry: impl Fn(&mut ByteReader<'_>) -> Result<K, BlockError>,
+    ) -> Result<Option<ByGroupReader<'c, K>>, BlockError> {
+        let Some(of_groups) = columns.get(column, part) else { return Ok(None) };
+        let mut entries = columns.required(book, part)?;
+        let mut book = Vec::new();
+        while !entries.is_empty() {
+            book.push(entry(&mut entries)?);
         }
-        left.iter_mut().for_each(|row| set(row, value));
-        exception -= read;
+        let mut exceptions = of_groups.clone();
+        exceptions.pass_varints(groups)?;
+        let to_go = to_go(&mut exceptions)?;
+        Ok(Some(ByGroupReader { book, of_groups, exceptions, to_go }))
     }
-    Ok(())
+
+    /// Hands every row of a stripe its value.
+    pub fn read(&mut self, stripe: &mut Stripe<'_>, set: impl Fn(&mut Row, K)) -> Result<(), BlockError> {
+        let ByGroupReader { book, of_groups, exceptions, to_go: exception } = self;
+        let malformed = of_groups.malformed();
+        let look_up = |place: usize| book.get(place).copied().ok_or(malformed);
+        for (group, rows) in stripe.groups() {
+            let mut value = look_up(of_groups.number()?)?;
+            let (mut left, mut rest) = (group.rows, rows.unwrap_or_default());
+            // The rows up to each exception, then those behind the last one.
+            while *exception < left {
+                let (before, after) = rest.split_at_mut_checked(*exception).unwrap_or_default();
+                before.iter_mut().for_each(|row| set(row, value));
+                (rest, left) = (after, left - *exception);
+                value = look_up(exceptions.number()?)?;
+                *exception = to_go(exceptions)?;
+            }
+            rest.iter_mut().for_each(|row| set(row, value));
+            *exception -= left;
+        }
+        Ok(())
+    }
+}
+
+/// Rows until the next exception; there is none at the end of the column.
+fn to_go(exceptions: &mut ByteReader<'_>) -> Result<usize, BlockError> {
+    if exceptions.is_empty() { Ok(usize::MAX) } else { exceptions.number() }
 }
 
 /// Appends a column as runs of equal values: rows of the run, value. Nothing if all are 0.
@@ -149,37 +202,49 @@ pub fn put_runs(out: &mut Vec<u8>, rows: &[Row], value: impl Fn(&Row) -> u64) {
     }
 }
 
-/// Reads what [`put_runs`] wrote of the rows that are picked.
-pub fn read_runs<T: TryFrom<u64> + Copy>(
-    mut reader: ByteReader<'_>,
-    rows: &mut [Row],
-    pick: &Pick,
-    set: impl Fn(&mut Row, T),
-) -> Result<(), BlockError> {
-    let (mut run, mut to_come): (Option<(usize, T)>, usize) = (None, pick.of_rows());
-    let mut next = |wanted: usize| {
-        let (len, value) = match run.take() {
+/// Reads what [`put_runs`] wrote from front to back.
+pub struct RunReader<'c, T> {
+    runs: ByteReader<'c>,
+    /// What is left of the run at hand.
+    run: Option<(usize, T)>,
+    /// Rows behind that run.
+    to_come: usize,
+}
+
+impl<'c, T: TryFrom<u64> + Copy> RunReader<'c, T> {
+    /// A reader of the column of a block of so many rows; `None` if it is absent.
+    pub fn new(columns: &'c Columns<'_>, id: u8, part: &'static str, rows: usize) -> Option<RunReader<'c, T>> {
+        columns.get(id, part).map(|runs| RunReader { runs, run: None, to_come: rows })
+    }
+
+    /// Takes so many rows at most from the run at hand, or the next one: how many it were, and their value.
+    fn take(&mut self, wanted: usize) -> Result<(usize, T), BlockError> {
+        let (len, value) = match self.run.take() {
             Some(rest) => rest,
             None => {
-                let (len, value) = (reader.number()?, reader.number()?);
-                to_come = to_come.checked_sub(len).filter(|_| len > 0).ok_or_else(|| reader.malformed())?;
+                let (len, value) = (self.runs.number()?, self.runs.number()?);
+                self.to_come = self.to_come.checked_sub(len).filter(|_| len > 0).ok_or_else(|| self.runs.malformed())?;
                 (len, value)
             }
         };
         let taken = len.min(wanted);
-        run = (len > taken).then_some((len - taken, value));
+        self.run = (len > taken).then_some((len - taken, value));
         Ok((taken, value))
-    };
-    for (mut pass, mut rest) in pick.stretches(rows) {
-        while pass > 0 {
-            pass -= next(pass)?.0;
-        }
-        while !rest.is_empty() {
-            let (taken, value) = next(rest.len())?;
-            let (of_run, after) = rest.split_at_mut_checked(taken).unwrap_or_default();
-            of_run.iter_mut().for_each(|row| set(row, value));
-            rest = after;
-        }
     }
-    Ok(())
+
+    /// Hands every row of a stripe its value.
+    pub fn read(&mut self, stripe: &mut Stripe<'_>, set: impl Fn(&mut Row, T)) -> Result<(), BlockError> {
+        for (mut pass, mut rest) in stripe.stretches() {
+            while pass > 0 {
+                pass -= self.take(pass)?.0;
+            }
+            while !rest.is_empty() {
+                let (taken, value) = self.take(rest.len())?;
+                let (of_run, after) = rest.split_at_mut_checked(taken).unwrap_or_default();
+                of_run.iter_mut().for_each(|row| set(row, value));
+                rest = after;
+            }
+        }
+        Ok(())
+    }
 }

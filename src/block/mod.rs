@@ -12,6 +12,7 @@
 
 mod bits;
 mod bytes;
+mod columns;
 mod decode;
 mod encode;
 mod group;

@@ -1,7 +1,10 @@
-//! Which groups of a block are read: those of everybody, or of who is sought. The others' rows are passed over.
+//! Which groups of a block are read, those of everybody or of who is sought, and in which stripes.
 
 use super::group::Group;
-use crate::model::{RepoNumber, Row, Who};
+use crate::model::Row;
+
+/// Rows of a stripe, about: all columns of it are read while its rows are in the first cache of a core.
+const STRIPE_ROWS: usize = 256;
 
 /// Rows to pass over, and those to read behind them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,54 +13,101 @@ struct Stretch {
     read: usize,
 }
 
+/// How many groups and stretches a stripe has, and how many rows are read of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Extent {
+    groups: usize,
+    stretches: usize,
+    rows: usize,
+}
+
 /// Which groups of a block are read.
-pub struct Pick {
+pub struct Pick<'g> {
+    groups: &'g [Group],
     /// Per group.
     is_read: Vec<bool>,
     stretches: Vec<Stretch>,
-    of_rows: usize,
+    stripes: Vec<Extent>,
 }
 
-impl Pick {
-    /// All groups.
-    pub fn all(groups: &[Group]) -> Pick {
-        let read = groups.iter().map(|group| group.rows).sum();
-        Pick { is_read: vec![true; groups.len()], stretches: vec![Stretch { pass: 0, read }], of_rows: read }
-    }
-
-    /// The groups of who is sought.
-    pub fn of(groups: &[Group], whos: &[Who], mut is_sought: impl FnMut(RepoNumber, Who) -> bool) -> Pick {
-        let of_rows = groups.iter().map(|group| group.rows).sum();
-        let mut pick = Pick { is_read: Vec::with_capacity(groups.len()), stretches: Vec::new(), of_rows };
-        let mut stretch = Stretch::default();
-        for (group, who) in groups.iter().zip(whos) {
-            let is_read = is_sought(group.repo, *who);
+impl<'g> Pick<'g> {
+    /// The groups that `is_sought`.
+    pub fn of(groups: &'g [Group], mut is_sought: impl FnMut(&Group) -> bool) -> Pick<'g> {
+        let mut pick = Pick { groups, is_read: Vec::with_capacity(groups.len()), stretches: Vec::new(), stripes: Vec::new() };
+        let (mut stripe, mut stretch) = (Extent::default(), Stretch::default());
+        for group in groups {
+            let is_read = is_sought(group);
+            pick.is_read.push(is_read);
             if !is_read && stretch.read > 0 {
                 pick.stretches.push(std::mem::take(&mut stretch));
+                stripe.stretches += 1;
             }
             *if is_read { &mut stretch.read } else { &mut stretch.pass } += group.rows;
-            pick.is_read.push(is_read);
+            stripe.groups += 1;
+            stripe.rows += if is_read { group.rows } else { 0 };
+            if stripe.rows >= STRIPE_ROWS {
+                pick.end_stripe(&mut stripe, &mut stretch);
+            }
         }
         // Nothing is read behind the last row that is.
-        if stretch.read > 0 {
-            pick.stretches.push(stretch);
+        if stripe.rows > 0 {
+            pick.end_stripe(&mut stripe, &mut stretch);
         }
         pick
     }
 
+    fn end_stripe(&mut self, stripe: &mut Extent, stretch: &mut Stretch) {
+        self.stretches.push(std::mem::take(stretch));
+        self.stripes.push(Extent { stretches: stripe.stretches + 1, ..std::mem::take(stripe) });
+    }
+
     /// How many rows are read.
     pub fn rows(&self) -> usize {
-        self.stretches.iter().map(|stretch| stretch.read).sum()
+        self.stripes.iter().map(|stripe| stripe.rows).sum()
     }
 
-    /// How many rows there are.
-    pub fn of_rows(&self) -> usize {
-        self.of_rows
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.groups.len()
     }
 
+    /// Hands out the stripes in order, each with rows of which nothing is known yet, and gives all of their rows.
+    pub fn read<E>(&self, mut each: impl FnMut(Stripe<'_>) -> Result<(), E>) -> Result<Vec<Row>, E> {
+        let mut all = Vec::with_capacity(self.rows());
+        let (mut groups, mut is_read, mut stretches) = (self.groups, self.is_read.as_slice(), self.stretches.as_slice());
+        for stripe in &self.stripes {
+            let start = all.len();
+            all.resize(start + stripe.rows, Row { count: 1, ..Row::default() });
+            each(Stripe {
+                groups: first(&mut groups, stripe.groups),
+                is_read: first(&mut is_read, stripe.groups),
+                stretches: first(&mut stretches, stripe.stretches),
+                rows: all.get_mut(start..).unwrap_or_default(),
+            })?;
+        }
+        Ok(all)
+    }
+}
+
+/// Cuts off so many of the first, or all if there are fewer.
+fn first<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
+    let (first, after) = rest.split_at(count.min(rest.len()));
+    *rest = after;
+    first
+}
+
+/// Neighbouring groups, with the rows of those that are read.
+pub struct Stripe<'s> {
+    groups: &'s [Group],
+    is_read: &'s [bool],
+    stretches: &'s [Stretch],
+    rows: &'s mut [Row],
+}
+
+impl Stripe<'_> {
     /// The rows that are read, each stretch of them with how many to pass over before.
-    pub fn stretches<'p, 'r>(&'p self, rows: &'r mut [Row]) -> impl Iterator<Item = (usize, &'r mut [Row])> + use<'p, 'r> {
-        let mut rest = rows;
+    pub fn stretches(&mut self) -> impl Iterator<Item = (usize, &mut [Row])> {
+        let mut rest = &mut *self.rows;
         self.stretches.iter().map(move |stretch| {
             let (read, after) = std::mem::take(&mut rest).split_at_mut_checked(stretch.read).unwrap_or_default();
             rest = after;
@@ -65,26 +115,16 @@ impl Pick {
         })
     }
 
-    /// The groups in turn: of those that are read the rows, of the others how many they have.
-    pub fn by_group<'p, 'r>(
-        &'p self,
-        groups: &'p [Group],
-        rows: &'r mut [Row],
-    ) -> impl Iterator<Item = Picked<'r>> + use<'p, 'r> {
-        let mut rest = rows;
-        groups.iter().zip(&self.is_read).map(move |(group, is_read)| {
+    /// The groups, with the rows of those that are read.
+    pub fn groups(&mut self) -> impl Iterator<Item = (&Group, Option<&mut [Row]>)> {
+        let mut rest = &mut *self.rows;
+        self.groups.iter().zip(self.is_read).map(move |(group, is_read)| {
             if !*is_read {
-                return Picked::Passed(group.rows);
+                return (group, None);
             }
             let (read, after) = std::mem::take(&mut rest).split_at_mut_checked(group.rows).unwrap_or_default();
             rest = after;
-            Picked::Read(read)
+            (group, Some(read))
         })
     }
-}
-
-/// A group of which the rows are read, or passed over.
-pub enum Picked<'r> {
-    Read(&'r mut [Row]),
-    Passed(usize),
 }

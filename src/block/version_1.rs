@@ -2,43 +2,49 @@
 
 use super::BlockError;
 use super::bytes::ByteReader;
-use super::decode::{Columns, Decoded, Wanted};
+use super::columns::Columns;
+use super::decode::{CommonReaders, Decoded, Wanted, read_texts};
 use super::group::Group;
 use super::layout::version_1::{AGENT, AGENT_NOTE, COUNT, COUNTRY, DELIVERY, REGION, SOURCE, TIME, WHO};
-use super::pick::Pick;
+use super::pick::{Pick, Stripe};
 use crate::model::{AgentHash, Country, Day, DeliveryId, Millis, Row, SourceId, Who, Word};
 
-/// Decodes the rows of these columns, whose groups are known.
-pub fn decode(columns: &Columns<'_>, day: Day, groups: &[Group], wanted: Wanted) -> Result<Decoded, BlockError> {
-    let pick = Pick::all(groups);
-    let mut decoded = Decoded { rows: vec![Row { count: 1, ..Row::default() }; pick.rows()], texts: Vec::new() };
-    let rows = &mut decoded.rows;
-    read_downloaders(columns, day, groups, rows)?;
-    read_agents(columns, rows)?;
-    changes(columns, SOURCE, "source column", rows, |row, value| row.source = SourceId(value))?;
-    changes(columns, DELIVERY, "delivery column", rows, |row, value| row.delivery = DeliveryId(value))?;
-    columns.each(COUNT, "count column", rows, &pick, |row, value: u32| row.count = value.saturating_add(1))?;
-    changes(columns, COUNTRY, "country column", rows, |row, value| row.country = Country(value))?;
-    changes(columns, REGION, "region column", rows, |row, value| row.region = Word(value))?;
-    changes(columns, AGENT_NOTE, "agent column", rows, |row, value| row.agent_note = Word(value))?;
-    columns.read_the_rest(&mut decoded, &pick, wanted)?;
-    Ok(decoded)
+/// Decodes the rows of these columns, whose groups are known but for who made them.
+pub fn decode(columns: &Columns<'_>, day: Day, mut groups: Vec<Group>, wanted: Wanted) -> Result<Decoded, BlockError> {
+    if !groups.is_empty() {
+        let mut whos = columns.required(WHO, "who column")?;
+        groups.iter_mut().try_for_each(|group| whos.array().map(|who| group.who = Who(u64::from_le_bytes(who))))?;
+    }
+    let pick = Pick::of(&groups, |_| true);
+    let mut texts = read_texts(columns, pick.rows())?;
+    let mut common = CommonReaders::new(columns, pick.rows(), &mut texts, wanted)?;
+    let mut times = columns.get(TIME, "time column").unwrap_or(ByteReader::new(&[], "time column"));
+    let mut rows = pick.read(|mut stripe| {
+        read_groups(&mut times, day, &mut stripe)?;
+        common.read(&mut stripe)
+    })?;
+    read_agents(columns, &mut rows)?;
+    changes(columns, SOURCE, "source column", &mut rows, |row, value| row.source = SourceId(value))?;
+    changes(columns, DELIVERY, "delivery column", &mut rows, |row, value| row.delivery = DeliveryId(value))?;
+    changes(columns, COUNTRY, "country column", &mut rows, |row, value| row.country = Country(value))?;
+    changes(columns, REGION, "region column", &mut rows, |row, value| row.region = Word(value))?;
+    changes(columns, AGENT_NOTE, "agent column", &mut rows, |row, value| row.agent_note = Word(value))?;
+    if let Some(mut counts) = columns.get(COUNT, "count column") {
+        for row in &mut rows {
+            row.count = counts.number::<u32>()?.saturating_add(1);
+        }
+    }
+    Ok(Decoded { rows, texts })
 }
 
-fn read_downloaders(columns: &Columns<'_>, day: Day, groups: &[Group], rows: &mut [Row]) -> Result<(), BlockError> {
-    if groups.is_empty() {
-        return Ok(());
-    }
-    let mut whos = columns.required(WHO, "who column")?;
-    let mut times = columns.required(TIME, "time column")?;
+/// What rows of a group share, and their times.
+fn read_groups(times: &mut ByteReader<'_>, day: Day, stripe: &mut Stripe<'_>) -> Result<(), BlockError> {
     let day_start = day.start().0;
-    let mut rows = rows.iter_mut();
-    for group in groups {
-        let who = Who(u64::from_le_bytes(whos.array()?));
+    for (group, rows) in stripe.groups() {
         let mut ms_of_day = 0_u32;
-        for row in rows.by_ref().take(group.rows) {
+        for row in rows.unwrap_or_default() {
             ms_of_day = ms_of_day.checked_add(times.number()?).ok_or_else(|| times.malformed())?;
-            (row.repo, row.user, row.who) = (group.repo, group.user, who);
+            (row.repo, row.user, row.who) = (group.repo, group.user, group.who);
             row.time = Millis(day_start + i64::from(ms_of_day));
         }
     }
@@ -81,7 +87,7 @@ fn changes<T: TryFrom<u64> + Copy + Default>(
 }
 
 /// The block's texts.
-pub fn read_texts(mut reader: ByteReader<'_>) -> Result<Vec<Box<[u8]>>, BlockError> {
+pub fn read_word_list(mut reader: ByteReader<'_>) -> Result<Vec<Box<[u8]>>, BlockError> {
     let count = reader.length(1)?;
     (0..count)
         .map(|_| {

@@ -9,16 +9,15 @@ use crate::model::Who;
 const WITH_TWINS: u8 = 1;
 
 /// Appends the who of each group, ascending within those of one repo and audience.
-pub fn put_whos(out: &mut Vec<u8>, groups: &[(Group, Who)]) {
-    let same_list = |a: &(Group, Who), b: &(Group, Who)| a.0.same_list(&b.0);
-    let twins = groups.windows(2).any(|pair| matches!(pair, [a, b] if same_list(a, b) && a.1 == b.1));
+pub fn put_whos(out: &mut Vec<u8>, groups: &[Group]) {
+    let twins = groups.windows(2).any(|pair| matches!(pair, [a, b] if a.same_list(b) && a.who == b.who));
     let mut bits = BitWriter::default();
-    for list in groups.chunk_by(same_list) {
+    for list in groups.chunk_by(Group::same_list) {
         let width = gap_width(list.len());
         let mut previous = 0;
-        for (at, (_, who)) in list.iter().enumerate() {
-            let gap = who.0.wrapping_sub(previous);
-            previous = who.0;
+        for (at, group) in list.iter().enumerate() {
+            let gap = group.who.0.wrapping_sub(previous);
+            previous = group.who.0;
             if twins && at > 0 {
                 bits.put(u64::from(gap == 0), 1);
                 if gap == 0 {
@@ -35,16 +34,15 @@ pub fn put_whos(out: &mut Vec<u8>, groups: &[(Group, Who)]) {
     out.extend(bits.finish());
 }
 
-/// Reads the who of each group.
-pub fn read_whos(column: &[u8], groups: &[Group]) -> Result<Vec<Who>, BlockError> {
+/// Enters the who of each group.
+pub fn read_whos(column: &[u8], groups: &mut [Group]) -> Result<(), BlockError> {
     let malformed = BlockError::Malformed("who column");
     let (&flags, column) = column.split_first().ok_or(malformed)?;
     let mut bits = BitReader::new(column, 0, "who column");
-    let mut whos = Vec::with_capacity(groups.len());
-    for list in groups.chunk_by(Group::same_list) {
+    for list in groups.chunk_by_mut(Group::same_list) {
         let width = gap_width(list.len());
         let mut previous = 0_u64;
-        for at in 0..list.len() {
+        for (at, group) in list.iter_mut().enumerate() {
             let twin = flags & WITH_TWINS != 0 && at > 0 && bits.get(1)? == 1;
             let gap = match width {
                 _ if twin => 0,
@@ -52,10 +50,10 @@ pub fn read_whos(column: &[u8], groups: &[Group]) -> Result<Vec<Who>, BlockError
                 None => bits.get(64)?,
             };
             previous = previous.checked_add(gap).ok_or(malformed)?;
-            whos.push(Who(previous));
+            group.who = Who(previous);
         }
     }
-    Ok(whos)
+    Ok(())
 }
 
 /// The Rice parameter for so many hashes spread over 64 bits; a single one is stored as it is.
