@@ -1,5 +1,6 @@
 //! A pushed body -> rows -> the writer's queue -> its receipt.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{TrySendError, channel};
 
@@ -31,6 +32,9 @@ pub struct Push {
     pub content: PushContent,
     pub idempotency_key: Option<String>,
 }
+
+/// A usual line of a body: there is room for that many rows from the start, and for more when they come.
+const LINE_BYTES: usize = 256;
 
 /// Seconds after which a sender should try again when the queue is full.
 const RETRY_AFTER_S: u64 = 1;
@@ -78,6 +82,7 @@ impl Engine {
     /// The rows of a body, and the formats its lines were in.
     fn read_body(&self, push: &Push) -> Result<(Batch, u32), PushError> {
         let mut builder = BatchBuilder::new(&self.shared.key, self.shared.proxies_of(&push.source));
+        builder.begin(Arc::default(), push.body.len() / LINE_BYTES);
         let formats = match push.content {
             PushContent::Json => read_json(&push.body, &mut builder)?,
             PushContent::Csv => read_csv(&push.body, &mut builder)?,

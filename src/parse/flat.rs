@@ -82,6 +82,7 @@ impl<'a> Reader<'a> {
         (self.at == self.text.len()).then_some(())
     }
 
+    #[inline(always)]
     fn value(&mut self) -> Option<Value<'a>> {
         match self.peek()? {
             b'"' => self.plain_text().map(Value::Text),
@@ -121,6 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text in quotes. None stands elsewhere, so that it ends at the next one.
+    #[inline(always)]
     fn plain_text(&mut self) -> Option<&'a str> {
         if self.quotes.next()? != self.at {
             return None;
@@ -153,7 +155,19 @@ impl<'a> Quotes<'a> {
         Some(Quotes { blocks, last, number: 0, mask })
     }
 
+    #[inline(always)]
     fn next(&mut self) -> Option<usize> {
+        if self.mask == 0 {
+            self.go_on()?;
+        }
+        let at = self.number * BLOCK_BYTES + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        Some(at)
+    }
+
+    /// Goes on to the next block that has quotes.
+    #[inline(never)]
+    fn go_on(&mut self) -> Option<()> {
         while self.mask == 0 {
             self.number += 1;
             let block = match self.number.cmp(&self.blocks.len()) {
@@ -163,8 +177,6 @@ impl<'a> Quotes<'a> {
             };
             self.mask = places::places(block, b'"');
         }
-        let at = self.number * BLOCK_BYTES + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
-        Some(at)
+        Some(())
     }
 }
