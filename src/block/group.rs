@@ -86,50 +86,50 @@ impl<K: Copy + Eq + Hash> Book<K> {
 /// value from there to the end of the group.
 pub struct ByGroup<K> {
     book: Book<K>,
-    bytes: Vec<u8>,
+    of_groups: Vec<u8>,
+    exceptions: Vec<u8>,
+    /// Rows since the last exception.
+    since: u64,
+    /// Whether any row has a value.
+    any: bool,
 }
 
 impl<K> Default for ByGroup<K> {
     fn default() -> ByGroup<K> {
-        ByGroup { book: Book::default(), bytes: Vec::new() }
+        ByGroup { book: Book::default(), of_groups: Vec::new(), exceptions: Vec::new(), since: 0, any: false }
     }
 }
 
 impl<K: Copy + Default + Eq + Hash> ByGroup<K> {
-    /// Adds the rows of a block; nothing if none has a value.
-    pub fn add(&mut self, rows: &[Row], groups: &[usize], value: impl Fn(&Row) -> K) {
-        if rows.iter().all(|row| value(row) == K::default()) {
-            return;
-        }
-        let mut exceptions = Vec::new();
-        let (mut rest, mut since) = (rows, 0_u64);
-        for &len in groups {
-            let (group, after) = rest.split_at(len.min(rest.len()));
-            rest = after;
-            let Some(first) = group.first() else { continue };
-            let mut current = value(first);
-            put_varint(&mut self.bytes, self.book.place(current).into());
-            for row in group {
-                let value = value(row);
-                if value != current {
-                    put_varint(&mut exceptions, since);
-                    put_varint(&mut exceptions, self.book.place(value).into());
-                    (current, since) = (value, 0);
-                }
-                since += 1;
+    /// Adds the rows of the next group.
+    pub fn add(&mut self, group: &[Row], value: impl Fn(&Row) -> K) {
+        let Some(first) = group.first() else { return };
+        let mut current = value(first);
+        self.any |= current != K::default();
+        put_varint(&mut self.of_groups, self.book.place(current).into());
+        for row in group {
+            let value = value(row);
+            if value != current {
+                self.any |= value != K::default();
+                put_varint(&mut self.exceptions, self.since);
+                put_varint(&mut self.exceptions, self.book.place(value).into());
+                (current, self.since) = (value, 0);
             }
+            self.since += 1;
         }
-        self.bytes.append(&mut exceptions);
     }
 
-    /// The distinct values.
+    /// The distinct values; none if no row has one.
     pub fn entries(&self) -> &[K] {
-        &self.book.entries
+        if self.any { &self.book.entries } else { &[] }
     }
 
-    /// Appends the column.
+    /// Appends the column; nothing if no row has a value.
     pub fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.bytes);
+        if self.any {
+            out.extend_from_slice(&self.of_groups);
+            out.extend_from_slice(&self.exceptions);
+        }
     }
 }
 
@@ -191,18 +191,49 @@ fn to_go(exceptions: &mut ByteReader<'_>) -> Result<usize, BlockError> {
     if exceptions.is_empty() { Ok(usize::MAX) } else { exceptions.number() }
 }
 
-/// Appends a column as runs of equal values: rows of the run, value. Nothing if all are 0.
-pub fn put_runs(out: &mut Vec<u8>, rows: &[Row], value: impl Fn(&Row) -> u64) {
-    if rows.iter().all(|row| value(row) == 0) {
-        return;
+/// A column as runs of equal values: rows of the run, value.
+#[derive(Default)]
+pub struct Runs {
+    runs: Vec<u8>,
+    /// The run at hand.
+    value: u64,
+    len: u64,
+    /// Whether any row has a value.
+    any: bool,
+}
+
+impl Runs {
+    /// Adds the next rows.
+    pub fn add(&mut self, rows: &[Row], value: impl Fn(&Row) -> u64) {
+        for row in rows {
+            let value = value(row);
+            if value != self.value {
+                self.end_run();
+                self.value = value;
+                self.any = true;
+            }
+            self.len += 1;
+        }
     }
-    for run in rows.chunk_by(|a, b| value(a) == value(b)) {
-        put_varint(out, run.len() as u64);
-        put_varint(out, run.first().map_or(0, &value));
+
+    fn end_run(&mut self) {
+        if self.len > 0 {
+            put_varint(&mut self.runs, self.len);
+            put_varint(&mut self.runs, self.value);
+            self.len = 0;
+        }
+    }
+
+    /// Appends the column; nothing if no row has a value.
+    pub fn put(mut self, out: &mut Vec<u8>) {
+        if self.any {
+            self.end_run();
+            out.extend_from_slice(&self.runs);
+        }
     }
 }
 
-/// Reads what [`put_runs`] wrote from front to back.
+/// Reads what [`Runs`] wrote from front to back.
 pub struct RunReader<'c, T> {
     runs: ByteReader<'c>,
     /// What is left of the run at hand.

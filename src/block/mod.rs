@@ -20,6 +20,7 @@ mod layout;
 mod merge;
 mod pick;
 mod sort;
+mod split;
 mod texts;
 mod time;
 mod version_1;

@@ -3,8 +3,8 @@
 use super::group::Group;
 use crate::model::Row;
 
-/// Rows of a stripe, about: all columns of it are read while its rows are in the first cache of a core.
-const STRIPE_ROWS: usize = 256;
+/// Rows of a stripe, about: all columns of it are read or written while its rows are in the first cache of a core.
+pub const STRIPE_ROWS: usize = 256;
 
 /// Rows to pass over, and those to read behind them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use super::BlockError;
 use super::bits::{BitReader, BitWriter, width_of};
 use super::bytes::{ByteReader, put_varint};
-use crate::model::{Day, Row};
+use super::group::Group;
 
 /// The three columns.
 pub struct TimeColumns {
@@ -14,25 +14,23 @@ pub struct TimeColumns {
     pub gap_bits: Vec<u8>,
 }
 
-/// Takes the times of sorted rows apart; `groups` are the numbers of rows of each group.
-pub fn split_times(day: Day, rows: &[Row], groups: &[usize]) -> TimeColumns {
-    let start = day.start().0;
-    let ms_of_day = |row: &Row| u64::try_from(row.time.0 - start).unwrap_or(0);
-    let earliest = rows.iter().map(ms_of_day).min().unwrap_or(0);
-    let unit = common_unit(rows.iter().map(|row| ms_of_day(row) - earliest));
-    let units = |row: &Row| (ms_of_day(row) - earliest) / unit;
+/// Takes the times of sorted rows apart, which are given in ms of the day.
+pub fn split_times(times_ms: &[u32], groups: &[Group]) -> TimeColumns {
+    let earliest = times_ms.iter().copied().min().unwrap_or(0);
+    let unit = common_unit(times_ms.iter().map(|ms| u64::from(ms - earliest)));
+    let units = |ms: &u32| u64::from(ms - earliest) / unit;
 
-    let (mut begins, mut gap_widths, mut gaps) = (Vec::new(), Vec::with_capacity(rows.len()), BitWriter::default());
-    let (mut group_begins, mut latest, mut rest) = (Vec::with_capacity(groups.len()), 0, rows);
-    for &len in groups {
-        let (group, after) = rest.split_at(len.min(rest.len()));
+    let (mut begins, mut gap_widths, mut gaps) = (Vec::new(), Vec::with_capacity(times_ms.len()), BitWriter::default());
+    let (mut group_begins, mut latest, mut rest) = (Vec::with_capacity(groups.len()), 0, times_ms);
+    for group in groups {
+        let (times_ms, after) = rest.split_at(group.rows.min(rest.len()));
         rest = after;
-        let begin = group.first().map_or(0, units);
+        let begin = times_ms.first().map_or(0, units);
         group_begins.push(begin);
         latest = latest.max(begin);
         let mut previous = begin;
-        for row in group.iter().skip(1) {
-            let time = units(row);
+        for ms in times_ms.iter().skip(1) {
+            let time = units(ms);
             let gap = time - previous;
             let width = width_of(gap);
             gap_widths.push(width as u8);
@@ -40,7 +38,7 @@ pub fn split_times(day: Day, rows: &[Row], groups: &[usize]) -> TimeColumns {
             previous = time;
         }
     }
-    put_varint(&mut begins, earliest);
+    put_varint(&mut begins, earliest.into());
     put_varint(&mut begins, unit);
     put_varint(&mut begins, latest);
     let code = Uniform::up_to(latest);

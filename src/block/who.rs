@@ -8,8 +8,11 @@ use crate::model::Who;
 /// Whether neighbours may be the same: people at one address, told apart by their agents.
 const WITH_TWINS: u8 = 1;
 
-/// Appends the who of each group, ascending within those of one repo and audience.
+/// Appends the who of each group, ascending within those of one repo and audience; nothing if there are no groups.
 pub fn put_whos(out: &mut Vec<u8>, groups: &[Group]) {
+    if groups.is_empty() {
+        return;
+    }
     let twins = groups.windows(2).any(|pair| matches!(pair, [a, b] if a.same_list(b) && a.who == b.who));
     let mut bits = BitWriter::default();
     for list in groups.chunk_by(Group::same_list) {
