@@ -32,10 +32,21 @@ impl<T: Copy + Default> Remembered<T> {
     /// Remembers the value of a text, in the place of another one.
     pub fn put(&mut self, text: Fingerprint, value: T) {
         if self.put == self.places.len() && self.places.len() < self.places_max {
-            let places = (self.places.len() * GROWTH).clamp(PLACES_MIN, self.places_max);
-            (self.places, self.put) = (vec![<(Fingerprint, T)>::default(); places], 0);
+            self.grow();
         }
         self.put += 1;
+        self.set(text, value);
+    }
+
+    /// Makes more places, and puts what is known into its new ones.
+    fn grow(&mut self) {
+        let places = (self.places.len() * GROWTH).clamp(PLACES_MIN, self.places_max);
+        let before = std::mem::replace(&mut self.places, vec![<(Fingerprint, T)>::default(); places]);
+        self.put = 0;
+        before.into_iter().filter(|(text, _)| *text != Fingerprint::default()).for_each(|(text, value)| self.set(text, value));
+    }
+
+    fn set(&mut self, text: Fingerprint, value: T) {
         let at = self.at(text);
         if let Some(place) = self.places.get_mut(at) {
             *place = (text, value);
