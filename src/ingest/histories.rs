@@ -2,7 +2,7 @@
 
 use super::publish::damaged;
 use crate::model::{Day, RepoNumber};
-use crate::rollup::{RepoDay, RepoYear};
+use crate::rollup::{RepoDay, RepoHead, RepoYear};
 use crate::store::{RepoSets, RepoYears, StoreError, WriteTxn};
 
 /// So many days of repos are gathered at most: some 20 MB.
@@ -42,7 +42,8 @@ impl Histories {
         let mut histories = RepoYears::open(txn)?;
         for of_repo in self.changes.chunk_by(|a, b| a.0 == b.0) {
             let Some((repo, ..)) = of_repo.first() else { continue };
-            let mut head = histories.head(*repo)?;
+            // To be sure that there is none takes longer than to read one.
+            let mut head = if sets.counted.contains(*repo) { histories.head(*repo)? } else { RepoHead::default() };
             if head.years.is_empty() && sets.counted.contains(*repo) {
                 return Err(damaged("repo_heads", repo.0, "the value is missing"));
             }
