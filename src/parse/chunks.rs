@@ -7,6 +7,9 @@ use super::line::{LINE_BYTES_MAX, Line};
 /// Bytes of a chunk, about.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
+/// Bytes of lines that are checked together, about.
+const WINDOW_BYTES: usize = 8 << 10;
+
 /// Bytes read at a time.
 const READ_BYTES: usize = 128 * 1024;
 
@@ -45,7 +48,7 @@ impl Chunk {
     /// The same lines, those marked as text that are known to be.
     #[must_use]
     pub fn checked_lines(&self) -> CheckedLines<'_> {
-        CheckedLines { lines: self.lines(), text: "", after_nul: None }
+        CheckedLines { lines: self.lines(), text: "", after_window: usize::MAX, after_nul: usize::MAX }
     }
 }
 
@@ -79,32 +82,45 @@ impl<'a> Iterator for ChunkLines<'a> {
     }
 }
 
-/// The lines of a [`Chunk`], looked at as a whole: text is checked many lines at a time. What is no text, or holds a NUL,
-/// costs one more look from the next line on.
+/// The lines of a [`Chunk`], of which many are looked at together, but no more than stay in a core's first cache until they are
+/// parsed. What is no text, or holds a NUL, costs one more look from the next line on.
 #[derive(Clone, Debug)]
 pub struct CheckedLines<'a> {
     lines: ChunkLines<'a>,
     /// As much of the rest as is known to be text without a NUL.
     text: &'a str,
-    /// How many bytes are left from the next NUL on.
-    after_nul: Option<usize>,
+    /// How many bytes are left behind the lines that are looked at, and from their first NUL on.
+    after_window: usize,
+    after_nul: usize,
 }
 
 impl<'a> CheckedLines<'a> {
-    /// Checks the rest up to the first byte that is no text.
+    /// Checks the lines at hand up to the first byte that is no text.
     fn check(&mut self) {
         let rest = self.lines.rest;
+        if rest.len() <= self.after_window {
+            self.after_window = rest.len() - window_bytes(rest);
+            self.after_nul = usize::MAX;
+        }
         // The same NUL may be ahead of many checks: it is looked for once.
-        let after_nul = match self.after_nul {
-            Some(after) if after <= rest.len() => after,
-            _ => memchr::memchr(0, rest).map_or(0, |at| rest.len() - at),
-        };
-        self.after_nul = Some(after_nul);
-        let clean = rest.get(..rest.len() - after_nul).unwrap_or_default();
+        if rest.len() < self.after_nul {
+            let window = rest.get(..rest.len() - self.after_window).unwrap_or_default();
+            self.after_nul = memchr::memchr(0, window).map_or(self.after_window, |at| rest.len() - at);
+        }
+        let clean = rest.get(..rest.len() - self.after_nul).unwrap_or_default();
         self.text = match std::str::from_utf8(clean) {
             Ok(text) => text,
             Err(error) => clean.get(..error.valid_up_to()).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default(),
         };
+    }
+}
+
+/// How many bytes of whole lines are looked at together: [`WINDOW_BYTES`], about, or a longer line.
+fn window_bytes(rest: &[u8]) -> usize {
+    let (first, behind) = rest.split_at(rest.len().min(WINDOW_BYTES));
+    match memchr::memrchr(b'\n', first) {
+        Some(newline) => newline + 1,
+        None => memchr::memchr(b'\n', behind).map_or(rest.len(), |newline| WINDOW_BYTES + newline + 1),
     }
 }
 

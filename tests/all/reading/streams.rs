@@ -172,7 +172,10 @@ fn lines_are_text_where_they_alone_are() {
     for _ in 0..2_000 {
         let mut file = Vec::new();
         for _ in 0..random.below(400) {
-            let pieces: [&[u8]; 12] = [
+            // Lines are looked at in windows of some 8 KB: there are lines that are longer, and several windows to a file.
+            let pieces: [&[u8]; 14] = [
+                &[b'x'; 700],
+                if random.below(10) == 0 { &[b'y'; 9_000] } else { b"y" },
                 b"\n",
                 b"\n",
                 b"a",
@@ -187,7 +190,7 @@ fn lines_are_text_where_they_alone_are() {
                 b"\xff",
             ];
             // Most lines of most files are good.
-            let kinds = if random.below(20) == 0 { 12 } else { 8 };
+            let kinds = if random.below(20) == 0 { 14 } else { 10 };
             file.extend(pieces[random.below(kinds)]);
         }
         for chunk in chunks(&file, [1, 100, 1 << 20][random.below(3)]) {
