@@ -87,11 +87,17 @@ impl IdentityKey {
     /// Who made a request. A user wins over an address.
     #[must_use]
     pub fn identify(&self, request: &Request<'_>) -> Identity {
-        self.identify_with(request, |agent| self.agent(agent))
+        self.identify_with(request, |agent| self.agent(agent), |address| self.address(address))
     }
 
-    /// Who made a request, for those who know the hashes of agents: `agent` must give what [`IdentityKey::agent`] gives.
-    pub fn identify_with(&self, request: &Request<'_>, agent: impl FnOnce(&str) -> AgentHash) -> Identity {
+    /// Who made a request, for those who know the hashes of agents and addresses: `agent` and `address` must give what
+    /// [`IdentityKey::agent`] and [`IdentityKey::address`] give.
+    pub fn identify_with(
+        &self,
+        request: &Request<'_>,
+        agent: impl FnOnce(&str) -> AgentHash,
+        address: impl FnOnce(&str) -> Who,
+    ) -> Identity {
         let present = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
         let user = present(&request.user);
         let named = if user { &request.user } else { &request.address };
@@ -105,7 +111,8 @@ impl IdentityKey {
                     exported
                 }
                 None if user => self.user(text, request.hashed),
-                None => self.address(text, request.hashed),
+                None if request.hashed => self.hashed_address(text),
+                None => address(text),
             },
         };
         let known = who != Who::NOBODY;
@@ -127,8 +134,7 @@ impl IdentityKey {
         if text.is_empty() {
             return None;
         }
-        let hashed = [false, true];
-        Some(hashed.iter().flat_map(|hashed| [self.user(text, *hashed), self.address(text, *hashed)]).collect())
+        Some(vec![self.user(text, false), self.address(text), self.user(text, true), self.hashed_address(text)])
     }
 
     /// A who as exports write it, `ht1_KEYID_HEX16`, with `_0` behind it if the agent beside it is no part of the
@@ -160,10 +166,13 @@ impl IdentityKey {
         self.who(if hashed { Kind::GivenUserHash } else { Kind::User }, text.as_bytes())
     }
 
-    fn address(&self, text: &str, hashed: bool) -> Who {
-        if hashed {
-            return self.who(Kind::GivenAddressHash, text.as_bytes());
-        }
+    fn hashed_address(&self, text: &str) -> Who {
+        self.who(Kind::GivenAddressHash, text.as_bytes())
+    }
+
+    /// The who of an address that is no hash.
+    #[must_use]
+    pub fn address(&self, text: &str) -> Who {
         let text = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         match text.parse().map(|address: IpAddr| address.to_canonical()) {
             Ok(IpAddr::V4(address)) => self.who(Kind::Ipv4, &address.octets()),

@@ -24,6 +24,9 @@ use crate::store::LinesRecord;
 /// Regions and path names are cut to this many bytes.
 const TEXT_BYTES_MAX: usize = 256;
 
+/// Addresses that are remembered.
+const ADDRESSES_MAX: usize = 1 << 12;
+
 /// What became of the lines of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
@@ -129,6 +132,8 @@ pub struct BatchBuilder<'k> {
     places: HashMap<Fingerprint, u32, FixedState>,
     words: HashMap<Box<[u8]>, Word, FixedState>,
     agents: Agents,
+    /// The last addresses: a client asks for several files.
+    addresses: Remembered<Who>,
     /// The last files, by the fingerprints of their targets.
     files: Remembered<File>,
     fingerprints: Fingerprints,
@@ -147,6 +152,7 @@ impl<'k> BatchBuilder<'k> {
             places: HashMap::default(),
             words: HashMap::default(),
             agents: Agents::new(fingerprints),
+            addresses: Remembered::new(ADDRESSES_MAX),
             files: Remembered::new(FILES_MAX),
             fingerprints,
             spare: Arc::default(),
@@ -199,7 +205,12 @@ impl<'k> BatchBuilder<'k> {
         // Hashed logs seldom need the agent's.
         let hashing = (!request.hashed).then_some(key);
         let agent = request.agent.as_deref().map(|text| self.agents.find(text, hashing, |note| word(words, names, note)));
-        let identity = key.identify_with(&request, |text| agent.and_then(|agent| agent.hash).unwrap_or_else(|| key.agent(text)));
+        let (fingerprints, addresses) = (self.fingerprints, &mut self.addresses);
+        let identity = key.identify_with(
+            &request,
+            |text| agent.and_then(|agent| agent.hash).unwrap_or_else(|| key.agent(text)),
+            |text| addresses.get_or_put(fingerprints.of([text]), || key.address(text)),
+        );
         let row = Row {
             repo: file.repo,
             user: identity.user,

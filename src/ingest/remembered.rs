@@ -29,6 +29,15 @@ impl<T: Copy + Default> Remembered<T> {
         self.places.get(self.at(text)).filter(|(known, _)| *known == text).map(|(_, value)| *value)
     }
 
+    /// The value of a text, remembered from now on.
+    pub fn get_or_put(&mut self, text: Fingerprint, make: impl FnOnce() -> T) -> T {
+        self.get(text).unwrap_or_else(|| {
+            let value = make();
+            self.put(text, value);
+            value
+        })
+    }
+
     /// Remembers the value of a text, in the place of another one.
     pub fn put(&mut self, text: Fingerprint, value: T) {
         if self.put == self.places.len() && self.places.len() < self.places_max {
