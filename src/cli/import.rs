@@ -13,6 +13,7 @@ use super::arguments::ImportArguments;
 use super::backend::{Backend, Folder};
 use super::configuration::Configuration;
 use super::failure::Failure;
+use super::interrupt;
 use super::output;
 use super::progress::{ImportProgress, Watched};
 use crate::ingest::{Engine, EngineError, ImportOptions};
@@ -39,6 +40,8 @@ pub fn run(arguments: &ImportArguments, configuration: &Configuration) -> Result
             return Err(Failure::Failed(format!("there is no file {shown}; nothing was imported")));
         }
     }
+    interrupt::tell("interrupted. What was committed is kept: the same command goes on from there")
+        .map_err(|error| Failure::failed(format!("Ctrl-C cannot be waited for: {error}")))?;
     let backend = Backend::open(configuration, Folder::MayBeNew)?;
     let mut failed = 0;
     for file in &files {

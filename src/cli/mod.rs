@@ -17,6 +17,7 @@ mod forward;
 mod generate;
 mod healthcheck;
 mod import;
+mod interrupt;
 mod output;
 mod progress;
 mod rebuild;

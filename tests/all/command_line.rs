@@ -4,9 +4,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::server::{Server, hubtally};
+use crate::server::{Server, hubtally, signal};
 
 fn run(arguments: &[&str]) -> Output {
     hubtally().args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -168,6 +168,27 @@ fn the_owner_may_pipe_a_log_in_slowly() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let receipt: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(receipt["lines"], 2);
+}
+
+#[test]
+fn an_import_that_is_interrupted_says_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut piped = hubtally();
+    piped.arg("--data").arg(folder.path()).args(["import", "--format", "events", "-"]);
+    let mut child = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It would go on for as long as this end is open.
+    let pipe = child.stdin.take().unwrap();
+    let started = Instant::now();
+    while !folder.path().join("hubtally.redb").exists() {
+        assert!(started.elapsed() < Duration::from_secs(20), "there is no store");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    drop(pipe);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the same command goes on"), "{}", stderr(&output));
+    assert!(output.stdout.is_empty());
 }
 
 #[test]

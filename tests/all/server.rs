@@ -33,6 +33,12 @@ pub fn said(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Sends a process a signal by name.
+pub fn signal(process: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &process.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
 /// A running server, killed when dropped.
 pub struct Server {
     child: Child,
@@ -174,8 +180,7 @@ impl Server {
 
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        signal(&self.child, name);
     }
 
     /// Waits until it has ended by itself.
