@@ -40,8 +40,11 @@ pub fn run(arguments: &ImportArguments, configuration: &Configuration) -> Result
             return Err(Failure::Failed(format!("there is no file {shown}; nothing was imported")));
         }
     }
-    interrupt::tell("interrupted. What was committed is kept: the same command goes on from there")
-        .map_err(|error| Failure::failed(format!("Ctrl-C cannot be waited for: {error}")))?;
+    let kept = match arguments.as_new {
+        false => "interrupted. What was committed is kept: the same command goes on from there",
+        true => "interrupted. What was committed is kept",
+    };
+    interrupt::tell(kept).map_err(|error| Failure::failed(format!("Ctrl-C cannot be waited for: {error}")))?;
     let backend = Backend::open(configuration, Folder::MayBeNew)?;
     let mut failed = 0;
     for file in &files {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::server::{Server, hubtally, signal};
@@ -173,22 +173,45 @@ fn the_owner_may_pipe_a_log_in_slowly() {
 #[test]
 fn an_import_that_is_interrupted_says_what_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let mut piped = hubtally();
-    piped.arg("--data").arg(folder.path()).args(["import", "--format", "events", "-"]);
-    let mut child = piped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It would go on for as long as this end is open.
-    let pipe = child.stdin.take().unwrap();
-    let started = Instant::now();
-    while !folder.path().join("hubtally.redb").exists() {
-        assert!(started.elapsed() < Duration::from_secs(20), "there is no store");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let (child, pipe) = waiting_import(&mut hubtally(), folder.path());
     signal(&child, "INT");
     let output = child.wait_with_output().unwrap();
     drop(pipe);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("the same command goes on"), "{}", stderr(&output));
     assert!(output.stdout.is_empty());
+
+    // Nobody needs to be there to read it.
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, pipe) = waiting_import(&mut hubtally(), folder.path());
+    drop(child.stderr.take());
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(pipe);
+
+    // What a script runs in the background is not interrupted with it.
+    let folder = tempfile::tempdir().unwrap();
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(hubtally().get_program());
+    let (child, mut pipe) = waiting_import(&mut ignoring, folder.path());
+    signal(&child, "INT");
+    pipe.write_all(b"{\"ts\":1700000000,\"url\":\"/a/b/resolve/main/x\",\"status\":200}\n").unwrap();
+    drop(pipe);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+/// An import that has its store and waits for lines for as long as the other end of its input is open.
+fn waiting_import(command: &mut Command, folder: &Path) -> (Child, ChildStdin) {
+    command.arg("--data").arg(folder).args(["import", "--format", "events", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pipe = child.stdin.take().unwrap();
+    let started = Instant::now();
+    while !folder.join("hubtally.redb").exists() {
+        assert!(started.elapsed() < Duration::from_secs(20), "there is no store");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    (child, pipe)
 }
 
 #[test]
