@@ -165,7 +165,7 @@ impl<'k> BatchBuilder<'k> {
         self
     }
 
-    /// Begins a batch of so many lines at most, with names that others may use too.
+    /// Begins a batch with room for so many lines, and with names that others may use too.
     pub fn begin(&mut self, names: Arc<Names>, lines: usize) {
         if !Arc::ptr_eq(&names, &self.batch.names) {
             self.places.clear();

@@ -31,7 +31,8 @@ impl Writer {
         Ok(self.shared.published.read().map_err(|_| EngineError::Stopped)?.sets.clone())
     }
 
-    /// The numbers of some repos; new ones are entered and listed in `new`.
+    /// The numbers of some repos; new ones are entered and listed in `new`, which may hold others of the same transaction.
+    /// Who commits them may remember them.
     pub(super) fn number_repos(
         &mut self,
         txn: &WriteTxn,
@@ -51,7 +52,10 @@ impl Writer {
                     let next = counters.repo;
                     let number = tables.allocate(counters, repo)?;
                     if counters.repo == next {
-                        self.remember(repo, number);
+                        // Numbers ascend: from the first new one on none is committed yet.
+                        if new.first().is_none_or(|(first, _)| number < *first) {
+                            self.remember(repo, number);
+                        }
                     } else {
                         new.push((number, repo.clone()));
                     }
