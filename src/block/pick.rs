@@ -35,6 +35,8 @@ impl<'g> Pick<'g> {
     pub fn of(groups: &'g [Group], mut is_sought: impl FnMut(&Group) -> bool) -> Pick<'g> {
         let mut pick = Pick { groups, is_read: Vec::with_capacity(groups.len()), stretches: Vec::new(), stripes: Vec::new() };
         let (mut stripe, mut stretch) = (Extent::default(), Stretch::default());
+        // Groups of the stripe up to the last one that is read.
+        let mut groups_read = 0;
         for group in groups {
             let is_read = is_sought(group);
             pick.is_read.push(is_read);
@@ -44,14 +46,22 @@ impl<'g> Pick<'g> {
             }
             *if is_read { &mut stretch.read } else { &mut stretch.pass } += group.rows;
             stripe.groups += 1;
-            stripe.rows += if is_read { group.rows } else { 0 };
+            if is_read {
+                stripe.rows += group.rows;
+                groups_read = stripe.groups;
+            }
             if stripe.rows >= STRIPE_ROWS {
                 pick.end_stripe(&mut stripe, &mut stretch);
             }
         }
-        // Nothing is read behind the last row that is.
+        // What lies behind the last row that is read need not be passed over.
         if stripe.rows > 0 {
-            pick.end_stripe(&mut stripe, &mut stretch);
+            stripe.groups = groups_read;
+            if stretch.read > 0 {
+                pick.end_stripe(&mut stripe, &mut stretch);
+            } else {
+                pick.stripes.push(stripe);
+            }
         }
         pick
     }

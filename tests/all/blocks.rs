@@ -165,9 +165,13 @@ fn assert_comes_back(encoder: &mut Encoder, rows: &[Row], words: &Words) {
     assert!(identity.rows == rows.iter().map(without_annotations).collect::<Vec<_>>(), "other identities came back");
     assert!(identity.texts.is_empty());
     let mut asked = BTreeSet::new();
-    let nobody = decode_sought(DAY, &bytes, Wanted::All, |repo, who| asked.replace((repo, who)).is_some_and(|_| false));
+    let nobody = decode_sought(DAY, &bytes, Wanted::All, |repo, who| {
+        asked.insert((repo, who));
+        false
+    });
     assert!(nobody.unwrap().is_none() && asked == rows.iter().map(|row| (row.repo, row.who)).collect());
-    for (wanted, everybody) in [(Wanted::All, all), (Wanted::Counting, decode(DAY, &bytes, Wanted::Counting).unwrap())] {
+    let counting = decode(DAY, &bytes, Wanted::Counting).unwrap();
+    for (wanted, everybody) in [(Wanted::All, all), (Wanted::Counting, counting), (Wanted::Identity, identity)] {
         for (of, rest) in [(1, 0), (2, 1), (5, 0), (97, 3)] {
             let is_sought = |repo: RepoNumber, who: Who| (u64::from(repo.0) ^ who.0) % of == rest;
             let sought = decode_sought(DAY, &bytes, wanted, is_sought).unwrap().unwrap_or_default();
