@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::server::{Server, hubtally, signal};
@@ -173,8 +173,9 @@ fn the_owner_may_pipe_a_log_in_slowly() {
 #[test]
 fn an_import_that_is_interrupted_says_what_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let (child, pipe) = waiting_import(&mut hubtally(), folder.path());
+    let (mut child, pipe) = waiting_import(&mut interruptible(), folder.path());
     signal(&child, "INT");
+    wait_for(&mut child);
     let output = child.wait_with_output().unwrap();
     drop(pipe);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
@@ -183,10 +184,10 @@ fn an_import_that_is_interrupted_says_what_is_kept() {
 
     // Nobody needs to be there to read it.
     let folder = tempfile::tempdir().unwrap();
-    let (mut child, pipe) = waiting_import(&mut hubtally(), folder.path());
+    let (mut child, pipe) = waiting_import(&mut interruptible(), folder.path());
     drop(child.stderr.take());
     signal(&child, "INT");
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(wait_for(&mut child).code(), Some(130));
     drop(pipe);
 
     // What a script runs in the background is not interrupted with it.
@@ -199,6 +200,25 @@ fn an_import_that_is_interrupted_says_what_is_kept() {
     drop(pipe);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+/// The binary, started so that SIGINT ends it, although whoever runs the tests may ignore it, as in a script's background.
+fn interruptible() -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT").arg(hubtally().get_program());
+    command
+}
+
+/// Waits for the end of a process, but not for ever.
+fn wait_for(child: &mut Child) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// An import that has its store and waits for lines for as long as the other end of its input is open.
