@@ -235,3 +235,34 @@ impl Writer {
         Ok(likes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::{Engine, OpenOptions, Place};
+    use crate::model::{RepoKind, RepoName};
+
+    #[test]
+    fn a_number_that_was_not_committed_is_free_for_another_repo() {
+        let options = OpenOptions { place: Place::Memory, default_public: true, frozen_now: None };
+        let engine = Engine::open(&options).unwrap();
+        let repo = |name| RepoKey { kind: RepoKind::Model, name: RepoName::parse(name).unwrap() };
+        let (dropped, kept) = (repo("org/dropped"), repo("org/kept"));
+        let numbers = engine.write(move |writer| {
+            let number = |writer: &mut Writer, repos: &[RepoKey], times: usize| {
+                let txn = writer.shared.store.write()?;
+                let (mut counters, mut new) = (store::counters(&txn)?, Vec::new());
+                let mut numbers = Vec::new();
+                for _ in 0..times {
+                    numbers = writer.number_repos(&txn, &mut counters, repos, &mut new)?;
+                }
+                Ok::<_, EngineError>(numbers)
+            };
+            // Two bodies of a group name it, and the group is not committed.
+            number(writer, std::slice::from_ref(&dropped), 2)?;
+            number(writer, &[kept, dropped], 1)
+        });
+        let numbers = numbers.unwrap();
+        assert!(numbers.first() != numbers.last(), "{numbers:?}");
+    }
+}
