@@ -49,18 +49,22 @@ fn repo_number(key: &[u8], value: &[u8]) -> Result<RepoNumber, StoreError> {
 /// # Errors
 /// When the store fails.
 pub fn find_repo(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Option<RepoNumber>, StoreError> {
-    let (key, name) = (name_key(repo), repo.name.as_str());
-    if !is_lower_case(name) {
-        return txn.get(Table::RepoNames, &key)?.map(|value| repo_number(&key, &value)).transpose();
-    }
-    spelled(repo, txn.with_prefix(Table::RepoNames, &key)?)
+    find_among(repo, |key| txn.get(Table::RepoNames, key), |prefix| txn.with_prefix(Table::RepoNames, prefix))
 }
 
-/// Of the names that begin as a lower-case one does, the number of that one.
-fn spelled(repo: &RepoKey, found: Vec<KeyValue>) -> Result<Option<RepoNumber>, StoreError> {
+/// The same, whoever has the table of names open.
+fn find_among(
+    repo: &RepoKey,
+    get: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, StoreError>,
+    with_prefix: impl FnOnce(&[u8]) -> Result<Vec<KeyValue>, StoreError>,
+) -> Result<Option<RepoNumber>, StoreError> {
     let (key, name) = (name_key(repo), repo.name.as_str());
-    let is_it = |found: &[u8]| found.strip_prefix(key.as_slice()).is_some_and(|rest| rest.is_empty() || rest == name.as_bytes());
-    let found = found.into_iter().find(|(found, _)| is_it(found));
+    if !is_lower_case(name) {
+        return get(&key)?.map(|value| repo_number(&key, &value)).transpose();
+    }
+    let spelled =
+        |found: &[u8]| found.strip_prefix(key.as_slice()).is_some_and(|rest| rest.is_empty() || rest == name.as_bytes());
+    let found = with_prefix(&key)?.into_iter().find(|(found, _)| spelled(found));
     found.map(|(key, value)| repo_number(&key, &value)).transpose()
 }
 
@@ -93,27 +97,16 @@ impl RepoTables<'_> {
     /// # Errors
     /// When the store fails.
     pub fn allocate(&mut self, counters: &mut CountersRecord, repo: &RepoKey) -> Result<RepoNumber, StoreError> {
-        let key = name_key(repo);
-        let known = if is_lower_case(repo.name.as_str()) {
-            spelled(repo, self.names.with_prefix(&key)?)?
-        } else {
-            self.names.get(&key)?.map(|value| repo_number(&key, &value)).transpose()?
-        };
-        if let Some(number) = known {
+        if let Some(number) = find_among(repo, |key| self.names.get(key), |prefix| self.names.with_prefix(prefix))? {
             return Ok(number);
         }
         let number = RepoNumber(counters.repo);
         counters.repo = counters.repo.saturating_add(1);
-        self.put(number, repo)?;
-        Ok(number)
-    }
-
-    /// Enters a repo under its number.
-    fn put(&mut self, number: RepoNumber, repo: &RepoKey) -> Result<(), StoreError> {
         self.names.put(&name_key(repo), &number.0.to_be_bytes())?;
         let record = RepoRecord { kind: repo.kind.code(), name: repo.name.as_str().to_owned(), listing: None };
         let key = Key::default().repo(number);
-        self.repos.put(key.bytes(), &encode(Table::Repos, key.bytes(), &record)?).map(drop)
+        self.repos.put(key.bytes(), &encode(Table::Repos, key.bytes(), &record)?)?;
+        Ok(number)
     }
 }
 
@@ -123,14 +116,6 @@ impl RepoTables<'_> {
 /// When the store fails.
 pub fn allocate_repo(txn: &WriteTxn, counters: &mut CountersRecord, repo: &RepoKey) -> Result<RepoNumber, StoreError> {
     RepoTables::open(txn)?.allocate(counters, repo)
-}
-
-/// Enters a repo under its number.
-///
-/// # Errors
-/// When the store fails.
-pub fn put_repo(txn: &WriteTxn, number: RepoNumber, repo: &RepoKey) -> Result<(), StoreError> {
-    RepoTables::open(txn)?.put(number, repo)
 }
 
 /// A repo by number.

@@ -35,7 +35,7 @@ mod views;
 
 pub use backup::{BackupSummary, RestoreError, RestoreSecret, RestoreSummary, restore};
 pub use catalog::{
-    Listing, RepoEntry, RepoTables, all_repos, allocate_repo, find_repo, find_spellings, listing, org_repos, put_repo, read_repo,
+    Listing, RepoEntry, RepoTables, all_repos, allocate_repo, find_repo, find_spellings, listing, org_repos, read_repo,
     write_listing,
 };
 pub use catalog::{SourceEntry, put_source, read_sources};

@@ -345,8 +345,10 @@ const FORMER: store::RenameRecord = store::RenameRecord { from: 0, at_ms: Some(N
 fn write_records(txn: &WriteTxn) {
     store::put_counters(txn, &store::CountersRecord { repo: 2, delivery: 300, segment: 70_000 }).unwrap();
     store::put_source(txn, &source()).unwrap();
-    store::put_repo(txn, RepoNumber(0), &repo(RepoKind::Model, "Acme/Bert")).unwrap();
-    store::put_repo(txn, RepoNumber(1), &repo(RepoKind::Space, "gpt2")).unwrap();
+    let mut counters = store::CountersRecord::default();
+    for (number, repo) in [(0, repo(RepoKind::Model, "Acme/Bert")), (1, repo(RepoKind::Space, "gpt2"))] {
+        assert_eq!(store::allocate_repo(txn, &mut counters, &repo).unwrap(), RepoNumber(number));
+    }
     store::write_listing(txn, RepoNumber(1), listing()).unwrap();
     store::put_counter(txn, "other-hub", &counter()).unwrap();
     store::put_renames(txn, RepoNumber(1), &[FORMER]).unwrap();
