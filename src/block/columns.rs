@@ -11,6 +11,8 @@ use super::layout::{codec, column};
 pub struct Columns<'a> {
     packed: Vec<Option<Packed<'a>>>,
     plain: Vec<Option<Cow<'a, [u8]>>>,
+    /// Made for the first column that needs it.
+    unpacker: Option<zstd::bulk::Decompressor<'static>>,
 }
 
 /// A column as it is stored.
@@ -32,7 +34,7 @@ impl<'a> Columns<'a> {
     /// Finds the columns; none is unpacked yet.
     pub fn read(reader: &mut ByteReader<'a>) -> Result<Columns<'a>, BlockError> {
         let places = usize::from(column::LAST) + 1;
-        let mut columns = Columns { packed: vec![None; places], plain: vec![None; places] };
+        let mut columns = Columns { packed: vec![None; places], plain: vec![None; places], unpacker: None };
         for _ in 0..reader.byte()? {
             let id = reader.byte()?;
             let codec_id = reader.byte()?;
@@ -48,13 +50,12 @@ impl<'a> Columns<'a> {
 
     /// Unpacks the columns of so many rows that are wanted and still packed.
     pub fn unpack(&mut self, rows: usize, includes: impl Fn(u8) -> bool) -> Result<(), BlockError> {
-        let mut unpacker = None;
-        for ((id, packed), plain) in (0_u8..).zip(&mut self.packed).zip(&mut self.plain) {
+        for ((id, packed), plain) in (0_u8..=u8::MAX).zip(&mut self.packed).zip(&mut self.plain) {
             let Some(packed) = packed.take_if(|_| includes(id)) else { continue };
             if packed.plain_len > column_bytes_max(id, rows) {
                 return Err(BlockError::Malformed("compression"));
             }
-            *plain = Some(unpack(&mut unpacker, packed)?);
+            *plain = Some(unpack(&mut self.unpacker, packed)?);
         }
         Ok(())
     }
@@ -70,7 +71,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Unpacks a column; the unpacker is made for the first one that needs it.
+/// Unpacks a column.
 fn unpack<'a>(
     unpacker: &mut Option<zstd::bulk::Decompressor<'static>>,
     Packed { codec_id, plain_len, stored }: Packed<'a>,

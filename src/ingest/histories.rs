@@ -43,8 +43,9 @@ impl Histories {
         for of_repo in self.changes.chunk_by(|a, b| a.0 == b.0) {
             let Some((repo, ..)) = of_repo.first() else { continue };
             // To be sure that there is none takes longer than to read one.
-            let mut head = if sets.counted.contains(*repo) { histories.head(*repo)? } else { RepoHead::default() };
-            if head.years.is_empty() && sets.counted.contains(*repo) {
+            let is_counted = sets.counted.contains(*repo);
+            let mut head = if is_counted { histories.head(*repo)? } else { RepoHead::default() };
+            if is_counted && head.years.is_empty() {
                 return Err(damaged("repo_heads", repo.0, "the value is missing"));
             }
             let mut years: Vec<(u16, RepoYear)> = Vec::new();
