@@ -1,18 +1,17 @@
 //! Where bytes stand in a text, 64 at a time. Written so that it becomes vector code: a call of a vector search per column
 //! or quote costs more than what lies between them.
 
+use wide::u8x16;
+
 /// So many bytes are looked at together, one bit of a mask for each.
 pub(super) const BLOCK_BYTES: usize = 64;
 
 /// Where a byte stands in a block, as one bit per byte.
 pub(super) fn places(block: &[u8; BLOCK_BYTES], needle: u8) -> u64 {
-    // Brings the lowest bits of eight bytes together in the top byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut equal = [0; BLOCK_BYTES];
-    equal.iter_mut().zip(block).for_each(|(equal, byte)| *equal = u8::from(*byte == needle));
-    let (words, _) = equal.as_chunks::<8>();
-    let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56;
-    words.iter().enumerate().fold(0, |mask, (number, word)| mask | bits(word) << (number * 8))
+    let needles = u8x16::splat(needle);
+    let bits = |part: &[u8; 16]| u64::from(u8x16::new(*part).simd_eq(needles).to_bitmask());
+    let (parts, _) = block.as_chunks::<16>();
+    parts.iter().enumerate().fold(0, |mask, (number, part)| mask | bits(part) << (number * 16))
 }
 
 /// Whether a byte of some kind stands in a block.
@@ -26,4 +25,21 @@ pub(super) fn blocks(text: &[u8]) -> (&[[u8; BLOCK_BYTES]], [u8; BLOCK_BYTES]) {
     let mut last = [b' '; BLOCK_BYTES];
     last.iter_mut().zip(tail).for_each(|(to, &from)| *to = from);
     (blocks, last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bit_is_set_for_every_place_and_no_other() {
+        let mut random = crate::generate::numbers(17);
+        for _ in 0..10_000 {
+            let among = [3, 256][random(2)];
+            let block: [u8; BLOCK_BYTES] = std::array::from_fn(|_| u8::try_from(random(among)).unwrap());
+            let needle = block[random(BLOCK_BYTES)];
+            let expected = (0..BLOCK_BYTES).filter(|at| block[*at] == needle).fold(0, |mask, at| mask | 1 << at);
+            assert_eq!(places(&block, needle), expected, "{needle} in {block:?}");
+        }
+    }
 }
