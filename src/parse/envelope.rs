@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::fields::Naming;
 use super::json;
 use super::line::{LineParser, checked};
 use super::request::Request;
@@ -24,14 +25,15 @@ struct Record<'a> {
 /// Reads an item of a pushed body: an event of ours, else the line of a log inside a shipper's record, else a line of a
 /// JSON log into which a shipper mixed fields of its own. Gives the format it was read in too.
 pub fn read_item<T>(item: &[u8], take: impl FnOnce(Format, Result<Request<'_>, RejectReason>) -> T) -> T {
-    match LineParser::events().parse(item) {
-        Ok(request) => take(Format::Events, Ok(request)),
-        Err(reason) => match carried(item) {
-            Some(line) => read_line(line.as_bytes(), take),
-            None => match recognised(item) {
-                Some(parser) => take(parser.format(), parser.parse(item)),
-                None => take(Format::Events, Err(reason)),
-            },
+    let own = checked(item).and_then(|text| json::parse(text, Naming::Events));
+    if own.is_ok() {
+        return take(Format::Events, own);
+    }
+    match carried(item) {
+        Some(line) => read_line(line.as_bytes(), take),
+        None => match recognised(item) {
+            Some(parser) => take(parser.format(), parser.parse(item)),
+            None => take(Format::Events, own),
         },
     }
 }

@@ -140,6 +140,16 @@ pub(super) enum Escaping {
     Json,
 }
 
+/// The columns that every line of a table has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns(u32);
+
+impl Columns {
+    pub(super) fn of(fields: &[Field]) -> Columns {
+        Columns(fields.iter().fold(0, |bits, field| bits | field.bit()))
+    }
+}
+
 /// The fields of one line. The empty text means absent.
 pub(super) struct Fields<'a> {
     texts: [&'a str; Field::COUNT],
@@ -157,17 +167,22 @@ impl<'a> Fields<'a> {
         Fields { texts: [""; Field::COUNT], present: 0, escaped: 0, escaping, failed: Cell::new(None) }
     }
 
-    /// Sets a field of a line without any escapes.
+    /// The fields of a line that has all of some columns; none is set yet.
+    pub(super) fn of_columns(columns: Columns) -> Self {
+        Fields { present: columns.0, ..Fields::new(Escaping::DoubledQuotes) }
+    }
+
+    /// Sets a field of those that are known to be present, of a line without any escapes.
     pub(super) fn set_plain(&mut self, field: Field, text: &'a str) {
         if let Some(slot) = self.texts.get_mut(field as usize) {
             *slot = text;
         }
-        self.present |= field.bit();
     }
 
     /// Sets a field; a field that comes twice has its last value.
     pub(super) fn set(&mut self, field: Field, text: &'a str, escaped: bool) {
         self.set_plain(field, text);
+        self.present |= field.bit();
         self.escaped = if escaped { self.escaped | field.bit() } else { self.escaped & !field.bit() };
     }
 
@@ -214,11 +229,7 @@ impl<'a> Fields<'a> {
 
     #[cold]
     fn told_in_escapes(&self, raw: &str) -> Option<Cow<'a, str>> {
-        let text = self.unescaped(raw);
-        if let (Err(reason), None) = (&text, self.failed.get()) {
-            self.failed.set(Some(*reason));
-        }
-        text.ok().flatten()
+        self.noted(self.unescaped(raw)).flatten()
     }
 
     fn unescaped(&self, raw: &str) -> Result<Option<Cow<'a, str>>, RejectReason> {
@@ -233,18 +244,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A number of bytes or ms; a fraction is cut off.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[inline(always)]
     pub(super) fn number(&self, field: Field) -> Result<Option<u64>, RejectReason> {
-        let raw = self.raw(field);
-        if raw.is_empty() {
-            return Ok(None);
+        match self.raw(field) {
+            "" => Ok(None),
+            raw => number(raw).map(Some),
         }
-        if let Ok(number) = raw.parse::<u64>() {
-            return Ok(Some(number));
-        }
-        let number = raw.parse::<f64>().map_err(|_| RejectReason::BadField)?;
-        // 2^53: above it a float is no exact count any more.
-        (0.0..9_007_199_254_740_992.0).contains(&number).then_some(Some(number as u64)).ok_or(RejectReason::BadField)
     }
 
     fn status(&self) -> Result<u16, RejectReason> {
@@ -291,21 +296,25 @@ impl<'a> Fields<'a> {
             self.check_cells()?;
         }
         let status = self.status()?;
-        let request = self.request_at(time, status, naming);
-        // What could not be read came before anything else that is wrong behind it.
-        self.failed.take().map_or(request, Err)
+        let mut request = Ok(self.request_at(time, status, naming));
+        if let Some(reason) = self.failed.take() {
+            request = Err(reason);
+        }
+        request
     }
 
-    fn request_at(&self, time: Millis, status: u16, naming: Naming) -> Result<Request<'a>, RejectReason> {
+    /// The request, with a note in `failed` of the first field that could not be read. It is made where it is to be: to move
+    /// one takes as long as to read one of its fields.
+    fn request_at(&self, time: Millis, status: u16, naming: Naming) -> Request<'a> {
         let method = match self.raw(Field::Method) {
             "" => RequestMethod::Get,
             text => RequestMethod::from_text(text),
         };
-        Ok(Request {
+        Request {
             time,
             method,
             status,
-            target: self.target()?,
+            target: self.noted(self.target()).unwrap_or(Target::Url(Cow::Borrowed(""))),
             user: self.told(Field::User),
             address: self.told(Field::Address),
             forwarded_for: None,
@@ -313,15 +322,36 @@ impl<'a> Fields<'a> {
             agent: self.told(Field::Agent),
             country: self.told(Field::Country),
             region: self.told(Field::Region),
-            bytes: self.number(Field::Bytes)?,
-            duration_ms: self.number(Field::Duration)?,
+            bytes: self.noted(self.number(Field::Bytes)).flatten(),
+            duration_ms: self.noted(self.number(Field::Duration)).flatten(),
             range: self.told(Field::Range),
             location: self.told(Field::Location),
             host: self.told(Field::Host),
             id: self.told(Field::Id),
-            git_version: self.git_version()?,
-        })
+            git_version: self.noted(self.git_version()).flatten(),
+        }
     }
+
+    /// What was read, or nothing and a note in `failed` unless something before it failed.
+    fn noted<T>(&self, read: Result<T, RejectReason>) -> Option<T> {
+        match read {
+            Ok(read) => Some(read),
+            Err(reason) => {
+                self.failed.set(self.failed.get().or(Some(reason)));
+                None
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn number(text: &str) -> Result<u64, RejectReason> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    let number: f64 = text.parse().map_err(|_| RejectReason::BadField)?;
+    // 2^53: above it a float is no exact count any more.
+    (0.0..9_007_199_254_740_992.0).contains(&number).then_some(number as u64).ok_or(RejectReason::BadField)
 }
 
 /// The version a `Git-Protocol` header asks for.

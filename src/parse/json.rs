@@ -12,7 +12,9 @@ use crate::model::RejectReason;
 
 /// Reads one object. Unknown keys are ignored, `null` means absent, a key that comes twice has its last value.
 pub(super) fn parse(text: &str, naming: Naming) -> Result<Request<'_>, RejectReason> {
-    fields(text, naming)?.request(naming)
+    let mut sorted = Sorted::new(naming);
+    sorted.read(text)?;
+    sorted.request()
 }
 
 /// Reads one object if it is plainly an event of ours: flat, with no key but ours, and with a time. `None` says nothing.
@@ -25,30 +27,15 @@ pub(super) fn parse_own(text: &str) -> Option<Result<Request<'_>, RejectReason>>
         sorted.put(field, value);
     })?;
     let is_own = !foreign && sorted.fields.is_present(Field::Time);
-    is_own.then(|| sorted.done().and_then(|fields| fields.request(Naming::Events)))
+    is_own.then(|| sorted.request())
 }
 
 /// The fields of one object.
 pub(super) fn fields(text: &str, naming: Naming) -> Result<Fields<'_>, RejectReason> {
-    match flat_fields(text, naming) {
-        Some(fields) => fields,
-        None => read_fields(text, naming),
-    }
-}
-
-/// The fields of an object that is flat.
-fn flat_fields(text: &str, naming: Naming) -> Option<Result<Fields<'_>, RejectReason>> {
     let mut sorted = Sorted::new(naming);
-    flat::each(text, |key, value| sorted.put(naming.field(key), value))?;
-    Some(sorted.done())
-}
-
-/// The fields of any object.
-fn read_fields(text: &str, naming: Naming) -> Result<Fields<'_>, RejectReason> {
-    let mut sorted = Sorted::new(naming);
-    let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_map(Keys(&mut sorted)).and_then(|()| reader.end()).map_err(|_| RejectReason::BadSyntax)?;
-    sorted.done()
+    sorted.read(text)?;
+    sorted.checked()?;
+    Ok(sorted.fields)
 }
 
 /// Which JSON types a field may have. nginx writes what its `log_format` says, with quotes or without.
@@ -71,6 +58,27 @@ struct Sorted<'a> {
 impl<'a> Sorted<'a> {
     fn new(naming: Naming) -> Sorted<'a> {
         Sorted { naming, fields: Fields::new(Escaping::Json), wrong_type: false }
+    }
+
+    /// Sorts in one object, into nothing yet.
+    fn read(&mut self, text: &'a str) -> Result<(), RejectReason> {
+        if self.read_flat(text).is_some() {
+            return Ok(());
+        }
+        // Something of it may have been sorted in before it turned out not to be flat.
+        *self = Sorted::new(self.naming);
+        self.read_any(text)
+    }
+
+    /// `None` if the object is not flat.
+    fn read_flat(&mut self, text: &'a str) -> Option<()> {
+        let naming = self.naming;
+        flat::each(text, |key, value| self.put(naming.field(key), value))
+    }
+
+    fn read_any(&mut self, text: &'a str) -> Result<(), RejectReason> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        reader.deserialize_map(Keys(self)).and_then(|()| reader.end()).map_err(|_| RejectReason::BadSyntax)
     }
 
     fn put(&mut self, field: Field, value: Value<'a>) {
@@ -98,8 +106,14 @@ impl<'a> Sorted<'a> {
         self.put(field, value);
     }
 
-    fn done(self) -> Result<Fields<'a>, RejectReason> {
-        if self.wrong_type { Err(RejectReason::BadField) } else { Ok(self.fields) }
+    fn checked(&self) -> Result<(), RejectReason> {
+        if self.wrong_type { Err(RejectReason::BadField) } else { Ok(()) }
+    }
+
+    /// The request that the values make up.
+    fn request(&self) -> Result<Request<'a>, RejectReason> {
+        self.checked()?;
+        self.fields.request(self.naming)
     }
 }
 
@@ -153,8 +167,10 @@ mod tests {
     use super::*;
 
     /// What can be told of the fields of an object.
-    fn told(fields: Result<Fields<'_>, RejectReason>) -> Result<Vec<(bool, String)>, RejectReason> {
-        let fields = fields?;
+    fn told(Sorted { fields, wrong_type, .. }: &Sorted<'_>) -> Result<Vec<(bool, String)>, RejectReason> {
+        if *wrong_type {
+            return Err(RejectReason::BadField);
+        }
         let all = [Field::Time, Field::Status, Field::Repo, Field::Path, Field::Bytes, Field::GitProtocol, Field::Id];
         Ok(all.into_iter().map(|field| (fields.is_present(field), format!("{:?}", fields.text(field)))).collect())
     }
@@ -236,11 +252,12 @@ mod tests {
                 _ => almost_valid(&mut random),
             };
             for naming in [Naming::Events, Naming::Nginx] {
-                let read = told(read_fields(&text, naming));
+                let (mut short, mut long) = (Sorted::new(naming), Sorted::new(naming));
+                let read = long.read_any(&text).and_then(|()| told(&long));
                 valid += usize::from(read.is_ok());
-                if let Some(fields) = flat_fields(&text, naming) {
+                if short.read_flat(&text).is_some() {
                     flat += 1;
-                    assert_eq!(told(fields), read, "{text:?}");
+                    assert_eq!(told(&short), read, "{text:?}");
                 }
             }
         }

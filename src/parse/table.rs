@@ -1,6 +1,6 @@
 //! CSV and TSV by header: RFC 4180 without newlines in quotes, since every newline is a fresh start.
 
-use super::fields::{Escaping, Field, Fields, Naming};
+use super::fields::{Columns, Field, Fields, Naming};
 use super::places::{self, BLOCK_BYTES};
 use super::request::Request;
 use crate::model::RejectReason;
@@ -14,6 +14,7 @@ pub(super) struct Table {
     guarded: bool,
     /// What each column means, from left to right.
     fields: Box<[Field]>,
+    columns: Columns,
 }
 
 /// One cell: its text without outer quotes, whether it has doubled quotes, and what follows its separator, if any.
@@ -37,7 +38,8 @@ impl Table {
             }
             // No other export of this naming tells ranges.
             let guarded = naming == Naming::HuggingFace && fields.contains(&Field::Path) && fields.contains(&Field::Range);
-            naming.is_readable(&fields).then(|| Table { separator, naming, guarded, fields: fields.into() })
+            let columns = Columns::of(&fields);
+            naming.is_readable(&fields).then(|| Table { separator, naming, guarded, fields: fields.into(), columns })
         })
     }
 
@@ -46,9 +48,9 @@ impl Table {
     }
 
     pub(super) fn parse<'a>(&self, line: &'a str) -> Result<Request<'a>, RejectReason> {
-        let mut fields = Fields::new(Escaping::DoubledQuotes);
+        let mut fields = Fields::of_columns(self.columns);
         if !self.split_plain(line, &mut fields)? {
-            fields = Fields::new(Escaping::DoubledQuotes);
+            fields = Fields::of_columns(self.columns);
             self.split_quoted(line, &mut fields)?;
         }
         if self.guarded {
@@ -141,7 +143,7 @@ mod tests {
         for _ in 0..200_000 {
             let pieces = if random(2) == 0 { 6 } else { PIECES.len() };
             let line: String = (0..random(14)).map(|_| PIECES[random(pieces)]).collect();
-            let (mut short, mut long) = (Fields::new(Escaping::DoubledQuotes), Fields::new(Escaping::DoubledQuotes));
+            let (mut short, mut long) = (Fields::of_columns(table.columns), Fields::of_columns(table.columns));
             match table.split_plain(&line, &mut short) {
                 Ok(true) => {
                     assert_eq!(table.split_quoted(&line, &mut long), Ok(()), "{line}");

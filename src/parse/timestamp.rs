@@ -45,13 +45,13 @@ fn usual_ms(bytes: &[u8]) -> Option<i64> {
     let (date, time) = (DATE.pairs(date)?, TIME.pairs(time)?);
     let (seconds, ms) = match rest {
         [b':', s0, s1, b'Z'] => (two(*s0, *s1)?, 0),
-        &[b':', s0, s1, b'.', ms0, ms1, ms2, b'Z'] => (two(s0, s1)?, two(b'0', ms0)? * 100 + two(ms1, ms2)?),
+        &[b':', s0, s1, b'.', ms0, ms1, ms2, b'Z'] => (two(s0, s1)?, i64::from(two(b'0', ms0)? * 100 + two(ms1, ms2)?)),
         _ => return None,
     };
     let [year0, _, year1, _, _, month, ..] = date;
     let [day, _, _, hour, _, _, minute, _] = time;
-    let days = days_from_civil(i64::from(year0) * 100 + i64::from(year1), i64::from(month), i64::from(day))?;
-    instant_ms(days, [i64::from(hour), i64::from(minute), seconds], ms, 0)
+    let days = days_from_civil(u32::from(year0) * 100 + u32::from(year1), month.into(), day.into())?;
+    instant_ms(days, [hour.into(), minute.into(), seconds], ms, 0)
 }
 
 /// The first halves of what most logs write.
@@ -156,9 +156,9 @@ fn log_time_ms(bytes: &[u8]) -> Option<i64> {
 }
 
 /// Two ASCII digits as a number.
-fn two(tens: u8, ones: u8) -> Option<i64> {
+fn two(tens: u8, ones: u8) -> Option<u32> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
+    (tens <= 9 && ones <= 9).then(|| u32::from(tens * 10 + ones))
 }
 
 /// The ms of a fraction, and what follows its digits. At least one digit, of which those after the third are cut off.
@@ -169,8 +169,8 @@ fn fraction_ms(bytes: &[u8]) -> Option<(i64, &[u8])> {
     (digits > 0).then(|| (digit(0) * 100 + digit(1) * 10 + digit(2), rest))
 }
 
-fn offset_minutes(sign: u8, hours: i64, minutes: i64) -> Option<i64> {
-    let offset = hours * 60 + minutes;
+fn offset_minutes(sign: u8, hours: u32, minutes: u32) -> Option<i64> {
+    let offset = i64::from(hours * 60 + minutes);
     match sign {
         _ if hours > 23 || minutes > 59 => None,
         b'+' => Some(offset),
@@ -179,33 +179,30 @@ fn offset_minutes(sign: u8, hours: i64, minutes: i64) -> Option<i64> {
     }
 }
 
-fn instant_ms(days: i64, [hour, minute, second]: [i64; 3], ms: i64, offset_minutes: i64) -> Option<i64> {
+fn instant_ms(days: i64, [hour, minute, second]: [u32; 3], ms: i64, offset_minutes: i64) -> Option<i64> {
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let second_ms = if second == 60 { 59_999 } else { second * 1000 + ms };
-    Some(days * DAY_MS + (hour * 60 + minute - offset_minutes) * 60_000 + second_ms)
+    let second_ms = if second == 60 { 59_999 } else { i64::from(second * 1000) + ms };
+    Some(days * DAY_MS + (i64::from(hour * 60 + minute) - offset_minutes) * 60_000 + second_ms)
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, for years 0 to 9999.
 ///
-/// Years are counted from March, so that the leap day is the last of its year and month lengths follow one formula.
-fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let month_days = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
+/// Years are counted from March, so that the leap day is the last of its year and month lengths follow one formula; and from
+/// 400 years before the first one, so that none is negative.
+fn days_from_civil(year: u32, month: u32, day: u32) -> Option<i64> {
+    const DAYS_OF_MONTHS: [u32; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let month_days = DAYS_OF_MONTHS.get(month as usize)? + u32::from(leap && month == 2);
     if !(1..=month_days).contains(&day) {
         return None;
     }
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 { (year + 400, month - 3) } else { (year + 399, month + 9) };
     let day_of_year = (153 * month + 2) / 5 + day - 1;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    Some(year * 365 + leap_days + day_of_year - 719_468)
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;
+    Some(i64::from(days) - DAYS_OF_400_YEARS - 719_468)
 }
 
 /// Epoch seconds or milliseconds, as an integer, with a fraction or, as JSON may write numbers, with an exponent.
@@ -262,5 +259,17 @@ mod tests {
         }
         assert!(usual > 150_000, "{usual}");
         assert_eq!(usual_ms(b"1970-01-02T01:02:03.004Z"), Some(90_123_004));
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        let epoch = chrono::NaiveDate::default();
+        for (year, month, day) in
+            (0..10_000).flat_map(|year| (0..14).flat_map(move |month| (0..33).map(move |day| (year, month, day))))
+        {
+            let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(year).unwrap(), month, day);
+            let expected = date.map(|date| date.signed_duration_since(epoch).num_days());
+            assert_eq!(days_from_civil(year, month, day), expected, "{year}-{month}-{day}");
+        }
     }
 }
