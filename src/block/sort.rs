@@ -62,8 +62,8 @@ pub fn in_stored_order(stretches: &[impl AsRef<[Row]>], mut each: impl FnMut(&Ro
 /// How wide the parts of keys are, so that all of them fit as well as they can.
 struct Layout {
     first_ms: i64,
-    /// Milliseconds of a step of the time.
-    step_ms: u64,
+    /// Whether times are whole seconds, and seconds are what keys count in.
+    in_seconds: bool,
     who_bits: u32,
     agent_bits: u32,
     time_bits: u32,
@@ -81,12 +81,11 @@ impl Layout {
         for row in rows {
             last_repo = last_repo.max(row.repo.0);
             (first_ms, last_ms) = (first_ms.min(row.time.0), last_ms.max(row.time.0));
-            in_seconds &= row.time.0 % 1_000 == 0;
+            in_seconds = in_seconds && row.time.0 % 1_000 == 0;
             agents |= row.downloader_agent().0;
             sources = (sources.0.min(row.source.0), sources.1.max(row.source.0));
         }
-        let step_ms = if in_seconds { 1_000 } else { 1 };
-        let time_width = width_of(last_ms.saturating_sub(first_ms).unsigned_abs() / step_ms);
+        let time_width = width_of(steps(last_ms.saturating_sub(first_ms), in_seconds));
         let time_bits = time_width.min(TIME_BITS_MAX);
         let mut left = KEY_BITS - width_of(last_repo.into()) - 1 - time_bits - stretch_bits - place_bits;
         let mut take = |wanted: bool, bits: u32| {
@@ -100,25 +99,26 @@ impl Layout {
         let who_bits = left.min(u64::BITS);
         let is_whole = who_bits == u64::BITS && agents == 0 && time_bits == time_width;
         let run_shift = detail_bits + stretch_bits + place_bits + if is_whole { 0 } else { agent_bits + time_bits };
-        Layout { first_ms, step_ms, who_bits, agent_bits, time_bits, detail_bits, stretch_bits, place_bits, run_shift }
+        Layout { first_ms, in_seconds, who_bits, agent_bits, time_bits, detail_bits, stretch_bits, place_bits, run_shift }
     }
 
     /// The key of a row. Times that do not fit come last.
     fn key(&self, row: &Row, stretch: u64, place: u64) -> u128 {
-        let time = row.time.0.saturating_sub(self.first_ms).unsigned_abs() / self.step_ms;
+        let time = steps(row.time.0.saturating_sub(self.first_ms), self.in_seconds);
         // Of a user the agent would come first.
         let details = if row.user || self.detail_bits == 0 { 0 } else { details(row) };
+        // Shifting 128 bits takes as long as four times 64, so that few parts are put together at full width.
+        let head = u64::from(row.repo.0) << 1 | u64::from(row.user);
+        let agent = first_bits(row.downloader_agent().0.into(), u32::BITS, self.agent_bits);
+        let middle = agent << self.time_bits | time.min((1 << self.time_bits) - 1);
+        let details = first_bits(details.into(), DETAIL_BITS, self.detail_bits);
+        let tail = (details << self.stretch_bits | stretch) << self.place_bits | place;
         let parts = [
-            (row.repo.0.into(), u32::BITS),
-            (row.user.into(), 1),
             (first_bits(row.who.0, u64::BITS, self.who_bits), self.who_bits),
-            (first_bits(row.downloader_agent().0.into(), u32::BITS, self.agent_bits), self.agent_bits),
-            (time.min((1 << self.time_bits) - 1), self.time_bits),
-            (first_bits(details.into(), DETAIL_BITS, self.detail_bits), self.detail_bits),
-            (stretch, self.stretch_bits),
-            (place, self.place_bits),
+            (middle, self.agent_bits + self.time_bits),
+            (tail, self.detail_bits + self.stretch_bits + self.place_bits),
         ];
-        parts.iter().fold(0, |key, (part, bits)| key << bits | u128::from(*part))
+        parts.iter().fold(u128::from(head), |key, (part, bits)| key << bits | u128::from(*part))
     }
 
     /// What is right about a key: all up to the first part that was cut. Rows that agree in it are a run.
@@ -131,6 +131,12 @@ impl Layout {
         let last = |key: u128, bits: u32| (key & ((1 << bits) - 1)) as usize;
         (last(key >> self.place_bits, self.stretch_bits), last(key, self.place_bits))
     }
+}
+
+/// A time in steps of keys.
+fn steps(ms: i64, in_seconds: bool) -> u64 {
+    // Divided by what is known: by any other number it takes as long as all the rest of a key.
+    if in_seconds { ms.unsigned_abs() / 1_000 } else { ms.unsigned_abs() }
 }
 
 /// The highest of so many bits.
