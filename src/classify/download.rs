@@ -84,7 +84,7 @@ pub fn download<'a>(request: &'a Request<'_>) -> Result<Download<'a>, NotADownlo
         _ => None,
     };
     let (method, status, post) = judged(request, asked.service, exported)?;
-    let kind = RepoKind::from_word(asked.kind).or_else(|| RepoKind::from_plural(asked.kind)).ok_or(RejectReason::BadKind)?;
+    let kind = RepoKind::parse(asked.kind).ok_or(RejectReason::BadKind)?;
     let repo = asked.repo.ok().filter(|repo| RepoName::is_valid(repo)).ok_or(RejectReason::BadRepo)?;
     let path = asked.path.filter(|_| post.is_none()).map(|path| path.and_then(checked_path)).transpose()?;
     Ok(Download { kind, repo, path, method, status, range: range_flag(request.range.as_deref()), post })

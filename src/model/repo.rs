@@ -46,6 +46,12 @@ impl RepoKind {
         Self::ALL.into_iter().find(|kind| kind.plural() == word)
     }
 
+    /// Reads either.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<RepoKind> {
+        Self::from_word(word).or_else(|| Self::from_plural(word))
+    }
+
     /// The number the type is stored as.
     #[must_use]
     pub fn code(self) -> u8 {

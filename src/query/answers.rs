@@ -19,15 +19,14 @@ impl Scope {
     /// Reads `hub`, `types/{type}`, `orgs/{org}`, `groups/{name}` or `repos/{type}/{id}`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Scope> {
-        let kind = |word: &str| RepoKind::from_word(word).or_else(|| RepoKind::from_plural(word));
         match text.split_once('/') {
             None => (text == "hub").then_some(Scope::Hub),
-            Some(("types", word)) => kind(word).map(Scope::Kind),
+            Some(("types", word)) => RepoKind::parse(word).map(Scope::Kind),
             Some(("orgs", org)) => OrgName::parse(org).map(Scope::Org),
             Some(("groups", name)) => GroupName::parse(name).map(Scope::Group),
             Some(("repos", repo)) => {
                 let (word, id) = repo.split_once('/')?;
-                Some(Scope::Repo(RepoKey { kind: kind(word)?, name: RepoName::parse(id)? }))
+                Some(Scope::Repo(RepoKey { kind: RepoKind::parse(word)?, name: RepoName::parse(id)? }))
             }
             Some(_) => None,
         }

@@ -54,7 +54,7 @@ impl Call {
     /// The repo the path names.
     pub fn repo(&self) -> Result<RepoKey, Answer> {
         let (kind_word, id) = (self.params.get("type"), self.params.repo_id());
-        let kind = RepoKind::from_word(kind_word).or_else(|| RepoKind::from_plural(kind_word));
+        let kind = RepoKind::parse(kind_word);
         match (kind, RepoName::parse(&id)) {
             (Some(kind), Some(name)) => Ok(RepoKey { kind, name }),
             _ => Err(Answer::repo_not_found(kind_word, &id)),

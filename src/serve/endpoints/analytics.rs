@@ -212,8 +212,7 @@ pub fn scope(call: &Call) -> Result<Scope, Answer> {
     }
     match (kind, call.params.get("name")) {
         ("", _) => Ok(Scope::Hub),
-        (kind, "") => RepoKind::from_word(kind)
-            .or_else(|| RepoKind::from_plural(kind))
+        (kind, "") => RepoKind::parse(kind)
             .map(Scope::Kind)
             .ok_or_else(|| Answer::error(StatusCode::NOT_FOUND, "the types are model, dataset and space")),
         _ => call.repo().map(Scope::Repo),

@@ -118,7 +118,7 @@ pub fn from_typed(text: &str) -> Option<Scope> {
     match what {
         "orgs" => OrgName::parse(name).map(Scope::Org),
         "groups" => GroupName::parse(name).map(Scope::Group),
-        "types" => RepoKind::from_word(name).or_else(|| RepoKind::from_plural(name)).map(Scope::Kind),
+        "types" => RepoKind::parse(name).map(Scope::Kind),
         "repos" => {
             let (kind, name) = name.split_once('/')?;
             repo(RepoKind::from_word(kind)?, name)
