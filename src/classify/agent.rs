@@ -201,7 +201,7 @@ impl<'a> Tokens<'a> {
         let is_browser = agent.starts_with("Mozilla/");
         let mut start = 0;
         for end in memchr::memchr_iter(b';', agent.as_bytes()).chain([agent.len()]) {
-            let token = agent.get(start..end).unwrap_or_default().trim_start();
+            let token = trimmed(agent.get(start..end).unwrap_or_default());
             start = end + 1;
             let name = safe(token, PRODUCT_BYTES_MAX);
             let version = |bytes_max| {
@@ -277,6 +277,12 @@ fn declared_bot(agent: &str) -> Option<&str> {
         start = end + agent.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
     }
     (compatible && address).then_some("crawler")
+}
+
+/// A token without blanks before it. There is nearly always one, and no character of other scripts has to be thought of.
+fn trimmed(token: &str) -> &str {
+    let token = token.strip_prefix(' ').unwrap_or(token);
+    if token.as_bytes().first().is_some_and(u8::is_ascii_graphic) { token } else { token.trim_start() }
 }
 
 /// The leading safe characters of a text, at most `bytes_max`.
