@@ -27,6 +27,9 @@ const EXPORT_PREFIX: &str = "ht1_";
 /// Behind the hash of a downloader whose agent is no part of the identity.
 const NO_AGENT: &str = "_0";
 
+/// Identities up to so many bytes are hashed in one piece: any address, and any hash in hex.
+const SHORT_BYTES: usize = 64;
+
 /// The kind of an identity, hashed before its bytes so that a user called `192.0.2.1` is not that address.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -36,6 +39,16 @@ enum Kind {
     GivenUserHash = 3,
     GivenAddressHash = 4,
     AddressText = 5,
+}
+
+/// How a request calls who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    User,
+    Address,
+    /// Hashes that the source made.
+    UserHash,
+    AddressHash,
 }
 
 /// Who made a request, without what they are called.
@@ -87,32 +100,38 @@ impl IdentityKey {
     /// Who made a request. A user wins over an address.
     #[must_use]
     pub fn identify(&self, request: &Request<'_>) -> Identity {
-        self.identify_with(request, |agent| self.agent(agent), |address| self.address(address))
+        self.identify_with(request, |agent| self.agent(agent), |kind, name| self.named(kind, name))
     }
 
-    /// Who made a request, for those who know the hashes of agents and addresses: `agent` and `address` must give what
-    /// [`IdentityKey::agent`] and [`IdentityKey::address`] give.
+    /// Who made a request, for those who know the hashes of agents and names: `agent` and `named` must give what
+    /// [`IdentityKey::agent`] and [`IdentityKey::named`] give.
     pub fn identify_with(
         &self,
         request: &Request<'_>,
         agent: impl FnOnce(&str) -> AgentHash,
-        address: impl FnOnce(&str) -> Who,
+        named: impl FnOnce(NameKind, &str) -> Who,
     ) -> Identity {
         let present = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().is_some_and(|text| !text.is_empty());
         let user = present(&request.user);
-        let named = if user { &request.user } else { &request.address };
+        let name = if user { &request.user } else { &request.address };
         // Hashes that the source made tell its downloaders apart by themselves; our own exports say which it was.
         let mut has_agent = !request.hashed;
-        let who = match named.as_deref().filter(|text| !text.is_empty()) {
+        let who = match name.as_deref().filter(|text| !text.is_empty()) {
             None => Who::NOBODY,
             Some(text) => match self.own_export(text) {
                 Some((exported, agent_counts)) => {
                     has_agent = agent_counts;
                     exported
                 }
-                None if user => self.user(text, request.hashed),
-                None if request.hashed => self.hashed_address(text),
-                None => address(text),
+                None => {
+                    let kind = match (user, request.hashed) {
+                        (true, false) => NameKind::User,
+                        (true, true) => NameKind::UserHash,
+                        (false, true) => NameKind::AddressHash,
+                        (false, false) => NameKind::Address,
+                    };
+                    named(kind, text)
+                }
             },
         };
         let known = who != Who::NOBODY;
@@ -134,7 +153,8 @@ impl IdentityKey {
         if text.is_empty() {
             return None;
         }
-        Some(vec![self.user(text, false), self.address(text), self.user(text, true), self.hashed_address(text)])
+        let kinds = [NameKind::User, NameKind::Address, NameKind::UserHash, NameKind::AddressHash];
+        Some(kinds.map(|kind| self.named(kind, text)).to_vec())
     }
 
     /// A who as exports write it, `ht1_KEYID_HEX16`, with `_0` behind it if the agent beside it is no part of the
@@ -160,19 +180,18 @@ impl IdentityKey {
         valid.then(|| u64::from_str_radix(hex, 16).ok().map(|who| (Who(who), agent_counts))).flatten()
     }
 
-    /// The who of a user id, given as it is or as a hash that the source made.
+    /// The who of a name.
     #[must_use]
-    pub fn user(&self, text: &str, hashed: bool) -> Who {
-        self.who(if hashed { Kind::GivenUserHash } else { Kind::User }, text.as_bytes())
+    pub fn named(&self, kind: NameKind, name: &str) -> Who {
+        match kind {
+            NameKind::User => self.who(Kind::User, name.as_bytes()),
+            NameKind::Address => self.address(name),
+            NameKind::UserHash => self.who(Kind::GivenUserHash, name.as_bytes()),
+            NameKind::AddressHash => self.who(Kind::GivenAddressHash, name.as_bytes()),
+        }
     }
 
-    fn hashed_address(&self, text: &str) -> Who {
-        self.who(Kind::GivenAddressHash, text.as_bytes())
-    }
-
-    /// The who of an address that is no hash.
-    #[must_use]
-    pub fn address(&self, text: &str) -> Who {
+    fn address(&self, text: &str) -> Who {
         let text = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         match text.parse().map(|address: IpAddr| address.to_canonical()) {
             Ok(IpAddr::V4(address)) => self.who(Kind::Ipv4, &address.octets()),
@@ -182,10 +201,21 @@ impl IdentityKey {
     }
 
     fn who(&self, kind: Kind, bytes: &[u8]) -> Who {
-        let mut hasher = self.who;
-        hasher.write(&[kind as u8]);
-        hasher.write(bytes);
-        Who(hasher.finish().max(1))
+        // In one piece, as long as it is short: the hasher is slow to put pieces together.
+        let mut piece = [kind as u8; 1 + SHORT_BYTES];
+        let hash = match piece.get_mut(1..=bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.who.hash(piece.get(..=bytes.len()).unwrap_or(&piece))
+            }
+            None => {
+                let mut hasher = self.who;
+                hasher.write(&[kind as u8]);
+                hasher.write(bytes);
+                hasher.finish()
+            }
+        };
+        Who(hash.max(1))
     }
 
     /// The hash of what of an agent tells clients apart.
@@ -217,4 +247,21 @@ fn derived<const N: usize>(secret: &[u8; 32], label: &str) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.iter_mut().zip(&mac.finalize_fixed()).for_each(|(byte, &from)| *byte = from);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_hashed_alike_in_one_piece_and_in_two() {
+        let key = IdentityKey::new(&[7; 32]);
+        for length in 0..3 * SHORT_BYTES {
+            let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at).unwrap()).collect();
+            let mut pieces = key.who;
+            pieces.write(&[Kind::GivenAddressHash as u8]);
+            pieces.write(&bytes);
+            assert_eq!(key.who(Kind::GivenAddressHash, &bytes), Who(pieces.finish().max(1)), "{length} bytes");
+        }
+    }
 }

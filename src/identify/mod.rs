@@ -2,4 +2,4 @@
 
 mod key;
 
-pub use key::{Identity, IdentityKey};
+pub use key::{Identity, IdentityKey, NameKind};

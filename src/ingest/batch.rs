@@ -24,8 +24,9 @@ use crate::store::LinesRecord;
 /// Regions and path names are cut to this many bytes.
 const TEXT_BYTES_MAX: usize = 256;
 
-/// Addresses that are remembered.
-const ADDRESSES_MAX: usize = 1 << 12;
+/// Names of people and regions that are remembered.
+const PEOPLE_MAX: usize = 1 << 12;
+const REGIONS_MAX: usize = 1 << 10;
 
 /// What became of the lines of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,8 +133,9 @@ pub struct BatchBuilder<'k> {
     places: HashMap<Fingerprint, u32, FixedState>,
     words: HashMap<Box<[u8]>, Word, FixedState>,
     agents: Agents,
-    /// The last addresses: a client asks for several files.
-    addresses: Remembered<Who>,
+    /// The last people: a client asks for several files.
+    people: Remembered<Who>,
+    regions: Remembered<Word>,
     /// The last files, by the fingerprints of their targets.
     files: Remembered<File>,
     fingerprints: Fingerprints,
@@ -152,7 +154,8 @@ impl<'k> BatchBuilder<'k> {
             places: HashMap::default(),
             words: HashMap::default(),
             agents: Agents::new(fingerprints),
-            addresses: Remembered::new(ADDRESSES_MAX),
+            people: Remembered::new(PEOPLE_MAX),
+            regions: Remembered::new(REGIONS_MAX),
             files: Remembered::new(FILES_MAX),
             fingerprints,
             spare: Arc::default(),
@@ -171,6 +174,7 @@ impl<'k> BatchBuilder<'k> {
             self.places.clear();
             self.words.clear();
             (self.agents, self.files) = (Agents::new(self.fingerprints), Remembered::new(FILES_MAX));
+            self.regions = Remembered::new(REGIONS_MAX);
             self.batch.names = names;
         }
         let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
@@ -184,15 +188,16 @@ impl<'k> BatchBuilder<'k> {
     }
 
     /// Adds a line that was read, or could not be.
-    pub fn add(&mut self, line: u64, request: Result<Request<'_>, RejectReason>) {
-        let mut request = match request {
+    pub fn add(&mut self, line: u64, mut request: Result<Request<'_>, RejectReason>) {
+        // It stays where it is: moving a request takes as long as reading one of its fields.
+        let request = match &mut request {
             Ok(request) => request,
-            Err(reason) => return self.batch.lines.reject(line, reason),
+            Err(reason) => return self.batch.lines.reject(line, *reason),
         };
-        if let Some(client) = self.behind_proxies(&request) {
+        if let Some(client) = self.behind_proxies(request) {
             request.address = Some(Cow::Owned(client));
         }
-        let (asking, file) = match self.file(&request) {
+        let (asking, file) = match self.file(request) {
             Ok(found) => found,
             Err(NotADownload::Rejected(reason)) => return self.batch.lines.reject(line, reason),
             Err(NotADownload::Skipped(reason)) => {
@@ -205,12 +210,16 @@ impl<'k> BatchBuilder<'k> {
         // Hashed logs seldom need the agent's.
         let hashing = (!request.hashed).then_some(key);
         let agent = request.agent.as_deref().map(|text| self.agents.find(text, hashing, |note| word(words, names, note)));
-        let (fingerprints, addresses) = (self.fingerprints, &mut self.addresses);
+        let (fingerprints, people, regions) = (self.fingerprints, &mut self.people, &mut self.regions);
         let identity = key.identify_with(
-            &request,
+            request,
             |text| agent.and_then(|agent| agent.hash).unwrap_or_else(|| key.agent(text)),
-            |text| addresses.get_or_put(fingerprints.of([text]), || key.address(text)),
+            |kind, name| people.get_or_put(fingerprints.among(kind as u8).of([name]), || key.named(kind, name)),
         );
+        let region = request
+            .region
+            .as_deref()
+            .map_or(Word::UNKNOWN, |text| regions.get_or_put(fingerprints.of([text]), || word(words, names, cut(Some(text)))));
         let row = Row {
             repo: file.repo,
             user: identity.user,
@@ -226,7 +235,7 @@ impl<'k> BatchBuilder<'k> {
             bytes: stored_number(request.bytes),
             duration: stored_number(request.duration_ms),
             country: request.country.as_deref().map_or(Country(0), Country::parse),
-            region: word(words, names, cut(request.region.as_deref())),
+            region,
             agent_note: agent.map_or(Word::UNKNOWN, |agent| agent.note),
             path_name: file.path_name,
             ..Row::default()
@@ -277,7 +286,7 @@ impl<'k> BatchBuilder<'k> {
 
     /// The place of a repo among the names.
     fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
-        let fingerprint = self.fingerprints.of([kind.word(), name]);
+        let fingerprint = self.fingerprints.among(kind.code()).of([name]);
         if let Some(place) = self.places.get(&fingerprint) {
             return Some(RepoNumber(*place));
         }

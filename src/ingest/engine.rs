@@ -19,7 +19,7 @@ use super::import::PieceSizes;
 use super::publish::Publishing;
 use super::room::Room;
 use super::writer::{Command, LIVE_ROWS_MAX, Writer};
-use crate::identify::IdentityKey;
+use crate::identify::{IdentityKey, NameKind};
 use crate::model::{
     Day, HeadRedirect, Likes, Millis, Proxies, Redirects, Renames, RepoKey, RepoName, RepoNumber, SourceName, Who,
 };
@@ -393,7 +393,7 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn like(&self, repo: &RepoKey, user: &str, ts: Millis, liked: bool) -> Result<Likes, EngineError> {
-        let who: Who = self.shared.key.user(user, false);
+        let who: Who = self.shared.key.named(NameKind::User, user);
         let repo = repo.clone();
         self.write(move |writer| writer.like(&repo, who, ts, liked))
     }

@@ -34,4 +34,9 @@ impl Fingerprints {
         let first = Fingerprint(u128::from(self.seed));
         parts.iter().fold(first, |before, part| Fingerprint(xxh3_128_with_seed(part.as_bytes(), before.low())))
     }
+
+    /// Takes those of texts of one kind, which are others than those of any other kind and of texts of no kind.
+    pub fn among(self, kind: u8) -> Fingerprints {
+        Fingerprints { seed: self.seed ^ (1 + u64::from(kind)) }
+    }
 }

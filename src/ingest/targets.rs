@@ -1,7 +1,7 @@
 //! Files that a log asks for, and what tells their targets apart.
 
 use super::fingerprint::{Fingerprint, Fingerprints};
-use crate::model::{PathHash, RepoNumber, Word};
+use crate::model::{PathHash, RepoKind, RepoNumber, Word};
 use crate::parse::{Request, RequestMethod, Target};
 
 /// So many are remembered.
@@ -21,9 +21,10 @@ pub fn fingerprint(fingerprints: Fingerprints, request: &Request<'_>) -> Option<
     if !matches!(request.method, RequestMethod::Get | RequestMethod::Head) {
         return None;
     }
+    let among = |kind| RepoKind::parse(kind).map(|kind| fingerprints.among(kind.code()));
     Some(match &request.target {
         Target::Url(url) => fingerprints.of([url]),
-        Target::Named { kind, repo, path: None } => fingerprints.of([kind, repo]),
-        Target::Named { kind, repo, path: Some(path) } => fingerprints.of([kind, repo, path]),
+        Target::Named { kind, repo, path: None } => among(kind)?.of([repo]),
+        Target::Named { kind, repo, path: Some(path) } => among(kind)?.of([repo, path]),
     })
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hubtally::block::{BlockError, ByteReader, Encoder, Wanted, decode, decode_sought};
-use hubtally::identify::IdentityKey;
+use hubtally::identify::{IdentityKey, NameKind};
 use hubtally::ingest::{
     Credential, Engine, FormerName, GivenSettings, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing,
 };
@@ -215,7 +215,13 @@ fn hashes_and_checksums_are_what_they_were() {
     writeln!(table, "digest of a token: {}", hex(&store::digest("ht_example"))).unwrap();
     let key = IdentityKey::new(&SECRET);
     writeln!(table, "key id {}, fingerprint {}", key.id(), hex(&key.fingerprint())).unwrap();
-    writeln!(table, "user ada: {:016x}, given as a hash: {:016x}", key.user("ada", false).0, key.user("ada", true).0).unwrap();
+    writeln!(
+        table,
+        "user ada: {:016x}, given as a hash: {:016x}",
+        key.named(NameKind::User, "ada").0,
+        key.named(NameKind::UserHash, "ada").0
+    )
+    .unwrap();
     assert_golden_text("hashes-v1.txt", &table);
 }
 
