@@ -3,8 +3,7 @@
 use super::batch::{Batch, receipt_of};
 use super::error::EngineError;
 use super::pieces::check_place;
-use super::writer::{Group, Planned, Writer};
-use crate::block::sort_and_add;
+use super::writer::{Planned, Writer};
 use crate::model::{DeliveryId, Format, SourceId};
 use crate::store::{self, CheckpointRecord, DocumentRecord};
 
@@ -43,14 +42,8 @@ impl Writer {
         }
         let record = self.grown(known, (source, name), &batch.lines, document);
 
-        let mut group = Group::default();
-        let numbers = self.number_repos(&txn, &mut counters, &batch.names.repos(), &mut group.new_repos)?;
-        let mut rows = Vec::with_capacity(batch.rows().len());
-        batch.append_to(&numbers, &mut rows, &mut group.words);
-        for row in &mut rows {
-            (row.source, row.delivery) = (source, id);
-        }
-        sort_and_add(&mut rows, &group.words);
+        let mut group = self.begin_group();
+        let rows = self.number_rows(&txn, &mut counters, &mut group, &batch, (source, id))?;
         let receipt = receipt_of(&id.serial().to_string(), &record.lines);
         group.deliveries.insert(id, record);
         group.jobs.push(Planned::Rows { delivery: id, rows, receipt });

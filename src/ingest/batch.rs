@@ -16,7 +16,7 @@ use crate::classify::{FileRequest, NotADownload, download, file_request};
 use crate::identify::IdentityKey;
 use crate::model::{
     Country, Day, Proxies, Receipt, RejectReason, RepoKey, RepoKind, RepoName, RepoNumber, Row, Sample, SenderId, SkipReason,
-    Who, Word, Words, stored_number,
+    Who, Word, stored_number,
 };
 use crate::parse::Request;
 use crate::store::LinesRecord;
@@ -115,7 +115,7 @@ pub fn receipt_of(delivery: &str, record: &LinesRecord) -> Receipt {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     pub names: Arc<Names>,
-    /// Places of repos in `names`, of all that no batch before of this builder has.
+    /// Places of repos in `names`, of all that the builder had not met before.
     pub new_repos: Vec<u32>,
     rows: Vec<Row>,
     /// The days of rows that follow each other, each with the place behind its last one.
@@ -123,13 +123,10 @@ pub struct Batch {
     pub lines: Lines,
 }
 
-/// Builds batches; reuse one per thread.
-pub struct BatchBuilder<'k> {
-    key: &'k IdentityKey,
-    /// Proxies that name their clients truly.
-    proxies: Arc<Proxies>,
-    batch: Batch,
-    /// What this builder has met of the names.
+/// What was met while lines were read: whoever reads the next ones goes on from there.
+pub struct Memo {
+    names: Arc<Names>,
+    /// What was met of the names.
     places: HashMap<Fingerprint, u32, FixedState>,
     words: HashMap<Box<[u8]>, Word, FixedState>,
     agents: Agents,
@@ -139,18 +136,14 @@ pub struct BatchBuilder<'k> {
     /// The last files, by the fingerprints of their targets.
     files: Remembered<File>,
     fingerprints: Fingerprints,
-    /// Memory that may be used for rows.
-    spare: Arc<Mutex<Vec<Vec<Row>>>>,
 }
 
-impl<'k> BatchBuilder<'k> {
-    /// Hashes identities under `key`; `proxies` are those of the source.
-    pub fn new(key: &'k IdentityKey, proxies: Arc<Proxies>) -> BatchBuilder<'k> {
+impl Memo {
+    /// Nothing was met yet of these names.
+    pub fn new(names: Arc<Names>) -> Memo {
         let fingerprints = Fingerprints::new();
-        BatchBuilder {
-            key,
-            proxies,
-            batch: Batch::default(),
+        Memo {
+            names,
             places: HashMap::default(),
             words: HashMap::default(),
             agents: Agents::new(fingerprints),
@@ -158,8 +151,42 @@ impl<'k> BatchBuilder<'k> {
             regions: Remembered::new(REGIONS_MAX),
             files: Remembered::new(FILES_MAX),
             fingerprints,
-            spare: Arc::default(),
         }
+    }
+
+    /// Whether it goes on with these names.
+    pub fn is_of(&self, names: &Arc<Names>) -> bool {
+        Arc::ptr_eq(&self.names, names)
+    }
+
+    /// The place of a repo among the names, noted in `new` where it was not met before; `None` where no repo is called so.
+    fn place(&mut self, kind: RepoKind, name: &str, new: &mut Vec<u32>) -> Option<RepoNumber> {
+        let fingerprint = self.fingerprints.among(kind.code()).of([name]);
+        if let Some(place) = self.places.get(&fingerprint) {
+            return Some(RepoNumber(*place));
+        }
+        let place = self.names.place(RepoKey { kind, name: RepoName::parse(name)? })?;
+        self.places.insert(fingerprint, place);
+        new.push(place);
+        Some(RepoNumber(place))
+    }
+}
+
+/// Builds batches; reuse one per thread.
+pub struct BatchBuilder<'k> {
+    key: &'k IdentityKey,
+    /// Proxies that name their clients truly.
+    proxies: Arc<Proxies>,
+    memo: Memo,
+    batch: Batch,
+    /// Memory that may be used for rows.
+    spare: Arc<Mutex<Vec<Vec<Row>>>>,
+}
+
+impl<'k> BatchBuilder<'k> {
+    /// Hashes identities under `key`; `proxies` are those of the source.
+    pub fn new(key: &'k IdentityKey, proxies: Arc<Proxies>, memo: Memo) -> BatchBuilder<'k> {
+        BatchBuilder { key, proxies, memo, batch: Batch::default(), spare: Arc::default() }
     }
 
     /// Puts rows into memory from here as long as there is some; who takes batches brings it back.
@@ -168,15 +195,20 @@ impl<'k> BatchBuilder<'k> {
         self
     }
 
-    /// Begins a batch with room for so many lines, and with names that others may use too.
-    pub fn begin(&mut self, names: Arc<Names>, lines: usize) {
-        if !Arc::ptr_eq(&names, &self.batch.names) {
-            self.places.clear();
-            self.words.clear();
-            (self.agents, self.files) = (Agents::new(self.fingerprints), Remembered::new(FILES_MAX));
-            self.regions = Remembered::new(REGIONS_MAX);
-            self.batch.names = names;
+    /// What was met till now.
+    pub fn into_memo(self) -> Memo {
+        self.memo
+    }
+
+    /// Goes on with names that others may use too.
+    pub fn go_on_with(&mut self, names: Arc<Names>) {
+        if !self.memo.is_of(&names) {
+            self.memo = Memo::new(names);
         }
+    }
+
+    /// Makes room for so many lines of the next batch.
+    pub fn make_room(&mut self, lines: usize) {
         let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         rows.clear();
         if rows.capacity() < lines {
@@ -184,7 +216,6 @@ impl<'k> BatchBuilder<'k> {
             rows = Vec::with_capacity(lines);
         }
         self.batch.rows = rows;
-        self.batch.days.clear();
     }
 
     /// Adds a line that was read, or could not be.
@@ -206,11 +237,10 @@ impl<'k> BatchBuilder<'k> {
                 return;
             }
         };
-        let (key, names, words) = (self.key, &*self.batch.names, &mut self.words);
+        let (key, Memo { names, words, agents, people, regions, fingerprints, .. }) = (self.key, &mut self.memo);
         // Hashed logs seldom need the agent's.
         let hashing = (!request.hashed).then_some(key);
-        let agent = request.agent.as_deref().map(|text| self.agents.find(text, hashing, |note| word(words, names, note)));
-        let (fingerprints, people, regions) = (self.fingerprints, &mut self.people, &mut self.regions);
+        let agent = request.agent.as_deref().map(|text| agents.find(text, hashing, |note| word(words, names, note)));
         let identity = key.identify_with(
             request,
             |text| agent.and_then(|agent| agent.hash).unwrap_or_else(|| key.agent(text)),
@@ -249,16 +279,17 @@ impl<'k> BatchBuilder<'k> {
 
     /// What a request does, and of which file: as [`download`] finds it, or found it before.
     fn file(&mut self, request: &Request<'_>) -> Result<(FileRequest, File), NotADownload> {
-        let target = targets::fingerprint(self.fingerprints, request);
-        if let Some(file) = target.and_then(|target| self.files.get(target)) {
+        let memo = &mut self.memo;
+        let target = targets::fingerprint(memo.fingerprints, request);
+        if let Some(file) = target.and_then(|target| memo.files.get(target)) {
             return Ok((file_request(request)?, file));
         }
         let download = download(request)?;
-        let repo = self.place(download.kind, &download.repo).ok_or(RejectReason::BadRepo)?;
-        let path_name = word(&mut self.words, &self.batch.names, cut(download.path.as_deref()));
+        let repo = memo.place(download.kind, &download.repo, &mut self.batch.new_repos).ok_or(RejectReason::BadRepo)?;
+        let path_name = word(&mut memo.words, &memo.names, cut(download.path.as_deref()));
         let file = File { repo, path: download.path_hash(), path_name };
         if let Some(target) = target {
-            self.files.put(target, file);
+            memo.files.put(target, file);
         }
         Ok((FileRequest { method: download.method, status: download.status, range: download.range }, file))
     }
@@ -278,22 +309,9 @@ impl<'k> BatchBuilder<'k> {
         self.batch.lines.reject(line, reason);
     }
 
-    /// The batch so far; the next one goes on with its names unless it begins with others.
+    /// The batch so far; the next one goes on with its names unless it is told others.
     pub fn take(&mut self) -> Batch {
-        let names = Arc::clone(&self.batch.names);
-        std::mem::replace(&mut self.batch, Batch { names, ..Batch::default() })
-    }
-
-    /// The place of a repo among the names.
-    fn place(&mut self, kind: RepoKind, name: &str) -> Option<RepoNumber> {
-        let fingerprint = self.fingerprints.among(kind.code()).of([name]);
-        if let Some(place) = self.places.get(&fingerprint) {
-            return Some(RepoNumber(*place));
-        }
-        let place = self.batch.names.place(RepoKey { kind, name: RepoName::parse(name)? })?;
-        self.places.insert(fingerprint, place);
-        self.batch.new_repos.push(place);
-        Some(RepoNumber(place))
+        Batch { names: Arc::clone(&self.memo.names), ..std::mem::take(&mut self.batch) }
     }
 }
 
@@ -372,20 +390,6 @@ impl Batch {
         let mut rest = self.clone();
         rest.forget(forgotten);
         Cow::Owned(rest)
-    }
-
-    /// Appends this batch's rows to `rows`, their repos numbered by `numbers` (one per place) and their texts by `words`.
-    pub fn append_to(&self, numbers: &[RepoNumber], rows: &mut Vec<Row>, words: &mut Words) {
-        let renumbered = self.names.renumbered(words);
-        let word =
-            |word: Word| (word.0 as usize).checked_sub(1).and_then(|index| renumbered.get(index)).copied().unwrap_or_default();
-        rows.extend(self.rows.iter().map(|row| Row {
-            repo: numbers.get(row.repo.0 as usize).copied().unwrap_or_default(),
-            region: word(row.region),
-            agent_note: word(row.agent_note),
-            path_name: word(row.path_name),
-            ..*row
-        }));
     }
 }
 

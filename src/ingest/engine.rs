@@ -17,6 +17,7 @@ use super::error::EngineError;
 use super::follow::{Following, Tails};
 use super::import::PieceSizes;
 use super::publish::Publishing;
+use super::readers::Readers;
 use super::room::Room;
 use super::writer::{Command, LIVE_ROWS_MAX, Writer};
 use crate::identify::{IdentityKey, NameKind};
@@ -112,6 +113,7 @@ pub(crate) struct Shared {
     /// The trusted proxies of the sources that have some.
     pub(super) proxies: RwLock<HashMap<String, Arc<Proxies>>>,
     sequence: AtomicU64,
+    pub(super) readers: Readers,
     pub(super) queue_bytes: AtomicUsize,
     pub(super) sizes: PieceSizes,
     pub(super) overlay_rows_max: AtomicUsize,
@@ -252,6 +254,7 @@ impl Engine {
             declaration: OnceLock::new(),
             proxies: RwLock::default(),
             sequence: AtomicU64::new(1),
+            readers: Readers::new(),
             queue_bytes: AtomicUsize::new(0),
             sizes: PieceSizes::default(),
             overlay_rows_max: AtomicUsize::new(LIVE_ROWS_MAX),

@@ -276,8 +276,13 @@ impl Followed {
             Some(end) => {
                 let start = (at, document.lines + 1);
                 let lines = self.range(at, end);
-                let mut builder = BatchBuilder::new(&engine.shared.key, engine.shared.proxies_of(&options.source));
-                read_lines(lines, &place.trail, start, BATCH_BYTES + 1, &place.parser, &mut builder).map_err(failed)?
+                let shared = &engine.shared;
+                let names_max = shared.sizes.names_max.load(Ordering::Acquire);
+                let reading = (&shared.key, shared.proxies_of(&options.source));
+                let read = |builder: &mut BatchBuilder<'_>| {
+                    read_lines(lines, &place.trail, start, BATCH_BYTES + 1, &place.parser, builder)
+                };
+                shared.readers.read(reading, usize::try_from(end - at).unwrap_or(usize::MAX), names_max, read).map_err(failed)?
             }
         };
         let window = match &parsed {

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::batch::{Batch, BatchBuilder, Lines, add_to_record, receipt_of};
+use super::batch::{Batch, BatchBuilder, Lines, Memo, add_to_record, receipt_of};
 use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::grouping::group_all;
-use super::names::{CurrentNames, NAMES_MAX, Numbered};
+use super::names::{NAMES_MAX, Numbered};
 use super::parts::PART_ROWS;
 use super::pieces::Piece;
 use super::stages::{EncodeSpace, Parsed, Unsorted, cutter, encode_days, parse_all};
@@ -334,19 +334,20 @@ impl<'e> Import<'e> {
         let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
         let sizes = &self.engine.shared.sizes;
         let (chunk_bytes, group_rows) = (sizes.chunk_bytes.load(Ordering::Acquire), sizes.commit_rows.load(Ordering::Acquire));
-        let names = CurrentNames::new(sizes.names_max.load(Ordering::Acquire));
+        let names_max = sizes.names_max.load(Ordering::Acquire);
         let (parsed, batches) = sync_channel::<(u64, io::Result<Parsed>)>(STAGE_QUEUE);
         let (parser, key) = (self.parser.clone(), &self.engine.shared.key);
         let proxies = self.engine.shared.proxies_of(&self.options.source);
         let start = (self.document.bytes, self.document.lines + 1);
-        let cutter = Mutex::new(cutter(reader, trail, start, chunk_bytes, names));
+        let cutter = Mutex::new(cutter(reader, trail, start, chunk_bytes, names_max));
         // Nothing waits in between: one group fills up while the other is committed.
         let (full, groups) = sync_channel(0);
         let spare = Arc::clone(&self.spare);
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 let (parsed, parser, cutter) = (parsed.clone(), &parser, &cutter);
-                let builder = BatchBuilder::new(key, Arc::clone(&proxies)).recycling(Arc::clone(&spare));
+                let memo = Memo::new(Arc::default());
+                let builder = BatchBuilder::new(key, Arc::clone(&proxies), memo).recycling(Arc::clone(&spare));
                 scope.spawn(move || parse_all(cutter, parser, builder, &parsed));
             }
             // The parsers alone hold this end: the stage after them ends with the last of them.

@@ -34,6 +34,7 @@ mod people;
 mod pieces;
 mod publish;
 mod push;
+mod readers;
 mod recount;
 mod recovery;
 mod remembered;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::{RepoKey, RepoNumber, Word, Words};
+use crate::model::{RepoKey, RepoNumber, Row, Word, Words};
 
 /// So many repos and texts are remembered; with more the numbering begins anew.
 pub const NAMES_MAX: usize = 1 << 17;
@@ -54,16 +54,6 @@ impl Names {
         word
     }
 
-    /// All repos in the order of their places.
-    pub fn repos(&self) -> Vec<Arc<RepoKey>> {
-        self.lists().repos.clone()
-    }
-
-    /// The numbers that the texts have in another list, from 1 on, entered there if need be.
-    pub fn renumbered(&self, words: &mut Words) -> Vec<Word> {
-        self.lists().words.texts().map(|text| words.number(text)).collect()
-    }
-
     fn is_full(&self, names_max: usize) -> bool {
         let lists = self.lists();
         lists.repos.len() + lists.words.len() >= names_max || lists.word_bytes >= WORD_BYTES_MAX
@@ -71,21 +61,15 @@ impl Names {
 }
 
 /// The names in use, begun anew when there are too many: a log may hold any number of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CurrentNames {
     names: Arc<Names>,
-    names_max: usize,
 }
 
 impl CurrentNames {
-    /// Begins with none, and again from `names_max` on.
-    pub fn new(names_max: usize) -> CurrentNames {
-        CurrentNames { names: Arc::default(), names_max }
-    }
-
-    /// The names for the next lines.
-    pub fn get(&mut self) -> Arc<Names> {
-        if self.names.is_full(self.names_max) {
+    /// The names for the next lines: others from `names_max` on.
+    pub fn get(&mut self, names_max: usize) -> Arc<Names> {
+        if self.names.is_full(names_max) {
             self.names = Arc::default();
         }
         Arc::clone(&self.names)
@@ -134,8 +118,12 @@ impl Numbered {
         }
     }
 
-    /// The number of the repo at a place.
-    pub fn number(&self, place: u32) -> Option<RepoNumber> {
+    /// Puts the number of its repo into a row, which names it by place.
+    pub fn number_row(&self, row: &mut Row) {
+        row.repo = self.number(row.repo.0).unwrap_or_default();
+    }
+
+    fn number(&self, place: u32) -> Option<RepoNumber> {
         self.repos.get(place as usize).copied().flatten()
     }
 

@@ -1,6 +1,5 @@
 //! A pushed body -> rows -> the writer's queue -> its receipt.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{TrySendError, channel};
 
@@ -81,14 +80,17 @@ impl Engine {
 
     /// The rows of a body, and the formats its lines were in.
     fn read_body(&self, push: &Push) -> Result<(Batch, u32), PushError> {
-        let mut builder = BatchBuilder::new(&self.shared.key, self.shared.proxies_of(&push.source));
-        builder.begin(Arc::default(), push.body.len() / LINE_BYTES);
-        let formats = match push.content {
-            PushContent::Json => read_json(&push.body, &mut builder)?,
-            PushContent::Csv => read_csv(&push.body, &mut builder)?,
-            PushContent::Lines => read_lines(&push.body, &mut builder),
-        };
-        Ok((builder.take(), formats))
+        let (shared, body) = (&self.shared, push.body.as_slice());
+        let names_max = shared.sizes.names_max.load(Ordering::Acquire);
+        shared.readers.read((&shared.key, shared.proxies_of(&push.source)), body.len(), names_max, |builder| {
+            builder.make_room(body.len() / LINE_BYTES);
+            let formats = match push.content {
+                PushContent::Json => read_json(body, builder)?,
+                PushContent::Csv => read_csv(body, builder)?,
+                PushContent::Lines => read_lines(body, builder),
+            };
+            Ok((builder.take(), formats))
+        })
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) struct Cutter<R> {
     chunks: ChunkReader<R>,
     trail: Arc<Mutex<Trail>>,
     names: CurrentNames,
+    names_max: usize,
     /// The number of the next chunk.
     next: u64,
 }
@@ -50,13 +51,13 @@ pub(super) fn cutter<R: Read + Send>(
     trail: Trail,
     (offset, line): (u64, u64),
     chunk_bytes: usize,
-    names: CurrentNames,
+    names_max: usize,
 ) -> Cutter<impl Read + Send> {
     let trail = Arc::new(Mutex::new(trail));
     let observer = Arc::clone(&trail);
     let observed = Observed::new(reader, move |bytes: &[u8]| locked(&observer).observe(bytes));
     let chunks = ChunkReader::starting_at(observed, offset, line).with_chunk_bytes(chunk_bytes);
-    Cutter { chunks, trail, names, next: 0 }
+    Cutter { chunks, trail, names: CurrentNames::default(), names_max, next: 0 }
 }
 
 impl<R: Read> Cutter<R> {
@@ -72,7 +73,7 @@ impl<R: Read> Cutter<R> {
         });
         let number = self.next;
         self.next += 1;
-        Some((number, cut, self.names.get()))
+        Some((number, cut, self.names.get(self.names_max)))
     }
 }
 
@@ -102,7 +103,7 @@ pub(super) fn read_lines(
     let mut trail = trail.into_inner();
     let Some(chunk) = chunk else { return Ok(None) };
     let checkpoints = trail.checkpoints_at(chunk.end_offset);
-    builder.begin(Arc::default(), chunk.lines_max());
+    builder.make_room(chunk.lines_max());
     let parsed = parse_chunk(&Cut { chunk, checkpoints, before_tail: None }, parser, builder);
     Ok(Some((parsed, trail)))
 }
@@ -123,7 +124,8 @@ pub(super) fn parse_all(
         });
         let Some((number, cut, names)) = next else { break };
         let result = cut.map(|cut| {
-            builder.begin(names, cut.chunk.lines_max());
+            builder.go_on_with(names);
+            builder.make_room(cut.chunk.lines_max());
             let parsed = parse_chunk(&cut, parser, &mut builder);
             done = Some(cut.chunk);
             parsed
@@ -189,7 +191,7 @@ pub(super) struct Unsorted<'r> {
 
 impl Unsorted<'_> {
     fn number(&self, row: &mut Row) {
-        row.repo = self.names.number(row.repo.0).unwrap_or_default();
+        self.names.number_row(row);
         (row.source, row.delivery) = (self.source, self.delivery);
     }
 }

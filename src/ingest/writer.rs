@@ -9,13 +9,14 @@ use std::sync::{Arc, RwLockWriteGuard};
 use super::batch::{Batch, add_to_record, receipt_of};
 use super::engine::{Commands, Published, Shared, delivery_info};
 use super::error::{EngineError, PushError};
+use super::names::Numbered;
 use super::overlay::{self, Loaded, Touched};
 use super::publish::Publishing;
 use super::recovery::Trouble;
 use super::seen::Seen;
 use super::{DeliveryInfo, segments};
 use crate::block::{Encoder, sort_and_add, sort_and_join};
-use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName, Words};
+use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName};
 use crate::rollup::{Applied, Foreign, Live};
 use crate::store::{
     self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
@@ -51,12 +52,21 @@ pub struct PushJob {
     pub reply: Sender<Result<Receipt, PushError>>,
 }
 
+impl PushJob {
+    /// Whether it uses the same names, as the bodies of one group must: names began anew at some time.
+    fn has_names_of(&self, other: &PushJob) -> bool {
+        Arc::ptr_eq(&self.batch.names, &other.batch.names)
+    }
+}
+
 /// The writer's state; all of it can be read from the store again.
 pub struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) encoder: Encoder,
     pub(super) sources: Vec<SourceEntry>,
     pub(super) names: HashMap<RepoKey, RepoNumber>,
+    /// What is committed of the names that readers use.
+    numbered: Numbered,
     pub(super) renames: Arc<Renames>,
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
@@ -67,9 +77,9 @@ pub struct Writer {
 }
 
 /// What a group of pushes, or the new lines of a followed log, comes to before it is committed.
-#[derive(Default)]
 pub(super) struct Group {
-    pub words: Words,
+    /// The names that its rows use, with numbers of repos that this group enters.
+    names: Numbered,
     pub jobs: Vec<Planned>,
     pub deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
     pub new_repos: Vec<(RepoNumber, RepoKey)>,
@@ -88,6 +98,7 @@ impl Writer {
             encoder: Encoder::new()?,
             sources: Vec::new(),
             names: HashMap::new(),
+            numbered: Numbered::default(),
             renames: Arc::default(),
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
@@ -103,6 +114,7 @@ impl Writer {
         self.renames = Arc::new(store::renames(&txn)?);
         self.lock()?.reported = store::reported_repos(&txn)?;
         self.names.clear();
+        self.numbered = Numbered::default();
         self.repeats.clear();
         self.seen.clear();
         self.pushes = store::list_deliveries(&txn)?
@@ -133,7 +145,7 @@ impl Writer {
                     let mut rows = jobs.iter().map(|job| job.batch.rows().len()).sum::<usize>();
                     while rows < GROUP_ROWS_MAX && jobs.len() < GROUP_JOBS_MAX {
                         match commands.try_recv() {
-                            Ok(Command::Push(job)) => {
+                            Ok(Command::Push(job)) if jobs.first().is_some_and(|first| first.has_names_of(&job)) => {
                                 rows += job.batch.rows().len();
                                 jobs.push(*job);
                             }
@@ -216,14 +228,44 @@ impl Writer {
         txn.commit()?;
         group.new_repos.iter().for_each(|(number, repo)| self.remember(repo, *number));
 
-        let answers = self.publish_group(before, group, &loaded, sets)?;
+        let answers = self.publish_group(before, &mut group, &loaded, sets)?;
+        self.numbered = group.names;
         self.shared.advance();
         Ok(answers)
     }
 
+    /// Begins a group. It takes along what is numbered, which is forgotten if the group is not committed.
+    pub(super) fn begin_group(&mut self) -> Group {
+        let names = std::mem::take(&mut self.numbered);
+        Group { names, jobs: Vec::new(), deliveries: BTreeMap::new(), new_repos: Vec::new() }
+    }
+
+    /// The rows of a batch in stored order, as rows of a delivery and with their repos numbered.
+    pub(super) fn number_rows(
+        &mut self,
+        txn: &WriteTxn,
+        counters: &mut CountersRecord,
+        group: &mut Group,
+        batch: &Batch,
+        (source, delivery): (SourceId, DeliveryId),
+    ) -> Result<Vec<Row>, EngineError> {
+        group.names.follow(&batch.names);
+        let missing = group.names.missing(batch.rows().iter().map(|row| row.repo.0));
+        let (repos, places): (Vec<Arc<RepoKey>>, Vec<u32>) = missing.into_iter().unzip();
+        let numbers = self.number_repos(txn, counters, &repos, &mut group.new_repos)?;
+        places.into_iter().zip(numbers).for_each(|(place, number)| group.names.set(place, number));
+        let mut rows = batch.rows().to_vec();
+        for row in &mut rows {
+            group.names.number_row(row);
+            (row.source, row.delivery) = (source, delivery);
+        }
+        sort_and_add(&mut rows, group.names.words());
+        Ok(rows)
+    }
+
     /// Reads every body as rows of its delivery, or answers it from what is known.
     fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &[PushJob]) -> Result<Group, EngineError> {
-        let mut group = Group::default();
+        let mut group = self.begin_group();
         let forgotten = self.shared.forgotten();
         for job in jobs {
             let (source, _) = self.register(txn, &job.source, job.formats, |_| {})?;
@@ -247,13 +289,7 @@ impl Writer {
                 let record = BodyRecord { body_hash: job.body_hash, delivery: delivery.0, lines: lines.clone() };
                 store::put_body(txn, source, key, &record)?;
             }
-            let numbers = self.number_repos(txn, counters, &batch.names.repos(), &mut group.new_repos)?;
-            let mut rows = Vec::with_capacity(batch.rows().len());
-            batch.append_to(&numbers, &mut rows, &mut group.words);
-            for row in &mut rows {
-                (row.source, row.delivery) = (source, delivery);
-            }
-            sort_and_add(&mut rows, &group.words);
+            let rows = self.number_rows(txn, counters, &mut group, &batch, (source, delivery))?;
             let receipt = receipt_of(&delivery.serial().to_string(), &lines);
             group.jobs.push(Planned::Rows { delivery, rows, receipt });
         }
@@ -275,7 +311,7 @@ impl Writer {
 
     /// Writes the group's rows as one segment per day.
     fn put_rows(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, group: &Group) -> Result<(), EngineError> {
-        let mut days: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
+        let (mut days, words) = (BTreeMap::<Day, Vec<Row>>::new(), group.names.words());
         for job in &group.jobs {
             if let Planned::Rows { rows, .. } = job {
                 for (day, rows) in by_day(rows) {
@@ -284,9 +320,9 @@ impl Writer {
             }
         }
         for (day, mut rows) in days {
-            sort_and_join(&mut rows, &group.words);
+            sort_and_join(&mut rows, words);
             let mut segment = SegmentEncoder::new(day, &mut self.encoder);
-            segment.add(&rows, &group.words)?;
+            segment.add(&rows, words)?;
             let Some(segment) = segment.finish() else { continue };
             let mut manifest = store::manifest(txn, day)?;
             store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
@@ -301,7 +337,7 @@ impl Writer {
     fn publish_group(
         &mut self,
         before: &store::ReadTxn,
-        group: Group,
+        group: &mut Group,
         loaded: &[Loaded],
         sets: Option<RepoSets>,
     ) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
@@ -319,8 +355,8 @@ impl Writer {
                 });
                 overlay::find_numbers(before, &published.views, &published.live, rows)?
             };
-            let Group { words, jobs, .. } = group;
-            let mut texts = Foreign::new(&words);
+            let jobs = std::mem::take(&mut group.jobs);
+            let mut texts = Foreign::new(group.names.words());
             let mut guard = shared.lock()?;
             let published = &mut *guard;
             numbers.found().for_each(|found| published.live.learn(found));

@@ -62,28 +62,31 @@ struct Texts {
 /// Texts of rows that come from elsewhere, and what they are in the overlay as far as rows needed them.
 pub struct Foreign<'w> {
     words: &'w Words,
-    texts: Vec<Option<Word>>,
-    kinds: Vec<Option<Word>>,
+    texts: FastMap<Word, Word>,
+    kinds: FastMap<Word, Word>,
 }
 
 impl<'w> Foreign<'w> {
     /// Texts of which none was needed yet.
     #[must_use]
     pub fn new(words: &'w Words) -> Foreign<'w> {
-        let none = || vec![None; words.len() + 1];
-        Foreign { words, texts: none(), kinds: none() }
+        Foreign { words, texts: FastMap::default(), kinds: FastMap::default() }
     }
 
     fn text(&mut self, word: Word, own: &mut Words) -> Word {
-        let Some(known) = self.texts.get_mut(word.0 as usize) else { return Word::UNKNOWN };
-        *known.get_or_insert_with(|| own.number(self.words.text(word)))
+        if word == Word::UNKNOWN {
+            return word;
+        }
+        *self.texts.entry(word).or_insert_with(|| own.number(self.words.text(word)))
     }
 
     /// The kind of the file that a path names.
     fn kind(&mut self, path: Word, own: &mut Words) -> Word {
-        let Some(known) = self.kinds.get_mut(path.0 as usize).filter(|_| path != Word::UNKNOWN) else { return Word::UNKNOWN };
+        if path == Word::UNKNOWN {
+            return path;
+        }
         let kind = || FileKind::of(&String::from_utf8_lossy(self.words.text(path)));
-        *known.get_or_insert_with(|| own.number(kind().word().as_bytes()))
+        *self.kinds.entry(path).or_insert_with(|| own.number(kind().word().as_bytes()))
     }
 }
 

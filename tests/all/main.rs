@@ -7,6 +7,7 @@
 mod abuse;
 mod accounts;
 mod analytics;
+mod at_once;
 mod backup;
 mod blocks;
 mod breakdowns;
