@@ -59,65 +59,65 @@ pub(super) enum Naming {
 
 impl Naming {
     /// What a name means; names not listed are ignored.
-    pub(super) fn field(self, name: &str) -> Field {
+    pub(super) fn field(self, name: &[u8]) -> Field {
         match self {
             Naming::HuggingFace => match name {
-                "timestamp" => Field::Time,
-                "status" => Field::Status,
-                "method" => Field::Method,
-                "repoName" => Field::Repo,
-                "repoType" => Field::Kind,
-                "hashedUserId" => Field::User,
-                "hashedIp" => Field::Address,
-                "country" => Field::Country,
-                "region" => Field::Region,
-                "userAgent" => Field::Agent,
-                "path" => Field::Path,
-                "filename" => Field::Filename,
-                "bytes" => Field::Bytes,
-                "duration" => Field::Duration,
-                "range" => Field::Range,
-                "id" => Field::Id,
+                b"timestamp" => Field::Time,
+                b"status" => Field::Status,
+                b"method" => Field::Method,
+                b"repoName" => Field::Repo,
+                b"repoType" => Field::Kind,
+                b"hashedUserId" => Field::User,
+                b"hashedIp" => Field::Address,
+                b"country" => Field::Country,
+                b"region" => Field::Region,
+                b"userAgent" => Field::Agent,
+                b"path" => Field::Path,
+                b"filename" => Field::Filename,
+                b"bytes" => Field::Bytes,
+                b"duration" => Field::Duration,
+                b"range" => Field::Range,
+                b"id" => Field::Id,
                 _ => Field::Unknown,
             },
             Naming::Events => match name {
-                "ts" => Field::Time,
-                "status" => Field::Status,
-                "method" => Field::Method,
-                "repo" => Field::Repo,
-                "repo_type" => Field::Kind,
-                "path" => Field::Path,
-                "user" => Field::User,
-                "ip" => Field::Address,
-                "country" => Field::Country,
-                "region" => Field::Region,
-                "user_agent" => Field::Agent,
-                "bytes" => Field::Bytes,
-                "duration_ms" => Field::Duration,
-                "range" => Field::Range,
-                "id" => Field::Id,
-                "url" => Field::Url,
-                "location" => Field::Location,
-                "host" => Field::Host,
-                "git_protocol" => Field::GitProtocol,
+                b"ts" => Field::Time,
+                b"status" => Field::Status,
+                b"method" => Field::Method,
+                b"repo" => Field::Repo,
+                b"repo_type" => Field::Kind,
+                b"path" => Field::Path,
+                b"user" => Field::User,
+                b"ip" => Field::Address,
+                b"country" => Field::Country,
+                b"region" => Field::Region,
+                b"user_agent" => Field::Agent,
+                b"bytes" => Field::Bytes,
+                b"duration_ms" => Field::Duration,
+                b"range" => Field::Range,
+                b"id" => Field::Id,
+                b"url" => Field::Url,
+                b"location" => Field::Location,
+                b"host" => Field::Host,
+                b"git_protocol" => Field::GitProtocol,
                 _ => Field::Unknown,
             },
             Naming::Nginx => match name {
-                "msec" => Field::Time,
-                "request_time" => Field::Duration,
-                "remote_addr" => Field::Address,
-                "http_x_forwarded_for" => Field::ForwardedFor,
-                "remote_user" => Field::User,
-                "request_method" => Field::Method,
-                "http_host" | "host" => Field::Host,
-                "request_uri" => Field::Url,
-                "status" => Field::Status,
-                "body_bytes_sent" => Field::Bytes,
-                "http_range" => Field::Range,
-                "sent_http_location" => Field::Location,
-                "http_user_agent" => Field::Agent,
-                "request_id" => Field::Id,
-                "http_git_protocol" => Field::GitProtocol,
+                b"msec" => Field::Time,
+                b"request_time" => Field::Duration,
+                b"remote_addr" => Field::Address,
+                b"http_x_forwarded_for" => Field::ForwardedFor,
+                b"remote_user" => Field::User,
+                b"request_method" => Field::Method,
+                b"http_host" | b"host" => Field::Host,
+                b"request_uri" => Field::Url,
+                b"status" => Field::Status,
+                b"body_bytes_sent" => Field::Bytes,
+                b"http_range" => Field::Range,
+                b"sent_http_location" => Field::Location,
+                b"http_user_agent" => Field::Agent,
+                b"request_id" => Field::Id,
+                b"http_git_protocol" => Field::GitProtocol,
                 _ => Field::Unknown,
             },
             Naming::Traefik => super::traefik::field(name),
@@ -158,7 +158,7 @@ pub(super) struct Fields<'a> {
     /// Bits of the fields whose text still has escapes in it.
     escaped: u32,
     escaping: Escaping,
-    /// The first text that could not be had out of its escapes.
+    /// Why the first field that could not be read could not.
     failed: Cell<Option<RejectReason>>,
 }
 
@@ -291,26 +291,38 @@ impl<'a> Fields<'a> {
     /// The request the fields make up. Where a log has no method, status or repo type at all, GET, 200 and model are
     /// taken for granted: whoever cuts these columns out of an export has to cut out the failed requests too.
     pub(super) fn request(&self, naming: Naming) -> Result<Request<'a>, RejectReason> {
+        match self.time_and_status(naming) {
+            Ok((time, status)) => self.request_at(time, status, naming),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    fn time_and_status(&self, naming: Naming) -> Result<(Millis, u16), RejectReason> {
         let time = parse_instant(self.raw(Field::Time))?;
         if naming == Naming::HuggingFace {
             self.check_cells()?;
         }
-        let status = self.status()?;
-        let mut request = Ok(self.request_at(time, status, naming));
+        Ok((time, self.status()?))
+    }
+
+    /// The request, or the first of its fields that could not be read. It is made where the caller wants it, which takes one
+    /// place for all that may come out: to move a request takes as long as to read one of its fields.
+    fn request_at(&self, time: Millis, status: u16, naming: Naming) -> Result<Request<'a>, RejectReason> {
+        let mut request = self.noted_request(time, status, naming);
         if let Some(reason) = self.failed.take() {
             request = Err(reason);
         }
         request
     }
 
-    /// The request, with a note in `failed` of the first field that could not be read. It is made where it is to be: to move
-    /// one takes as long as to read one of its fields.
-    fn request_at(&self, time: Millis, status: u16, naming: Naming) -> Request<'a> {
+    /// The request, with a note in `failed` of the first field that could not be read; always `Ok`, which is the shape of the
+    /// place it is made in.
+    fn noted_request(&self, time: Millis, status: u16, naming: Naming) -> Result<Request<'a>, RejectReason> {
         let method = match self.raw(Field::Method) {
             "" => RequestMethod::Get,
             text => RequestMethod::from_text(text),
         };
-        Request {
+        Ok(Request {
             time,
             method,
             status,
@@ -329,7 +341,7 @@ impl<'a> Fields<'a> {
             host: self.told(Field::Host),
             id: self.told(Field::Id),
             git_version: self.noted(self.git_version()).flatten(),
-        }
+        })
     }
 
     /// What was read, or nothing and a note in `failed` unless something before it failed.

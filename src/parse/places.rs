@@ -14,9 +14,21 @@ pub(super) fn places(block: &[u8; BLOCK_BYTES], needle: u8) -> u64 {
     parts.iter().enumerate().fold(0, |mask, (number, part)| mask | bits(part) << (number * 16))
 }
 
-/// Whether a byte of some kind stands in a block.
-pub(super) fn has(block: &[u8; BLOCK_BYTES], is_one: impl Fn(u8) -> bool) -> bool {
-    block.iter().fold(false, |found, byte| found | is_one(*byte))
+/// Whether a quote stands in a block.
+pub(super) fn has_quote(block: &[u8; BLOCK_BYTES]) -> bool {
+    let quotes = u8x16::splat(b'"');
+    has(block, |bytes| bytes.simd_eq(quotes))
+}
+
+/// Whether a backslash or a control character stands in a block.
+pub(super) fn has_escape_or_control(block: &[u8; BLOCK_BYTES]) -> bool {
+    let (backslashes, last_controls) = (u8x16::splat(b'\\'), u8x16::splat(b' ' - 1));
+    has(block, |bytes| bytes.simd_eq(backslashes) | bytes.min(last_controls).simd_eq(bytes))
+}
+
+fn has(block: &[u8; BLOCK_BYTES], is_one: impl Fn(u8x16) -> u8x16) -> bool {
+    let (parts, _) = block.as_chunks::<16>();
+    parts.iter().fold(u8x16::splat(0), |found, part| found | is_one(u8x16::new(*part))).any()
 }
 
 /// The whole blocks of a text, and the rest of it filled up with blanks.
@@ -40,6 +52,11 @@ mod tests {
             let needle = block[random(BLOCK_BYTES)];
             let expected = (0..BLOCK_BYTES).filter(|at| block[*at] == needle).fold(0, |mask, at| mask | 1 << at);
             assert_eq!(places(&block, needle), expected, "{needle} in {block:?}");
+            let mut block = [b'a'; BLOCK_BYTES];
+            let byte = u8::try_from(random(256)).unwrap();
+            block[random(BLOCK_BYTES)] = byte;
+            assert_eq!(has_quote(&block), byte == b'"', "{byte}");
+            assert_eq!(has_escape_or_control(&block), byte == b'\\' || byte < b' ', "{byte}");
         }
     }
 }
