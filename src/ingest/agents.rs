@@ -18,7 +18,7 @@ pub struct Agent {
     pub hash: Option<AgentHash>,
 }
 
-/// The last agents of one thread.
+/// The last agents of one reader.
 #[derive(Debug)]
 pub struct Agents {
     fingerprints: Fingerprints,

@@ -115,7 +115,7 @@ pub fn receipt_of(delivery: &str, record: &LinesRecord) -> Receipt {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     pub names: Arc<Names>,
-    /// Places of repos in `names`, of all that the builder had not met before.
+    /// Places of repos in `names`, of all that the reader had not met before: of a log, whose batches all come to one place.
     pub new_repos: Vec<u32>,
     rows: Vec<Row>,
     /// The days of rows that follow each other, each with the place behind its last one.
@@ -186,7 +186,8 @@ pub struct BatchBuilder<'k> {
 impl<'k> BatchBuilder<'k> {
     /// Hashes identities under `key`; `proxies` are those of the source.
     pub fn new(key: &'k IdentityKey, proxies: Arc<Proxies>, memo: Memo) -> BatchBuilder<'k> {
-        BatchBuilder { key, proxies, memo, batch: Batch::default(), spare: Arc::default() }
+        let batch = Batch::of(Arc::clone(&memo.names));
+        BatchBuilder { key, proxies, memo, batch, spare: Arc::default() }
     }
 
     /// Puts rows into memory from here as long as there is some; who takes batches brings it back.
@@ -203,6 +204,7 @@ impl<'k> BatchBuilder<'k> {
     /// Goes on with names that others may use too.
     pub fn go_on_with(&mut self, names: Arc<Names>) {
         if !self.memo.is_of(&names) {
+            self.batch.names = Arc::clone(&names);
             self.memo = Memo::new(names);
         }
     }
@@ -311,7 +313,7 @@ impl<'k> BatchBuilder<'k> {
 
     /// The batch so far; the next one goes on with its names unless it is told others.
     pub fn take(&mut self) -> Batch {
-        Batch { names: Arc::clone(&self.memo.names), ..std::mem::take(&mut self.batch) }
+        std::mem::replace(&mut self.batch, Batch::of(Arc::clone(&self.memo.names)))
     }
 }
 
@@ -323,7 +325,7 @@ fn note_day(days: &mut Vec<(Day, usize)>, day: Day, end: usize) {
     }
 }
 
-/// The number of a text, from what a thread knows by itself if that is enough.
+/// The number of a text, from what a reader knows by itself if that is enough.
 fn word(known: &mut HashMap<Box<[u8]>, Word, FixedState>, names: &Names, text: &[u8]) -> Word {
     if text.is_empty() {
         return Word::UNKNOWN;
@@ -344,6 +346,10 @@ fn cut(text: Option<&str>) -> &[u8] {
 }
 
 impl Batch {
+    fn of(names: Arc<Names>) -> Batch {
+        Batch { names, new_repos: Vec::new(), rows: Vec::new(), days: Vec::new(), lines: Lines::default() }
+    }
+
     fn push(&mut self, row: Row) {
         self.rows.push(row);
         note_day(&mut self.days, row.time.day(), self.rows.len());

@@ -12,7 +12,7 @@ use crate::model::{Format, Likes, Millis, Renames, RepoKey, RepoNumber, SourceId
 use crate::store::{self, BlockRecord, CountersRecord, RepoSets, RepoTables, SourceEntry, StoreError, WriteTxn};
 
 /// Repo names that are remembered.
-const NAMES_MAX: usize = 1 << 18;
+const REMEMBERED_MAX: usize = 1 << 18;
 
 impl Writer {
     /// The sets of repos with new ones entered, written if there are any.
@@ -69,7 +69,7 @@ impl Writer {
 
     /// Remembers the number of a repo that is committed.
     pub(super) fn remember(&mut self, repo: &RepoKey, number: RepoNumber) {
-        if self.names.len() >= NAMES_MAX {
+        if self.names.len() >= REMEMBERED_MAX {
             self.names.clear();
         }
         self.names.insert(repo.clone(), number);

@@ -282,7 +282,8 @@ impl Followed {
                 let read = |builder: &mut BatchBuilder<'_>| {
                     read_lines(lines, &place.trail, start, BATCH_BYTES + 1, &place.parser, builder)
                 };
-                shared.readers.read(reading, usize::try_from(end - at).unwrap_or(usize::MAX), names_max, read).map_err(failed)?
+                // Without a turn: whoever follows a log is one, and a disk may be slow.
+                shared.readers.read(reading, 0, names_max, read).map_err(failed)?
             }
         };
         let window = match &parsed {

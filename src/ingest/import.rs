@@ -12,7 +12,7 @@ use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::grouping::group_all;
-use super::names::{NAMES_MAX, Numbered};
+use super::names::{NAMES_OF_LOG_MAX, Numbered};
 use super::parts::PART_ROWS;
 use super::pieces::Piece;
 use super::stages::{EncodeSpace, Parsed, Unsorted, cutter, encode_days, parse_all};
@@ -47,7 +47,7 @@ pub(super) struct PieceSizes {
 impl Default for PieceSizes {
     fn default() -> PieceSizes {
         let [chunk_bytes, commit_rows, names_max, part_rows] =
-            [CHUNK_BYTES, COMMIT_ROWS, NAMES_MAX, PART_ROWS].map(AtomicUsize::new);
+            [CHUNK_BYTES, COMMIT_ROWS, NAMES_OF_LOG_MAX, PART_ROWS].map(AtomicUsize::new);
         PieceSizes { chunk_bytes, commit_rows, names_max, part_rows }
     }
 }
@@ -90,8 +90,8 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Engine {
-    /// Sets the pieces in which documents are read, committed and folded, and after how many names they are numbered anew:
-    /// for tests, which are too short to see a second one.
+    /// Sets the pieces in which documents are read, committed and folded, and after how many names they, bodies and followed
+    /// logs begin anew: for tests, which are too short to see a second one.
     pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
         let PieceSizes { chunk_bytes: of_chunk, commit_rows: of_commit, names_max, part_rows } = &self.shared.sizes;
         of_chunk.store(chunk_bytes, Ordering::Release);

@@ -1,15 +1,16 @@
-//! Names that stand in lines, repos and texts, numbered once for all threads that read one log.
+//! Names that stand in lines, repos and texts, numbered once for all who read one log, or the bodies that come one after
+//! the other.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{RepoKey, RepoNumber, Row, Word, Words};
 
-/// So many repos and texts are remembered; with more the numbering begins anew.
-pub const NAMES_MAX: usize = 1 << 17;
+/// So many repos and texts of one log are remembered; with more the numbering begins anew.
+pub const NAMES_OF_LOG_MAX: usize = 1 << 17;
 
-/// And so many bytes of texts.
-const WORD_BYTES_MAX: usize = 8 << 20;
+/// And so many bytes of texts for each of them.
+const WORD_BYTES_EACH: usize = 64;
 
 /// Repos by place and texts by number, in order of first appearance on any thread. Only grows.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ impl Names {
 
     fn is_full(&self, names_max: usize) -> bool {
         let lists = self.lists();
-        lists.repos.len() + lists.words.len() >= names_max || lists.word_bytes >= WORD_BYTES_MAX
+        lists.repos.len() + lists.words.len() >= names_max || lists.word_bytes >= names_max.saturating_mul(WORD_BYTES_EACH)
     }
 }
 
@@ -93,18 +94,25 @@ impl Numbered {
             *self = Numbered { names: Arc::clone(names), ..Numbered::default() };
         }
         let lists = names.lists();
-        for text in lists.words.texts().skip(self.words.len()) {
+        for text in lists.words.texts_behind(self.words.len()) {
             self.words.number(text);
         }
     }
 
+    /// Whether others will be used soon.
+    pub fn is_full(&self, names_max: usize) -> bool {
+        self.names.is_full(names_max)
+    }
+
     /// Of some places those without a number, in the order of their repos, which does not depend on who met them first.
     pub fn missing(&self, places: impl Iterator<Item = u32>) -> Vec<(Arc<RepoKey>, u32)> {
+        let unknown: BTreeSet<u32> = places.filter(|place| self.number(*place).is_none()).collect();
         let lists = self.names.lists();
-        let unknown = places.filter(|place| self.number(*place).is_none());
-        let named: BTreeSet<(Arc<RepoKey>, u32)> =
-            unknown.filter_map(|place| Some((Arc::clone(lists.repos.get(place as usize)?), place))).collect();
-        named.into_iter().collect()
+        let repo = |place: u32| Some((Arc::clone(lists.repos.get(place as usize)?), place));
+        let mut named: Vec<(Arc<RepoKey>, u32)> = unknown.into_iter().filter_map(repo).collect();
+        drop(lists);
+        named.sort_unstable();
+        named
     }
 
     /// Notes the number of the repo at a place.

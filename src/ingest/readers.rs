@@ -1,9 +1,11 @@
 //! Readers of lines that come a few at a time: what each has met is kept for the next ones, and all name repos and texts alike.
 
 use std::num::NonZero;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::batch::{BatchBuilder, Memo};
+use super::engine::Engine;
 use super::names::CurrentNames;
 use crate::identify::IdentityKey;
 use crate::model::Proxies;
@@ -12,11 +14,11 @@ use crate::model::Proxies;
 /// each with its rows in memory. Smaller ones are read before anybody would notice.
 const LARGE_BYTES: usize = 64 << 10;
 
-/// Readers whose memory is kept.
+/// Readers whose memory is kept: as many as there are cores, and no more than these.
 const MEMOS_MAX: usize = 8;
 
-/// Names and texts that are kept: some 15 MB with what readers have met of them.
-const NAMES_MAX: usize = 1 << 16;
+/// Names and texts that are kept from one body to the next.
+pub(super) const NAMES_KEPT_MAX: usize = 1 << 16;
 
 /// What readers leave to those who come after them.
 pub(super) struct Readers {
@@ -43,6 +45,13 @@ impl Drop for Turn<'_> {
     }
 }
 
+impl Engine {
+    /// Sets after how many names they begin anew, other than [`Engine::cut_imports`] does: for tests.
+    pub fn keep_names(&self, names_max: usize) {
+        self.shared.sizes.names_max.store(names_max, Ordering::Release);
+    }
+}
+
 impl Readers {
     /// Nobody has read anything yet.
     pub fn new() -> Readers {
@@ -62,35 +71,73 @@ impl Readers {
         Turn(self)
     }
 
-    /// Reads lines of so many bytes as soon as it is their turn. Names begin anew from `names_max` on at the latest.
+    /// Reads the lines of a body of so many bytes, as soon as it is its turn if it is a large one. Names begin anew from
+    /// `names_max` on at the latest.
     pub fn read<T>(
         &self,
         (key, proxies): (&IdentityKey, Arc<Proxies>),
-        bytes: usize,
+        body_bytes: usize,
         names_max: usize,
         read: impl FnOnce(&mut BatchBuilder<'_>) -> T,
     ) -> T {
-        let _turn = (bytes > LARGE_BYTES).then(|| self.turn());
-        let memo = {
+        let _turn = (body_bytes > LARGE_BYTES).then(|| self.turn());
+        let names_max = names_max.min(NAMES_KEPT_MAX);
+        let (memo, _stale) = {
             let mut state = self.lock();
-            let names = state.names.get(names_max.min(NAMES_MAX));
-            // Others hold on to names that nobody uses any more.
-            state.memos.retain(|memo| memo.is_of(&names));
-            state.memos.pop().unwrap_or_else(|| Memo::new(names))
+            let names = state.names.get(names_max);
+            match state.memos.pop() {
+                Some(memo) if memo.is_of(&names) => (memo, None),
+                stale => (Memo::new(names), stale),
+            }
         };
         let mut builder = BatchBuilder::new(key, proxies, memo);
         let done = read(&mut builder);
-        let mut state = self.lock();
-        if state.memos.len() < MEMOS_MAX {
-            state.memos.push(builder.into_memo());
+        let mut memos = vec![builder.into_memo()];
+        {
+            let mut state = self.lock();
+            let names = state.names.get(names_max);
+            memos.append(&mut state.memos);
+            let current = memos.extract_if(.., |memo| memo.is_of(&names));
+            state.memos = current.take(self.large_max.min(MEMOS_MAX)).collect();
         }
+        // What is left goes without the lock: names and what was met of them may be much.
+        drop(memos);
         done
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn what_was_met_is_kept_as_long_as_its_names_are() {
+        let readers = Readers { large_max: 2, ..Readers::new() };
+        let key = IdentityKey::new(&[7; 32]);
+        // The repo of a body, and whether its reader had met it.
+        let read = |readers: &Readers, repo: &str| {
+            readers.read((&key, Arc::default()), 100, 2, |builder| {
+                let line = format!(r#"{{"ts":1777593600,"repo":"{repo}","ip":"192.0.2.1"}}"#);
+                crate::parse::read_item(line.as_bytes(), |_, request| builder.add(1, request));
+                let batch = builder.take();
+                assert_eq!(batch.rows().len(), 1);
+                (batch.names, batch.new_repos.is_empty())
+            })
+        };
+        let (names, met) = read(&readers, "org/one");
+        assert!(!met);
+        let (again, met) = read(&readers, "org/one");
+        assert!(met && Arc::ptr_eq(&names, &again));
+        let (full, met) = read(&readers, "org/two");
+        assert!(!met && Arc::ptr_eq(&names, &full));
+        assert!(readers.lock().memos.is_empty(), "two names are as many as may be kept");
+        drop((again, full));
+        assert_eq!(Arc::strong_count(&names), 1, "nobody holds on to them");
+        let (others, met) = read(&readers, "org/one");
+        assert!(!met && !Arc::ptr_eq(&names, &others));
+    }
 
     #[test]
     fn large_bodies_take_turns_and_small_ones_do_not() {
@@ -102,10 +149,14 @@ mod tests {
         };
         std::thread::scope(|scope| {
             let first = readers.turn();
-            scope.spawn(|| read(LARGE_BYTES + 1, "large"));
+            scope.spawn(|| {
+                entered.send("at the door").unwrap();
+                read(LARGE_BYTES + 1, "large");
+            });
+            assert_eq!(events.recv(), Ok("at the door"));
             read(LARGE_BYTES, "small");
             assert_eq!(events.recv(), Ok("small"));
-            assert!(events.try_recv().is_err(), "it is not its turn");
+            assert!(events.recv_timeout(Duration::from_millis(100)).is_err(), "it is not its turn");
             drop(first);
             assert_eq!(events.recv(), Ok("large"));
         });

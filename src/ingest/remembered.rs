@@ -8,7 +8,7 @@ const PLACES_MIN: usize = 1 << 6;
 /// Places grow by this factor.
 const GROWTH: usize = 4;
 
-/// Values of the last texts of one thread, each in the place its fingerprint gives it. Small enough to stay in the cache of
+/// Values of the last texts of one reader, each in the place its fingerprint gives it. Small enough to stay in the cache of
 /// one core: what has to be fetched from memory costs as much as what it saves.
 #[derive(Debug)]
 pub struct Remembered<T> {

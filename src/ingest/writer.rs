@@ -12,6 +12,7 @@ use super::error::{EngineError, PushError};
 use super::names::Numbered;
 use super::overlay::{self, Loaded, Touched};
 use super::publish::Publishing;
+use super::readers::NAMES_KEPT_MAX;
 use super::recovery::Trouble;
 use super::seen::Seen;
 use super::{DeliveryInfo, segments};
@@ -229,7 +230,9 @@ impl Writer {
         group.new_repos.iter().for_each(|(number, repo)| self.remember(repo, *number));
 
         let answers = self.publish_group(before, &mut group, &loaded, sets)?;
-        self.numbered = group.names;
+        if !group.names.is_full(NAMES_KEPT_MAX) {
+            self.numbered = group.names;
+        }
         self.shared.advance();
         Ok(answers)
     }

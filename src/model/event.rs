@@ -220,7 +220,12 @@ impl Words {
 
     /// The texts in the order of their numbers, from 1.
     pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        self.texts.iter().map(|text| &**text)
+        self.texts_behind(0)
+    }
+
+    /// The texts behind so many first ones.
+    pub fn texts_behind(&self, first: usize) -> impl Iterator<Item = &[u8]> {
+        self.texts.get(first..).unwrap_or_default().iter().map(|text| &**text)
     }
 }
 

@@ -92,6 +92,10 @@ fn cut_up(engine: &Engine, seed: u64) {
     // In half of them documents come in pieces, and days are counted in parts.
     if seed % 4 > 1 {
         engine.cut_imports(1_000, 1 + (seed % 30) as usize);
+        // And in half of those, names go on.
+        if seed.is_multiple_of(2) {
+            engine.keep_names(1_000_000);
+        }
     }
 }
 
