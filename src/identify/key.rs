@@ -27,7 +27,7 @@ const EXPORT_PREFIX: &str = "ht1_";
 /// Behind the hash of a downloader whose agent is no part of the identity.
 const NO_AGENT: &str = "_0";
 
-/// Identities up to so many bytes are hashed in one piece: any address, and any hash in hex.
+/// Identities up to so many bytes are hashed in one piece: any address, and hashes of 256 bits in hex.
 const SHORT_BYTES: usize = 64;
 
 /// The kind of an identity, hashed before its bytes so that a user called `192.0.2.1` is not that address.
