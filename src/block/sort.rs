@@ -107,7 +107,7 @@ impl Layout {
         let time = steps(row.time.0.saturating_sub(self.first_ms), self.in_seconds);
         // Of a user the agent would come first.
         let details = if row.user || self.detail_bits == 0 { 0 } else { details(row) };
-        // Shifting 128 bits takes as long as four times 64, so that few parts are put together at full width.
+        // Shifting 128 bits takes several instructions, so that few parts are put together at full width.
         let head = u64::from(row.repo.0) << 1 | u64::from(row.user);
         let agent = first_bits(row.downloader_agent().0.into(), u32::BITS, self.agent_bits);
         let middle = agent << self.time_bits | time.min((1 << self.time_bits) - 1);
@@ -135,7 +135,7 @@ impl Layout {
 
 /// A time in steps of keys.
 fn steps(ms: i64, in_seconds: bool) -> u64 {
-    // Divided by what is known: by any other number it takes as long as all the rest of a key.
+    // Divided by what is known when this is built, which takes no division.
     if in_seconds { ms.unsigned_abs() / 1_000 } else { ms.unsigned_abs() }
 }
 

@@ -291,38 +291,22 @@ impl<'a> Fields<'a> {
     /// The request the fields make up. Where a log has no method, status or repo type at all, GET, 200 and model are
     /// taken for granted: whoever cuts these columns out of an export has to cut out the failed requests too.
     pub(super) fn request(&self, naming: Naming) -> Result<Request<'a>, RejectReason> {
-        match self.time_and_status(naming) {
-            Ok((time, status)) => self.request_at(time, status, naming),
-            Err(reason) => Err(reason),
-        }
-    }
-
-    fn time_and_status(&self, naming: Naming) -> Result<(Millis, u16), RejectReason> {
         let time = parse_instant(self.raw(Field::Time))?;
         if naming == Naming::HuggingFace {
             self.check_cells()?;
         }
-        Ok((time, self.status()?))
+        let status = self.status()?;
+        let request = self.request_at(time, status, naming);
+        self.failed.take().map_or(Ok(request), Err)
     }
 
-    /// The request, or the first of its fields that could not be read. It is made where the caller wants it, which takes one
-    /// place for all that may come out: to move a request takes as long as to read one of its fields.
-    fn request_at(&self, time: Millis, status: u16, naming: Naming) -> Result<Request<'a>, RejectReason> {
-        let mut request = self.noted_request(time, status, naming);
-        if let Some(reason) = self.failed.take() {
-            request = Err(reason);
-        }
-        request
-    }
-
-    /// The request, with a note in `failed` of the first field that could not be read; always `Ok`, which is the shape of the
-    /// place it is made in.
-    fn noted_request(&self, time: Millis, status: u16, naming: Naming) -> Result<Request<'a>, RejectReason> {
+    /// The request, with a note in `failed` of the first field that could not be read.
+    fn request_at(&self, time: Millis, status: u16, naming: Naming) -> Request<'a> {
         let method = match self.raw(Field::Method) {
             "" => RequestMethod::Get,
             text => RequestMethod::from_text(text),
         };
-        Ok(Request {
+        Request {
             time,
             method,
             status,
@@ -341,7 +325,7 @@ impl<'a> Fields<'a> {
             host: self.told(Field::Host),
             id: self.told(Field::Id),
             git_version: self.noted(self.git_version()).flatten(),
-        })
+        }
     }
 
     /// What was read, or nothing and a note in `failed` unless something before it failed.
