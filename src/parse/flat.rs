@@ -17,9 +17,9 @@ pub(super) enum Value<'a> {
     Bool,
 }
 
-/// Hands out the keys, as bytes, and the values of an object in their order; `None` if this is not such an object, whatever was handed out
+/// Hands out the keys and values of an object in their order; `None` if this is not such an object, whatever was handed out
 /// till then.
-pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a [u8], Value<'a>)) -> Option<()> {
+pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a str, Value<'a>)) -> Option<()> {
     let mut reader = Reader { text, at: 0, quotes: Quotes::of(text)? };
     reader.take(b'{')?;
     reader.skip_blanks();
@@ -27,8 +27,7 @@ pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a [u8], Value<'a>))
         return reader.end();
     }
     loop {
-        let (start, end) = reader.in_quotes()?;
-        let key = text.as_bytes().get(start..end)?;
+        let key = reader.plain_text()?;
         reader.skip_blanks();
         reader.take(b':')?;
         reader.skip_blanks();
@@ -122,19 +121,16 @@ impl<'a> Reader<'a> {
         if matches!(self.peek(), Some(b'e' | b'E')) { None } else { self.text.get(start..self.at) }
     }
 
-    /// Where a text in quotes begins and ends. None stands elsewhere, so that it ends at the next one.
-    #[inline(always)]
-    fn in_quotes(&mut self) -> Option<(usize, usize)> {
-        let start = self.quotes.next().filter(|start| *start == self.at)? + 1;
-        let end = self.quotes.next()?;
-        self.at = end + 1;
-        Some((start, end))
-    }
-
+    /// A text in quotes. None stands elsewhere, so that it ends at the next one.
     #[inline(always)]
     fn plain_text(&mut self) -> Option<&'a str> {
-        let (start, end) = self.in_quotes()?;
-        self.text.get(start..end)
+        if self.quotes.next()? != self.at {
+            return None;
+        }
+        let end = self.quotes.next()?;
+        let text = self.text.get(self.at + 1..end);
+        self.at = end + 1;
+        text
     }
 }
 

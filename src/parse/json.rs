@@ -158,7 +158,7 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Field, E> {
-        Ok(self.0.field(name.as_bytes()))
+        Ok(self.0.field(name))
     }
 }
 

@@ -32,7 +32,7 @@ impl Table {
             let mut rest = Some(header);
             while let Some(text) = rest {
                 let cell = next_cell(text, separator).ok()?;
-                let field = naming.field(cell.text.trim().as_bytes());
+                let field = naming.field(cell.text.trim());
                 fields.push(if fields.contains(&field) { Field::Unknown } else { field });
                 rest = cell.rest;
             }

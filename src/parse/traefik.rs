@@ -19,21 +19,21 @@ pub(super) fn is_likely(line: &str) -> bool {
 }
 
 /// What a key means. Headers that were kept have a prefix.
-pub(super) fn field(name: &[u8]) -> Field {
+pub(super) fn field(name: &str) -> Field {
     match name {
-        b"StartUTC" => Field::Time,
-        b"Duration" => Field::Duration,
-        b"ClientHost" => Field::Address,
-        b"ClientUsername" => Field::User,
-        b"RequestMethod" => Field::Method,
-        b"RequestHost" => Field::Host,
-        b"RequestPath" => Field::Url,
-        b"DownstreamStatus" => Field::Status,
-        b"DownstreamContentSize" => Field::Bytes,
-        b"request_Range" => Field::Range,
-        b"request_User-Agent" => Field::Agent,
-        b"request_Git-Protocol" => Field::GitProtocol,
-        b"downstream_Location" => Field::Location,
+        "StartUTC" => Field::Time,
+        "Duration" => Field::Duration,
+        "ClientHost" => Field::Address,
+        "ClientUsername" => Field::User,
+        "RequestMethod" => Field::Method,
+        "RequestHost" => Field::Host,
+        "RequestPath" => Field::Url,
+        "DownstreamStatus" => Field::Status,
+        "DownstreamContentSize" => Field::Bytes,
+        "request_Range" => Field::Range,
+        "request_User-Agent" => Field::Agent,
+        "request_Git-Protocol" => Field::GitProtocol,
+        "downstream_Location" => Field::Location,
         _ => Field::Unknown,
     }
 }
