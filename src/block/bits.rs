@@ -60,6 +60,9 @@ impl BitWriter {
     }
 }
 
+/// So many bits of a window are there wherever it begins.
+const WINDOW_BITS: u32 = 57;
+
 /// Reads bits from any place on; reading past the end is an error that names the part.
 #[derive(Clone, Copy, Debug)]
 pub struct BitReader<'a> {
@@ -75,7 +78,7 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at, part }
     }
 
-    /// The next bits, at least 57 of them, zeros after the end.
+    /// The next bits, at least [`WINDOW_BITS`] of them, zeros after the end.
     fn window(&self) -> u64 {
         let from = self.bytes.get(self.at / 8..).unwrap_or_default();
         let word = match from.first_chunk::<8>() {
@@ -106,6 +109,17 @@ impl<'a> BitReader<'a> {
     /// The next Rice code of this width.
     #[inline]
     pub fn rice(&mut self, width: u32) -> Result<u64, BlockError> {
+        let window = self.window();
+        let ones = window.trailing_ones();
+        if ones + 1 + width <= WINDOW_BITS {
+            self.pass((ones + 1 + width) as usize)?;
+            return Ok(u64::from(ones) << width | window >> (ones + 1) & ((1 << width) - 1));
+        }
+        self.long_rice(width)
+    }
+
+    #[inline(never)]
+    fn long_rice(&mut self, width: u32) -> Result<u64, BlockError> {
         let mut high = 0_u64;
         loop {
             let ones = self.window().trailing_ones().min(56);

@@ -2,24 +2,45 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use super::publish::damaged;
 use super::waves::Folded;
 use crate::model::Who;
-use crate::rollup::{Asked, DictionaryChunk, DownloaderNumber, Entry, Numbering, encode_run};
+use crate::rollup::{Asked, DictionaryChunk, DownloaderNumber, Entry, Numbering, Share, encode_run};
 use crate::store::{self, Read, RunRecord, StoreError, ViewStateRecord, WriteTxn};
 
 /// So many runs of one tier become one.
 const RUN_FAN_IN: usize = 8;
 
+/// From this part of the rows of a day's part on, downloaders are looked for on all cores: fewer are found before threads have
+/// started.
+const SHARED_PART: usize = 32;
+
+/// Chunks that wait for a thread that joins them.
+const CHUNKS_AHEAD: usize = 4;
+
 /// So many entries of a merged run are gathered before they are written: some 25 MB.
 const MERGED_ENTRIES: usize = 1 << 20;
 
-/// The numbers of the downloaders of folded parts, in their order; new ones become a run of their own.
-pub fn number(txn: &WriteTxn, views: &mut ViewStateRecord, folds: &[Folded]) -> Result<Vec<DownloaderNumber>, StoreError> {
+/// The numbers of the downloaders of folded parts, in their order; new ones become a run of their own. Days are cut into parts
+/// of `part_rows`.
+pub fn number(
+    txn: &WriteTxn,
+    views: &mut ViewStateRecord,
+    folds: &[Folded],
+    part_rows: usize,
+) -> Result<Vec<DownloaderNumber>, StoreError> {
     let asked = Asked::of(folds.iter().flat_map(|folded| folded.fold.downloaders.iter().copied()));
     let mut numbering = asked.numbering();
-    join_runs(txn, views, &mut numbering)?;
+    if numbering.len() <= part_rows / SHARED_PART {
+        join_runs(txn, views, &mut numbering)?;
+    } else {
+        join_runs_in_shares(txn, views, &mut numbering)?;
+    }
     let new = numbering.number_rest(DownloaderNumber(views.next_number));
     if !new.entries.is_empty() {
         let added = u32::try_from(new.entries.len()).unwrap_or(u32::MAX);
@@ -33,16 +54,56 @@ pub fn number(txn: &WriteTxn, views: &mut ViewStateRecord, folds: &[Folded]) -> 
 /// Takes what the dictionary knows of the downloaders that are wanted. Each chunk is read once at most: a repo may bring a
 /// million downloaders along.
 pub fn join_runs(txn: &(impl Read + ?Sized), views: &ViewStateRecord, numbering: &mut Numbering) -> Result<(), StoreError> {
-    for run in &views.runs {
-        for (at, (first, last, _)) in run.chunks.iter().enumerate() {
-            if numbering.wants_within(Who(*first), Who(*last)) {
-                let bytes = store::read_run_chunk(txn, run, at)?;
-                let joined = DictionaryChunk::new(&bytes).and_then(|chunk| numbering.join(&chunk));
-                joined.map_err(|error| damaged("dictionary", run.id, error))?;
-            }
+    let mut wanted = numbering.all();
+    for (run, at, (first, last)) in chunks(views) {
+        if wanted.wants_within(first, last) {
+            join(&mut wanted, run, &store::read_run_chunk(txn, run, at)?)?;
         }
     }
     Ok(())
+}
+
+/// A chunk on its way to whoever joins it, and the run it is of.
+type Handed<'r> = (&'r RunRecord, Arc<Vec<u8>>);
+
+/// As [`join_runs`], on all cores: at the end of an import nothing else is left to do for them. This thread reads, the others
+/// have a share each.
+fn join_runs_in_shares(txn: &WriteTxn, views: &ViewStateRecord, numbering: &mut Numbering) -> Result<(), StoreError> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        let mut shares = Vec::with_capacity(cores);
+        for mut share in numbering.shares(cores) {
+            let (bounds, (hand_out, handed)) = (share.bounds(), sync_channel::<Handed<'_>>(CHUNKS_AHEAD));
+            let joined = scope.spawn(move || handed.into_iter().try_for_each(|(run, bytes)| join(&mut share, run, &bytes)));
+            shares.push((bounds, hand_out, joined));
+        }
+        for (run, at, (first, last)) in chunks(views) {
+            let wants = |bounds: &Option<(Who, Who)>| bounds.is_some_and(|bounds| bounds.0 <= last && first <= bounds.1);
+            let mut wanting = shares.iter().filter(|(bounds, ..)| wants(bounds)).peekable();
+            if wanting.peek().is_some() {
+                let bytes = Arc::new(store::read_run_chunk(txn, run, at)?);
+                // Whoever does not take it any more has failed, and says so at the end.
+                wanting.for_each(|(_, hand_out, _)| drop(hand_out.send((run, Arc::clone(&bytes)))));
+            }
+        }
+        shares.into_iter().try_for_each(|(_, hand_out, joined)| {
+            drop(hand_out);
+            joined.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    })
+}
+
+/// The chunks of all runs, each with who is first and last in it.
+fn chunks(views: &ViewStateRecord) -> impl Iterator<Item = (&RunRecord, usize, (Who, Who))> {
+    views.runs.iter().flat_map(|run| {
+        let bounds = run.chunks.iter().map(|(first, last, _)| (Who(*first), Who(*last)));
+        bounds.enumerate().map(move |(at, bounds)| (run, at, bounds))
+    })
+}
+
+fn join(wanted: &mut Share<'_>, run: &RunRecord, chunk: &[u8]) -> Result<(), StoreError> {
+    let joined = DictionaryChunk::new(chunk).and_then(|chunk| wanted.join(&chunk));
+    joined.map_err(|error| damaged("dictionary", run.id, error))
 }
 
 /// Merges dictionary runs of one size, so that a look-up stays short.

@@ -206,7 +206,7 @@ impl Writer {
             open: OpenView::default(),
             merged: Vec::new(),
             next_segment: counters.segment,
-            histories: Histories::default(),
+            histories: Histories::new(self.shared.sizes.part_rows.load(Ordering::Acquire)),
             written: BTreeSet::new(),
         };
         self.fold_all(&mut publication, days)?;
@@ -282,12 +282,13 @@ impl Writer {
             }
             Ok::<_, EngineError>(())
         })?;
-        Ok(publication.histories.write(publication.txn, &mut publication.sets)?)
+        publication.histories.write(publication.txn, &mut publication.sets)
     }
 
     /// Writes the views of folded parts. With its last part the segments of a day are published.
     fn write_wave(&mut self, publication: &mut Publication<'_>, wave: Vec<Folded>) -> Result<(), EngineError> {
-        let numbers = numbers::number(publication.txn, &mut publication.views, &wave)?;
+        let part_rows = self.shared.sizes.part_rows.load(Ordering::Acquire);
+        let numbers = numbers::number(publication.txn, &mut publication.views, &wave, part_rows)?;
         // While the waves behind this one are folded.
         numbers::tidy(publication.txn, &mut publication.views)?;
         let mut rest = numbers.as_slice();
@@ -302,7 +303,7 @@ impl Writer {
                 publication.finish_day(part.day, &manifest)?;
             }
         }
-        Ok(publication.histories.write_if_full(publication.txn, &mut publication.sets)?)
+        publication.histories.write_if_full(publication.txn, &mut publication.sets)
     }
 
     /// Marks the segments of a day as published and merges small ones.

@@ -149,11 +149,12 @@ impl<'a> DictionaryChunk<'a> {
     /// When the chunk is damaged.
     pub fn find(&self, key: DownloaderKey) -> Result<Option<DownloaderNumber>, BlockError> {
         let mut entries = self.entries();
-        entries.skip_to(key.who);
-        while let Some((found, number)) = entries.next().transpose()? {
+        let mut next = entries.next_from(key.who)?;
+        while let Some((found, number)) = next {
             if found >= key {
                 return Ok((found == key).then_some(number));
             }
+            next = entries.next().transpose()?;
         }
         Ok(None)
     }
@@ -175,27 +176,59 @@ pub struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// Passes over entries before the first one of `who`, by groups: some of those before it may still come.
-    pub fn skip_to(&mut self, who: Who) {
+    /// The next entry of `who` or somebody behind them. Of those before, all that whole groups hold is passed over.
+    ///
+    /// # Errors
+    /// When the chunk is damaged.
+    pub fn next_from(&mut self, who: Who) -> Result<Option<Entry>, BlockError> {
+        self.skip_groups(who);
+        while self.at < self.chunk.entries {
+            self.read_who()?;
+            if self.who >= who.0 {
+                return self.read_rest().map(Some);
+            }
+            self.bits.pass((self.chunk.tag_width + self.chunk.number_width) as usize)?;
+            self.at += 1;
+        }
+        Ok(None)
+    }
+
+    /// Passes over whole groups before the first entry of `who`: some of those before it may still come.
+    fn skip_groups(&mut self, who: Who) {
         let next_group = self.at.div_ceil(GROUP_ENTRIES);
         let later = self.chunk.groups.get(next_group..).unwrap_or_default();
+        let is_before = |[a, b, c, d, e, f, g, h, ..]: &[u8; 12]| u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) < who.0;
+        // Whoever is asked for next is seldom far away, and to halve all that comes would mispredict every step.
+        let mut reach = 1;
+        while later.get(reach - 1).is_some_and(is_before) {
+            reach *= 2;
+        }
+        let near = later.get(reach / 2..reach.min(later.len())).unwrap_or_default();
         // The group before the first that begins with this who, or behind it, can hold it too.
-        let before =
-            later.partition_point(|[a, b, c, d, e, f, g, h, ..]| u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) < who.0);
+        let before = reach / 2 + near.partition_point(is_before);
         if before > 0 {
             self.at = (next_group + before - 1) * GROUP_ENTRIES;
         }
     }
 
-    fn read(&mut self) -> Result<Entry, BlockError> {
-        let chunk = self.chunk;
+    /// Reads who the entry at hand is of.
+    #[inline]
+    fn read_who(&mut self) -> Result<(), BlockError> {
         if self.at.is_multiple_of(GROUP_ENTRIES) {
-            let (who, place) = chunk.group(self.at / GROUP_ENTRIES).ok_or(BlockError::Malformed(PART))?;
+            let (who, place) = self.chunk.group(self.at / GROUP_ENTRIES).ok_or(BlockError::Malformed(PART))?;
             self.who = who;
-            self.bits = BitReader::new(chunk.bits, place, PART);
+            self.bits = BitReader::new(self.chunk.bits, place, PART);
         } else {
-            self.who = self.who.checked_add(self.bits.rice(chunk.gap_width)?).ok_or(BlockError::Malformed(PART))?;
+            let gap = self.bits.rice(self.chunk.gap_width)?;
+            self.who = self.who.checked_add(gap).ok_or(BlockError::Malformed(PART))?;
         }
+        Ok(())
+    }
+
+    /// Reads the entry at hand from behind who it is of.
+    #[inline]
+    fn read_rest(&mut self) -> Result<Entry, BlockError> {
+        let chunk = self.chunk;
         let tag = self.bits.get(chunk.tag_width)? as usize;
         let tag = chunk.tags.get(tag).ok_or(BlockError::Malformed(PART))?;
         let above_base = if chunk.number_width == 0 { self.at as u64 } else { self.bits.get(chunk.number_width)? };
@@ -212,7 +245,7 @@ impl Iterator for Entries<'_> {
         if self.at >= self.chunk.entries {
             return None;
         }
-        let entry = self.read();
+        let entry = self.read_who().and_then(|()| self.read_rest());
         if entry.is_err() {
             self.at = self.chunk.entries;
         }

@@ -15,6 +15,11 @@ use crate::model::{Day, Downloads};
 /// Longer years are no part of the head: sums over all repos read every head.
 pub const YEAR_INLINE_BYTES_MAX: usize = 128;
 
+/// Memory for the stored form of a day; it takes less with few exceptions.
+const DAY_BYTES: usize = 8;
+
+const PART: &str = "repo year";
+
 /// One day of a repo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct YearDay {
@@ -29,30 +34,16 @@ pub struct RepoYear {
 }
 
 impl RepoYear {
-    /// Encodes the days.
-    #[must_use]
-    pub fn encode(&self, year: u16) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.days.len() * 6);
-        let mut previous = Day::first_of_year(year).0;
-        for YearDay { day, of_day } in &self.days {
-            put_varint(&mut out, u64::from(day.0 - previous));
-            of_day.put(&mut out);
-            previous = day.0;
-        }
-        out
-    }
-
     /// Decodes the days.
     ///
     /// # Errors
     /// When the bytes are damaged.
     pub fn decode(year: u16, bytes: &[u8]) -> Result<RepoYear, BlockError> {
-        let mut reader = ByteReader::new(bytes, "repo year");
+        let mut reader = ByteReader::new(bytes, PART);
         let mut days = Vec::new();
-        let mut previous = Day::first_of_year(year).0;
+        let mut previous = Day::first_of_year(year);
         while !reader.is_empty() {
-            previous = previous.checked_add(reader.number()?).ok_or_else(|| reader.malformed())?;
-            days.push(YearDay { day: Day(previous), of_day: RepoDay::read(&mut reader)? });
+            days.push(YearDay::read(&mut reader, &mut previous)?);
         }
         Ok(RepoYear { days })
     }
@@ -70,17 +61,70 @@ impl RepoYear {
             (Err(_), None) => {}
         }
     }
+}
 
-    /// All downloads of the year.
-    #[must_use]
-    pub fn downloads(&self) -> Downloads {
-        self.days.iter().map(|entry| entry.of_day.counts.downloads()).sum()
+impl YearDay {
+    /// Reads the stored form, of which the day before is a part.
+    fn read(reader: &mut ByteReader<'_>, previous: &mut Day) -> Result<YearDay, BlockError> {
+        let day = Day(previous.0.checked_add(reader.number()?).ok_or_else(|| reader.malformed())?);
+        *previous = day;
+        Ok(YearDay { day, of_day: RepoDay::read(reader)? })
+    }
+}
+
+/// A year of a repo as it is stored, and what a head says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredYear {
+    pub bytes: Vec<u8>,
+    /// Days with counted events.
+    pub days: u16,
+    pub downloads: Downloads,
+    pub evidence: bool,
+}
+
+impl StoredYear {
+    /// What a stored year becomes if some days are set, or taken out: the last change of a day holds. What lies before all of
+    /// them is not encoded anew, since most changes are of the last days.
+    ///
+    /// # Errors
+    /// When the bytes are damaged.
+    pub fn changed(
+        year: u16,
+        before: &[u8],
+        changes: impl Iterator<Item = (Day, Option<RepoDay>)> + Clone,
+    ) -> Result<StoredYear, BlockError> {
+        let first_change = changes.clone().map(|(day, _)| day).min();
+        let mut reader = ByteReader::new(before, PART);
+        let (mut stored, mut changed) = (StoredYear::default(), RepoYear::default());
+        let mut read_to = Day::first_of_year(year);
+        let (mut kept_to, mut kept_bytes) = (read_to, 0);
+        while !reader.is_empty() {
+            let entry = YearDay::read(&mut reader, &mut read_to)?;
+            if first_change.is_some_and(|first| first <= entry.day) {
+                changed.days.push(entry);
+            } else {
+                stored.count(&entry.of_day);
+                kept_to = entry.day;
+                kept_bytes = before.len() - reader.rest().len();
+            }
+        }
+        changes.for_each(|(day, of_day)| changed.set(day, of_day));
+        let kept = before.get(..kept_bytes).unwrap_or_default();
+        stored.bytes.reserve_exact(kept.len() + changed.days.len() * DAY_BYTES);
+        stored.bytes.extend_from_slice(kept);
+        for YearDay { day, of_day } in &changed.days {
+            put_varint(&mut stored.bytes, u64::from(day.0 - kept_to.0));
+            of_day.put(&mut stored.bytes);
+            stored.count(of_day);
+            kept_to = *day;
+        }
+        Ok(stored)
     }
 
-    /// Whether a day proves that the repo is public.
-    #[must_use]
-    pub fn evidence(&self) -> bool {
-        self.days.iter().any(|entry| entry.of_day.evidence)
+    fn count(&mut self, of_day: &RepoDay) {
+        self.days = self.days.saturating_add(1);
+        self.downloads += of_day.counts.downloads();
+        self.evidence |= of_day.evidence;
     }
 }
 
@@ -99,7 +143,7 @@ pub struct YearHead {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum YearPlace {
     /// In the head.
-    Here(RepoYear),
+    Here(Vec<u8>),
     /// In a value of their own, with this checksum, so that a stale one is noticed.
     Apart(u64),
 }
@@ -107,14 +151,9 @@ pub enum YearPlace {
 impl YearHead {
     /// What a head says of a year whose days lie in a value with this checksum, or in the head if there is none.
     #[must_use]
-    pub fn new(year: u16, days: RepoYear, checksum: Option<u64>) -> YearHead {
-        YearHead {
-            year,
-            days: u16::try_from(days.days.len()).unwrap_or(u16::MAX),
-            downloads: days.downloads(),
-            evidence: days.evidence(),
-            place: checksum.map_or(YearPlace::Here(days), YearPlace::Apart),
-        }
+    pub fn new(year: u16, stored: StoredYear, checksum: Option<u64>) -> YearHead {
+        let StoredYear { bytes, days, downloads, evidence } = stored;
+        YearHead { year, days, downloads, evidence, place: checksum.map_or(YearPlace::Here(bytes), YearPlace::Apart) }
     }
 }
 
@@ -135,10 +174,9 @@ impl RepoHead {
             previous = head.year;
             match &head.place {
                 YearPlace::Here(days) => {
-                    let days = days.encode(head.year);
                     put_varint(&mut out, since << 1 | 1);
                     put_varint(&mut out, days.len() as u64);
-                    out.extend(days);
+                    out.extend_from_slice(days);
                 }
                 YearPlace::Apart(checksum) => {
                     put_varint(&mut out, since << 1);
@@ -165,8 +203,8 @@ impl RepoHead {
             year = step.and_then(|step| year.checked_add(step)).ok_or_else(|| reader.malformed())?;
             if since & 1 == 1 {
                 let len = reader.number()?;
-                let days = RepoYear::decode(year, reader.take(len)?)?;
-                years.push(YearHead::new(year, days, None));
+                let stored = StoredYear::changed(year, reader.take(len)?, std::iter::empty())?;
+                years.push(YearHead::new(year, stored, None));
                 continue;
             }
             let days = reader.varint()?;

@@ -103,18 +103,17 @@ pub struct Numbering {
     wanted: Vec<Wanted>,
 }
 
-impl Numbering {
-    /// Asks for the numbers of these downloaders, in any order and with repetitions.
-    #[must_use]
-    pub fn wanting(mut keys: Vec<DownloaderKey>) -> Numbering {
-        keys.sort_unstable();
-        keys.dedup();
-        Numbering::wanting_sorted(keys)
-    }
+/// Some of the downloaders of a publication, ascending.
+#[derive(Debug)]
+pub struct Share<'n> {
+    wanted: &'n mut [Wanted],
+}
 
-    /// Asks for the numbers of these distinct downloaders, ascending.
-    fn wanting_sorted(keys: Vec<DownloaderKey>) -> Numbering {
-        Numbering { wanted: keys.into_iter().map(|key| Wanted { key, number: NONE, kin: NONE }).collect() }
+impl Share<'_> {
+    /// Who is first and last among them.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(Who, Who)> {
+        Some((self.wanted.first()?.key.who, self.wanted.last()?.key.who))
     }
 
     /// Whether somebody between these two, themselves included, is wanted.
@@ -135,8 +134,7 @@ impl Numbering {
         for person in self.wanted.get_mut(start..).unwrap_or_default().chunk_by_mut(|a, b| a.key.person() == b.key.person()) {
             let Some(of) = person.first().map(|wanted| wanted.key.person()) else { continue };
             while entry.0.person() < of {
-                entries.skip_to(of.who);
-                match entries.next().transpose()? {
+                match entries.next_from(of.who)? {
                     Some(next) => entry = next,
                     None => return Ok(()),
                 }
@@ -156,6 +154,41 @@ impl Numbering {
             }
         }
         Ok(())
+    }
+}
+
+impl Numbering {
+    /// Asks for the numbers of these downloaders, in any order and with repetitions.
+    #[must_use]
+    pub fn wanting(mut keys: Vec<DownloaderKey>) -> Numbering {
+        keys.sort_unstable();
+        keys.dedup();
+        Numbering::wanting_sorted(keys)
+    }
+
+    /// Asks for the numbers of these distinct downloaders, ascending.
+    fn wanting_sorted(keys: Vec<DownloaderKey>) -> Numbering {
+        Numbering { wanted: keys.into_iter().map(|key| Wanted { key, number: NONE, kin: NONE }).collect() }
+    }
+
+    /// All that are wanted.
+    pub fn all(&mut self) -> Share<'_> {
+        Share { wanted: &mut self.wanted }
+    }
+
+    /// All that are wanted in so many shares at most of about one size, each with all downloaders of its persons, so that
+    /// they can be joined beside each other.
+    #[must_use]
+    pub fn shares(&mut self, shares: usize) -> Vec<Share<'_>> {
+        let each = self.wanted.len().div_ceil(shares.max(1));
+        let (mut rest, mut cut) = (self.wanted.as_mut_slice(), Vec::with_capacity(shares));
+        while let Some(last) = rest.get(..each).unwrap_or(rest).last().map(|wanted| wanted.key.who) {
+            let end = rest.partition_point(|wanted| wanted.key.who <= last);
+            let (wanted, after) = std::mem::take(&mut rest).split_at_mut_checked(end).unwrap_or_default();
+            cut.push(Share { wanted });
+            rest = after;
+        }
+        cut
     }
 
     /// Numbers those that no run knew, from `next` on in ascending order, and gives what that adds to the dictionary.
@@ -179,6 +212,18 @@ impl Numbering {
     /// The numbers of all that was wanted, ascending by downloader, once they have some.
     fn numbers(&self) -> impl Iterator<Item = DownloaderNumber> {
         self.wanted.iter().map(|wanted| DownloaderNumber(wanted.number))
+    }
+
+    /// How many are wanted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// Whether nobody is wanted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
     }
 
     /// What was wanted, with what runs knew of it.

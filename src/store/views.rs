@@ -15,7 +15,8 @@ use super::records::{DayViewRecord, ViewStateRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::model::{Day, DayRange, RepoKind, RepoNumber};
 use crate::rollup::{
-    ChunkEntry, DayChunk, DownloaderSet, RepoHead, RepoSet, RepoYear, YEAR_INLINE_BYTES_MAX, YearHead, YearPlace,
+    ChunkEntry, DayChunk, DownloaderSet, RepoDay, RepoHead, RepoSet, RepoYear, StoredYear, YEAR_INLINE_BYTES_MAX, YearHead,
+    YearPlace,
 };
 
 const STATE_KEY: &[u8] = b"state";
@@ -350,20 +351,21 @@ pub fn get_head(txn: &(impl Read + ?Sized), repo: RepoNumber) -> Result<Option<R
 /// # Errors
 /// When the store fails, or the year is missing, stale or damaged.
 pub fn get_year(txn: &(impl Read + ?Sized), repo: RepoNumber, head: &YearHead) -> Result<RepoYear, StoreError> {
-    read_year(repo, head, |key| txn.get(Table::RepoYears, key.bytes()))
+    let bytes = year_bytes(repo, head, |key| txn.get(Table::RepoYears, key.bytes()))?;
+    let key = year_key(repo, head.year);
+    RepoYear::decode(head.year, &bytes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
 }
 
-fn read_year(
+fn year_bytes(
     repo: RepoNumber,
     head: &YearHead,
     get: impl FnOnce(&Key) -> Result<Option<Vec<u8>>, StoreError>,
-) -> Result<RepoYear, StoreError> {
+) -> Result<Vec<u8>, StoreError> {
     match &head.place {
         YearPlace::Here(days) => Ok(days.clone()),
         YearPlace::Apart(checksum) => {
             let key = year_key(repo, head.year);
-            let bytes = checked(Table::RepoYears, &key, *checksum, get(&key)?)?;
-            RepoYear::decode(head.year, &bytes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
+            checked(Table::RepoYears, &key, *checksum, get(&key)?)
         }
     }
 }
@@ -397,33 +399,46 @@ impl<'txn> RepoYears<'txn> {
         self.heads.get(key.bytes())?.map_or_else(|| Ok(RepoHead::default()), |bytes| RepoHead::decode(&bytes).map_err(of_block))
     }
 
-    /// A year of a repo, empty if its head does not name it.
+    /// A year of a repo as it is stored, empty if its head does not name it.
     ///
     /// # Errors
-    /// When the store fails, or the year is missing, stale or damaged.
-    pub fn year(&self, repo: RepoNumber, head: &RepoHead, year: u16) -> Result<RepoYear, StoreError> {
-        let Some(named) = head.years.iter().find(|head| head.year == year) else { return Ok(RepoYear::default()) };
-        read_year(repo, named, |key| self.years.get(key.bytes()))
+    /// When the store fails, or the year is missing or stale.
+    pub fn year(&self, repo: RepoNumber, head: &RepoHead, year: u16) -> Result<Vec<u8>, StoreError> {
+        let Some(named) = head.years.iter().find(|head| head.year == year) else { return Ok(Vec::new()) };
+        year_bytes(repo, named, |key| self.years.get(key.bytes()))
+    }
+
+    /// Changes some days of a year that [`RepoYears::year`] gave; as [`StoredYear::changed`].
+    ///
+    /// # Errors
+    /// When the year is damaged.
+    pub fn change(
+        repo: RepoNumber,
+        year: u16,
+        before: &[u8],
+        changes: impl Iterator<Item = (Day, Option<RepoDay>)> + Clone,
+    ) -> Result<StoredYear, StoreError> {
+        let key = year_key(repo, year);
+        StoredYear::changed(year, before, changes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
     }
 
     /// Writes years and the head; an empty year is removed, and so is a head without years.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn put(&mut self, repo: RepoNumber, head: &mut RepoHead, years: Vec<(u16, RepoYear)>) -> Result<(), StoreError> {
-        for (year, days) in years {
+    pub fn put(&mut self, repo: RepoNumber, head: &mut RepoHead, years: Vec<(u16, StoredYear)>) -> Result<(), StoreError> {
+        for (year, stored) in years {
             let key = year_key(repo, year);
             let before = head.years.iter().find(|head| head.year == year).map(|head| &head.place);
-            let bytes = days.encode(year);
-            let checksum = if bytes.len() > YEAR_INLINE_BYTES_MAX {
-                Some(self.years.put(key.bytes(), &bytes)?)
+            let checksum = if stored.bytes.len() > YEAR_INLINE_BYTES_MAX {
+                Some(self.years.put(key.bytes(), &stored.bytes)?)
             } else {
                 if let Some(YearPlace::Apart(_)) = before {
                     self.years.remove(key.bytes())?;
                 }
                 None
             };
-            head.set(year, (!days.days.is_empty()).then(|| YearHead::new(year, days, checksum)));
+            head.set(year, (stored.days > 0).then(|| YearHead::new(year, stored, checksum)));
         }
         let key = Key::default().repo(repo);
         if head.years.is_empty() { self.heads.remove(key.bytes()) } else { self.heads.put(key.bytes(), &head.encode()).map(drop) }

@@ -12,7 +12,7 @@ use hubtally::model::{
 use hubtally::rollup::{
     ChunkWriter, Client, Counting, DayChunk, DictionaryChunk, DownloaderNumber, DownloaderSet, Edge, Facet, FacetBook,
     FacetChunk, FacetChunkWriter, FacetCount, FacetEntry, Place, RepoDay, RepoHead, RepoSet, RepoYear, SET_INLINE_MAX,
-    YEAR_INLINE_BYTES_MAX, YearHead, decode_edges, decode_kin, encode_edges, find_edges,
+    StoredYear, YEAR_INLINE_BYTES_MAX, YearHead, decode_edges, decode_kin, encode_edges, find_edges,
 };
 use hubtally::sessionize::{KindFiles, Origin};
 use hubtally::store::{Place as StorePlace, RepoYears, Store, Table, get_head, get_year};
@@ -171,7 +171,7 @@ fn damaged_chunks_years_heads_and_tails_are_errors_or_values_but_never_panics() 
         };
         let year = year(random, 2024);
         let mut values: Vec<Vec<u8>> = chunks.into_iter().map(|(_, bytes)| bytes).collect();
-        values.extend([year.encode(2024), head(random).encode(), encode_edges(&edges(random, 20))]);
+        values.extend([stored(2024, &year).bytes, head(random).encode(), encode_edges(&edges(random, 20))]);
         for mut bytes in values {
             if bytes.is_empty() {
                 continue;
@@ -190,6 +190,7 @@ fn damaged_chunks_years_heads_and_tails_are_errors_or_values_but_never_panics() 
                 let _ = chunk.find(RepoNumber(u32::try_from(random.below(50)).unwrap()));
             }
             let _ = RepoYear::decode(2024, &bytes);
+            let _ = StoredYear::changed(2024, &bytes, [(Day(19_800), None), (Day(19_900), Some(RepoDay::default()))].into_iter());
             let _ = RepoHead::decode(&bytes);
             let _ = decode_edges(DAY, &bytes);
             let _ = find_edges(DAY, &bytes, RepoNumber(3));
@@ -214,11 +215,15 @@ fn year(random: &mut Random, year: u16) -> RepoYear {
     days
 }
 
+fn stored(year: u16, of_year: &RepoYear) -> StoredYear {
+    StoredYear::changed(year, &[], of_year.days.iter().map(|day| (day.day, Some(day.of_day)))).unwrap()
+}
+
 fn head(random: &mut Random) -> RepoHead {
     let mut head = RepoHead::default();
     for year in 2015..2030 {
         if random.chance(40) {
-            let days = self::year(random, year);
+            let days = stored(year, &self::year(random, year));
             let checksum = random.chance(50).then(|| random.below(u64::MAX));
             let of_year = YearHead::new(year, days, checksum);
             head.set(year, Some(of_year));
@@ -232,24 +237,26 @@ fn years_and_heads_come_back_and_take_days_in_any_order() {
     for_seeds("years and heads", 300, |random| {
         let of = random.pick(&[1970, 2015, 2024, 2026, 2099, 2148]);
         let days = year(random, of);
-        assert_eq!(RepoYear::decode(of, &days.encode(of)).unwrap(), days);
+        let whole = stored(of, &days);
+        assert_eq!(RepoYear::decode(of, &whole.bytes).unwrap(), days);
         let sum: u64 = days.days.iter().map(|day| day.of_day.counts.downloads().0).fold(0, u64::saturating_add);
-        assert_eq!(days.downloads().0, sum);
+        let evidence = days.days.iter().any(|day| day.of_day.evidence);
+        assert_eq!((usize::from(whole.days), whole.downloads.0, whole.evidence), (days.days.len(), sum, evidence));
 
         let mut shuffled = days.days.clone();
         random.shuffle(&mut shuffled);
-        let mut again = RepoYear::default();
-        for day in &shuffled {
-            again.set(day.day, Some(any_day(random, 1)));
-            again.set(day.day, Some(day.of_day));
+        let mut again = StoredYear::default();
+        for some in shuffled.chunks(random.pick(&[1, 3, 40])) {
+            let twice = some.iter().flat_map(|day| [Some(any_day(random, 1)), Some(day.of_day)].map(|of_day| (day.day, of_day)));
+            again = StoredYear::changed(of, &again.bytes, twice.collect::<Vec<_>>().into_iter()).unwrap();
         }
-        assert_eq!(again, days);
-        for day in shuffled {
-            again.set(day.day, None);
-            again.set(day.day, None);
+        assert_eq!(again, whole);
+        for some in shuffled.chunks(random.pick(&[1, 3, 40])) {
+            let twice = some.iter().flat_map(|day| [(day.day, Some(any_day(random, 1))), (day.day, None)]);
+            again = StoredYear::changed(of, &again.bytes, twice.collect::<Vec<_>>().into_iter()).unwrap();
         }
-        assert_eq!(again, RepoYear::default());
-        assert!(again.encode(of).is_empty());
+        assert_eq!(again, StoredYear::default());
+        assert_eq!(StoredYear::changed(of, &whole.bytes, std::iter::empty()).unwrap(), whole);
 
         let mut head = head(random);
         assert_eq!(RepoHead::decode(&head.encode()).unwrap(), head);
@@ -286,14 +293,15 @@ fn a_year_lies_in_the_head_while_it_is_short_and_is_found_wherever_it_lies() {
         let mut written = RepoHead::default();
         for _ in 0..6 {
             let days = year(random, 2024);
-            let short = days.encode(2024).len() <= YEAR_INLINE_BYTES_MAX;
+            let of_2024 = stored(2024, &days);
+            let short = of_2024.bytes.len() <= YEAR_INLINE_BYTES_MAX;
             let txn = store.write().unwrap();
             let mut years = RepoYears::open(&txn).unwrap();
             let mut head = years.head(repo).unwrap();
             assert_eq!(head, written);
-            years.put(repo, &mut head, vec![(2024, days.clone())]).unwrap();
-            assert_eq!(years.year(repo, &head, 2024).unwrap(), days);
-            assert_eq!(years.year(repo, &head, 2025).unwrap(), RepoYear::default());
+            years.put(repo, &mut head, vec![(2024, of_2024.clone())]).unwrap();
+            assert_eq!(years.year(repo, &head, 2024).unwrap(), of_2024.bytes);
+            assert!(years.year(repo, &head, 2025).unwrap().is_empty());
             drop(years);
             txn.commit().unwrap();
             let txn = store.read().unwrap();
@@ -313,7 +321,7 @@ fn a_year_lies_in_the_head_while_it_is_short_and_is_found_wherever_it_lies() {
         }
         let txn = store.write().unwrap();
         let mut years = RepoYears::open(&txn).unwrap();
-        years.put(repo, &mut written, vec![(2024, RepoYear::default())]).unwrap();
+        years.put(repo, &mut written, vec![(2024, StoredYear::default())]).unwrap();
         assert_eq!(written, RepoHead::default());
         drop(years);
         txn.commit().unwrap();

@@ -23,14 +23,18 @@ fn the_dictionary_numbers_everybody_once_over_many_runs() {
             let in_order = Asked::of(asked.iter().copied());
             let mut numbering = in_order.numbering();
             let distinct: BTreeSet<DownloaderKey> = asked.iter().copied().collect();
+            assert_eq!(numbering.len(), distinct.len());
+            let mut shares = numbering.shares(1 + random.index(5));
+            for (before, after) in shares.iter().zip(shares.iter().skip(1)) {
+                assert!(before.bounds().unwrap().1 < after.bounds().unwrap().0, "nobody is in two shares");
+            }
             for run in &runs {
                 let chunk = DictionaryChunk::new(run).unwrap();
                 let (first, last) = (chunk.entries().next().unwrap().unwrap().0, chunk.entries().last().unwrap().unwrap().0);
                 let wanted = distinct.iter().any(|key| (first.who..=last.who).contains(&key.who));
-                assert_eq!(numbering.wants_within(first.who, last.who), wanted);
-                if wanted {
-                    numbering.join(&chunk).unwrap();
-                }
+                let wanting = shares.iter_mut().filter(|share| share.wants_within(first.who, last.who));
+                let joined = wanting.map(|share| share.join(&chunk).unwrap()).count();
+                assert_eq!(joined > 0, wanted);
             }
             let new = numbering.number_rest(DownloaderNumber(next));
             assert!(new.entries.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1));
