@@ -97,7 +97,7 @@ impl<'a> BitReader<'a> {
     /// The next `width` bits, at most 64.
     #[inline]
     pub fn get(&mut self, width: u32) -> Result<u64, BlockError> {
-        if width > 56 {
+        if width >= WINDOW_BITS {
             let low = self.get(32)?;
             return Ok(self.get(width.min(64) - 32)? << 32 | low);
         }
@@ -122,10 +122,10 @@ impl<'a> BitReader<'a> {
     fn long_rice(&mut self, width: u32) -> Result<u64, BlockError> {
         let mut high = 0_u64;
         loop {
-            let ones = self.window().trailing_ones().min(56);
+            let ones = self.window().trailing_ones().min(WINDOW_BITS - 1);
             self.pass(ones as usize)?;
             high += u64::from(ones);
-            if ones < 56 {
+            if ones < WINDOW_BITS - 1 {
                 break;
             }
         }
@@ -145,6 +145,29 @@ pub fn width_of(largest: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rice_codes_of_any_length_come_back_at_any_place_and_a_cut_one_is_an_error() {
+        for lead in 0..8 {
+            for width in 0..=63 {
+                // Codes as long as a window, longer and shorter ones.
+                let longest = 1 << (u64::BITS - width).min(7);
+                for ones in [0, 1, 3, 55, 56, 57, 58, 127].into_iter().chain(50_u64.saturating_sub(width.into())..60) {
+                    let ones = ones.min(longest - 1);
+                    let value = ones << width | 0x5a5a_5a5a_5a5a_5a5a & ((1 << width) - 1);
+                    let mut writer = BitWriter::default();
+                    writer.put(0, lead);
+                    writer.put_rice(value, width);
+                    let bits = writer.len();
+                    assert_eq!(bits as u64, u64::from(lead) + ones + 1 + u64::from(width));
+                    let bytes = writer.finish();
+                    assert_eq!(BitReader::new(&bytes, lead as usize, "test").rice(width), Ok(value), "{ones} ones, {width} bits");
+                    let cut = &bytes[..(bits - 1) / 8];
+                    assert!(BitReader::new(cut, lead as usize, "test").rice(width).is_err(), "{ones} ones, {width} bits");
+                }
+            }
+        }
+    }
 
     #[test]
     fn bits_come_back_and_an_end_is_noticed() {

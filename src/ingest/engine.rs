@@ -15,10 +15,10 @@ use super::changes::Changes;
 use super::declared::{Declaration, Declared};
 use super::error::EngineError;
 use super::follow::{Following, Tails};
-use super::import::PieceSizes;
 use super::publish::Publishing;
 use super::readers::Readers;
 use super::room::Room;
+use super::sizes::PieceSizes;
 use super::writer::{Command, LIVE_ROWS_MAX, Writer};
 use crate::identify::{IdentityKey, NameKind};
 use crate::model::{

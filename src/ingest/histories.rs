@@ -1,7 +1,7 @@
 //! Days on their way into the years and heads of their repos: gathered over many days, since each year is written whole.
 
 use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,10 +14,12 @@ use crate::store::{RepoSets, RepoYears, StoreError, WriteTxn};
 /// So many days of repos are gathered at most: some 20 MB.
 const GATHERED_MAX: usize = 400_000;
 
-/// Changed days of repos that go through the threads together at the most, about, and how many such heaps may be under way
-/// for each thread.
-const HEAP_CHANGES: usize = 1_000;
-const HEAPS_AHEAD: usize = 3;
+/// Changed days that go through the threads together, of whole repos: their years take up to 1.5 MB.
+pub(super) const BUNDLE_CHANGES: usize = 500;
+
+/// Bundles under way for each thread, and threads: one that reads and writes keeps no more of them busy.
+const BUNDLES_AHEAD: usize = 3;
+const THREADS_MAX: usize = 3;
 
 /// A day of a repo as it is to be; `None` takes it out.
 type Change = (RepoNumber, Day, Option<RepoDay>);
@@ -25,7 +27,7 @@ type Change = (RepoNumber, Day, Option<RepoDay>);
 /// Changed days of repos, in any order.
 pub struct Histories {
     changes: Vec<Change>,
-    heap_changes: usize,
+    bundle_changes: usize,
 }
 
 /// A repo on its way: `Y` is a year with its changes first, and then what it became.
@@ -39,12 +41,12 @@ struct OfRepo<Y> {
 type Changing<'c> = (Vec<u8>, &'c [Change]);
 
 /// Repos that go through the threads together.
-type Heap<Y> = Vec<OfRepo<Y>>;
+type Bundle<Y> = Vec<OfRepo<Y>>;
 
 impl Histories {
-    /// No changes yet; those to come go through the threads in heaps of about so many, if that is not too many.
-    pub fn new(heap_changes: usize) -> Histories {
-        Histories { changes: Vec::new(), heap_changes: heap_changes.clamp(1, HEAP_CHANGES) }
+    /// No changes yet; those to come are written in bundles of about so many.
+    pub fn in_bundles_of(changes: usize) -> Histories {
+        Histories { changes: Vec::new(), bundle_changes: changes.max(1) }
     }
 
     /// Sets a day of a repo, or takes it out.
@@ -64,7 +66,8 @@ impl Histories {
     }
 
     /// Writes the years and heads of the repos that changed, and enters them in the sets; then nothing is gathered. This
-    /// thread reads and writes, others change what was read: at the end of an import nothing else is left to do for them.
+    /// thread reads and writes, others change what was read: behind the last wave of days nothing else is left to do for them.
+    /// In which order repos are written plays no part.
     ///
     /// # Errors
     /// When the store fails, or a head or year is missing, stale or damaged.
@@ -72,79 +75,86 @@ impl Histories {
         // Days come one after the other, each with ascending repos, which the stable sort makes use of.
         let mut changes = std::mem::take(&mut self.changes);
         changes.sort_by_key(|(repo, day, _)| (*repo, *day));
-        let heaps = heaps(&changes, self.heap_changes);
+        let bundles = bundles(&changes, self.bundle_changes);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = (cores - 1).min(heaps.len().saturating_sub(1));
+        let threads = (cores - 1).min(THREADS_MAX).min(bundles.len().saturating_sub(1));
         let mut writing = Writing { years: RepoYears::open(txn)?, sets };
-        let ((hand_out, handed), (finished, done)) = (channel::<Heap<Changing<'_>>>(), channel());
+        // All ends that this thread holds stay open, so that it is answered whatever it hands out.
+        let ((hand_out, handed), (finished, done)) = (channel::<Bundle<Changing<'_>>>(), channel());
         let handed = Mutex::new(handed);
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 let (handed, finished) = (&handed, finished.clone());
                 scope.spawn(move || {
                     let next = || handed.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    while let Ok(heap) = next() {
-                        if finished.send(change(heap)).is_err() {
+                    while let Ok(bundle) = next() {
+                        // Whoever waits for it would wait forever for a thread that is gone.
+                        let changed = catch_unwind(AssertUnwindSafe(|| change(bundle)));
+                        if finished.send(changed).is_err() {
                             break;
                         }
                     }
                 });
             }
-            // Dropped at the end, whatever it is: then they stop.
+            let take = || match done.recv() {
+                Ok(Ok(changed)) => changed.map_err(EngineError::from),
+                Ok(Err(panic)) => resume_unwind(panic),
+                Err(_) => Err(EngineError::Stopped),
+            };
+            // Dropped at the end, whatever it is: then the threads stop.
             let hand_out = hand_out;
             let mut ahead = 0;
-            for heap in heaps {
-                let heap = writing.read(heap)?;
+            for bundle in bundles {
+                let bundle = writing.read(bundle)?;
                 if threads == 0 {
-                    writing.put(change(heap)?)?;
+                    writing.put(change(bundle)?)?;
                     continue;
                 }
-                hand_out.send(heap).map_err(|_| EngineError::Stopped)?;
+                hand_out.send(bundle).map_err(|_| EngineError::Stopped)?;
                 ahead += 1;
-                if ahead > threads * HEAPS_AHEAD {
-                    writing.put(done.recv().map_err(|_| EngineError::Stopped)??)?;
+                if ahead == threads * BUNDLES_AHEAD {
+                    writing.put(take()?)?;
                     ahead -= 1;
                 }
             }
-            (0..ahead).try_for_each(|_| writing.put(done.recv().map_err(|_| EngineError::Stopped)??))
+            (0..ahead).try_for_each(|_| Ok(writing.put(take()?)?))
         })
     }
 }
 
-/// Sorted changes in heaps of whole repos, each of about so many.
-fn heaps(changes: &[Change], heap_changes: usize) -> Vec<&[Change]> {
-    let (mut heaps, mut rest) = (Vec::new(), changes);
-    while let Some((last, ..)) = rest.get(..heap_changes).unwrap_or(rest).last() {
-        let (heap, after) = rest.split_at(rest.partition_point(|(repo, ..)| repo <= last));
-        heaps.push(heap);
+/// Sorted changes in bundles of whole repos, each of about so many.
+fn bundles(changes: &[Change], bundle_changes: usize) -> Vec<&[Change]> {
+    let (mut bundles, mut rest) = (Vec::new(), changes);
+    while let Some((last, ..)) = rest.get(..bundle_changes).unwrap_or(rest).last() {
+        let (bundle, after) = rest.split_at(rest.partition_point(|(repo, ..)| repo <= last));
+        bundles.push(bundle);
         rest = after;
     }
-    heaps
+    bundles
 }
 
-/// Changes the years of a heap.
-fn change(heap: Heap<Changing<'_>>) -> Result<Heap<StoredYear>, EngineError> {
+/// Changes the years of a bundle.
+fn change(bundle: Bundle<Changing<'_>>) -> Result<Bundle<StoredYear>, StoreError> {
     let of_repo = |OfRepo { repo, head, years }: OfRepo<Changing<'_>>| {
         let changed = |(year, (before, changes)): (u16, Changing<'_>)| {
             let changes = changes.iter().map(|(_, day, of_day)| (*day, *of_day));
-            Ok((year, RepoYears::change(repo, year, &before, changes)?))
+            let changed = StoredYear::changed(year, &before, changes);
+            changed.map(|changed| (year, changed)).map_err(|error| damaged("repo_years", repo.0, error))
         };
-        Ok(OfRepo { repo, head, years: years.into_iter().map(changed).collect::<Result<_, EngineError>>()? })
+        Ok(OfRepo { repo, head, years: years.into_iter().map(changed).collect::<Result<_, StoreError>>()? })
     };
-    // Whoever waits for it must not wait forever.
-    catch_unwind(AssertUnwindSafe(|| heap.into_iter().map(of_repo).collect()))
-        .unwrap_or_else(|_| Err(EngineError::Broken("writing years ended in a panic".to_owned())))
+    bundle.into_iter().map(of_repo).collect()
 }
 
-/// The tables that years go to and from.
+/// The tables that years come from and go to.
 struct Writing<'w> {
     years: RepoYears<'w>,
     sets: &'w mut RepoSets,
 }
 
 impl Writing<'_> {
-    /// Reads what a heap of changes is to change.
-    fn read<'c>(&self, heap: &'c [Change]) -> Result<Heap<Changing<'c>>, StoreError> {
+    /// Reads what a bundle of changes is to change.
+    fn read<'c>(&self, bundle: &'c [Change]) -> Result<Bundle<Changing<'c>>, StoreError> {
         let of_repo = |changes: &'c [Change]| {
             let repo = changes.first().map_or_else(RepoNumber::default, |(repo, ..)| *repo);
             // To be sure that there is none takes longer than to read one.
@@ -161,12 +171,12 @@ impl Writing<'_> {
             let years = years.collect::<Result<_, StoreError>>()?;
             Ok(OfRepo { repo, head, years })
         };
-        heap.chunk_by(|a, b| a.0 == b.0).map(of_repo).collect()
+        bundle.chunk_by(|a, b| a.0 == b.0).map(of_repo).collect()
     }
 
-    /// Writes a heap that was changed.
-    fn put(&mut self, heap: Heap<StoredYear>) -> Result<(), EngineError> {
-        for OfRepo { repo, mut head, years } in heap {
+    /// Writes a bundle that was changed.
+    fn put(&mut self, bundle: Bundle<StoredYear>) -> Result<(), StoreError> {
+        for OfRepo { repo, mut head, years } in bundle {
             self.years.put(repo, &mut head, years)?;
             self.sets.counted.set(repo, !head.years.is_empty());
             self.sets.evidence.set(repo, head.years.iter().any(|year| year.evidence));

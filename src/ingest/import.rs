@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read};
 use std::num::NonZero;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,17 +12,13 @@ use super::document::{Known, Recognised, Trail, recognise};
 use super::engine::{Engine, GivenSettings};
 use super::error::EngineError;
 use super::grouping::group_all;
-use super::names::{NAMES_OF_LOG_MAX, Numbered};
-use super::parts::PART_ROWS;
+use super::names::Numbered;
 use super::pieces::Piece;
 use super::stages::{EncodeSpace, Parsed, Unsorted, cutter, encode_days, parse_all};
 use crate::model::{Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, Row, SourceId, SourceName};
-use crate::parse::{BreakdownParser, CHUNK_BYTES, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
+use crate::parse::{BreakdownParser, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
 use crate::rollup::RepoSet;
 use crate::store::{self, CheckpointRecord, ContentRecord, DeliveryState, DocumentRecord, FileRecord, LinesRecord};
-
-/// Rows that are sorted and committed together.
-const COMMIT_ROWS: usize = 150_000;
 
 /// Rows after which a long import publishes what it has.
 const PUBLISH_ROWS: u64 = 30_000_000;
@@ -33,24 +29,6 @@ const HEAD_READ_BYTES: usize = 16 << 10;
 
 /// Chunks that wait between two stages.
 const STAGE_QUEUE: usize = 4;
-
-/// The pieces that work is done in.
-pub(super) struct PieceSizes {
-    pub chunk_bytes: AtomicUsize,
-    pub commit_rows: AtomicUsize,
-    /// Names that are remembered before they begin anew.
-    pub names_max: AtomicUsize,
-    /// Rows of a day that are folded by one thread.
-    pub part_rows: AtomicUsize,
-}
-
-impl Default for PieceSizes {
-    fn default() -> PieceSizes {
-        let [chunk_bytes, commit_rows, names_max, part_rows] =
-            [CHUNK_BYTES, COMMIT_ROWS, NAMES_OF_LOG_MAX, PART_ROWS].map(AtomicUsize::new);
-        PieceSizes { chunk_bytes, commit_rows, names_max, part_rows }
-    }
-}
 
 /// How to import a document.
 #[derive(Clone, Debug)]
@@ -90,14 +68,6 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Engine {
-    /// Sets the pieces in which documents are read, committed and folded, and after how many names they, bodies and followed
-    /// logs begin anew: for tests, which are too short to see a second one.
-    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
-        let PieceSizes { chunk_bytes: of_chunk, commit_rows: of_commit, names_max, part_rows } = &self.shared.sizes;
-        of_chunk.store(chunk_bytes, Ordering::Release);
-        [of_commit, names_max, part_rows].into_iter().for_each(|size| size.store(commit_rows, Ordering::Release));
-    }
-
     /// Imports a document: a file or stream, compressed or not, new, known or grown.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ mod room;
 mod rotated;
 mod seen;
 mod segments;
+mod sizes;
 mod sources;
 mod stages;
 mod targets;

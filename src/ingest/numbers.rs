@@ -16,9 +16,8 @@ use crate::store::{self, Read, RunRecord, StoreError, ViewStateRecord, WriteTxn}
 /// So many runs of one tier become one.
 const RUN_FAN_IN: usize = 8;
 
-/// From this part of the rows of a day's part on, downloaders are looked for on all cores: fewer are found before threads have
-/// started.
-const SHARED_PART: usize = 32;
+/// Downloaders that a thread of its own pays for.
+pub(super) const SHARE_MIN: usize = 20_000;
 
 /// Chunks that wait for a thread that joins them.
 const CHUNKS_AHEAD: usize = 4;
@@ -26,20 +25,20 @@ const CHUNKS_AHEAD: usize = 4;
 /// So many entries of a merged run are gathered before they are written: some 25 MB.
 const MERGED_ENTRIES: usize = 1 << 20;
 
-/// The numbers of the downloaders of folded parts, in their order; new ones become a run of their own. Days are cut into parts
-/// of `part_rows`.
+/// The numbers of the downloaders of folded parts, in their order; new ones become a run of their own. Each thread that looks
+/// for them has at least `share_min`.
 pub fn number(
     txn: &WriteTxn,
     views: &mut ViewStateRecord,
     folds: &[Folded],
-    part_rows: usize,
+    share_min: usize,
 ) -> Result<Vec<DownloaderNumber>, StoreError> {
     let asked = Asked::of(folds.iter().flat_map(|folded| folded.fold.downloaders.iter().copied()));
     let mut numbering = asked.numbering();
-    if numbering.len() <= part_rows / SHARED_PART {
-        join_runs(txn, views, &mut numbering)?;
-    } else {
-        join_runs_in_shares(txn, views, &mut numbering)?;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    match cores.min(numbering.len() / share_min.max(1)) {
+        0 | 1 => join_runs(txn, views, &mut numbering)?,
+        shares => join_runs_in_shares(txn, views, &mut numbering, shares)?,
     }
     let new = numbering.number_rest(DownloaderNumber(views.next_number));
     if !new.entries.is_empty() {
@@ -66,27 +65,33 @@ pub fn join_runs(txn: &(impl Read + ?Sized), views: &ViewStateRecord, numbering:
 /// A chunk on its way to whoever joins it, and the run it is of.
 type Handed<'r> = (&'r RunRecord, Arc<Vec<u8>>);
 
-/// As [`join_runs`], on all cores: at the end of an import nothing else is left to do for them. This thread reads, the others
-/// have a share each.
-fn join_runs_in_shares(txn: &WriteTxn, views: &ViewStateRecord, numbering: &mut Numbering) -> Result<(), StoreError> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+/// As [`join_runs`], by several threads with a share each, while this one reads: behind the last wave of days nothing else is
+/// left to do for them.
+fn join_runs_in_shares(
+    txn: &WriteTxn,
+    views: &ViewStateRecord,
+    numbering: &mut Numbering,
+    shares: usize,
+) -> Result<(), StoreError> {
+    let all = numbering.all();
+    let wanted: Vec<_> = chunks(views).filter(|(.., (first, last))| all.wants_within(*first, *last)).collect();
     std::thread::scope(|scope| {
-        let mut shares = Vec::with_capacity(cores);
-        for mut share in numbering.shares(cores) {
+        let mut started = Vec::with_capacity(shares);
+        for mut share in numbering.shares(shares) {
             let (bounds, (hand_out, handed)) = (share.bounds(), sync_channel::<Handed<'_>>(CHUNKS_AHEAD));
             let joined = scope.spawn(move || handed.into_iter().try_for_each(|(run, bytes)| join(&mut share, run, &bytes)));
-            shares.push((bounds, hand_out, joined));
+            started.push((bounds, hand_out, joined));
         }
-        for (run, at, (first, last)) in chunks(views) {
-            let wants = |bounds: &Option<(Who, Who)>| bounds.is_some_and(|bounds| bounds.0 <= last && first <= bounds.1);
-            let mut wanting = shares.iter().filter(|(bounds, ..)| wants(bounds)).peekable();
-            if wanting.peek().is_some() {
-                let bytes = Arc::new(store::read_run_chunk(txn, run, at)?);
-                // Whoever does not take it any more has failed, and says so at the end.
-                wanting.for_each(|(_, hand_out, _)| drop(hand_out.send((run, Arc::clone(&bytes)))));
+        for (run, at, (first, last)) in wanted {
+            let bytes = Arc::new(store::read_run_chunk(txn, run, at)?);
+            for (bounds, hand_out, _) in &started {
+                if bounds.is_some_and(|bounds| bounds.0 <= last && first <= bounds.1) {
+                    // Whoever does not take it any more has failed, and says so at the end.
+                    drop(hand_out.send((run, Arc::clone(&bytes))));
+                }
             }
         }
-        shares.into_iter().try_for_each(|(_, hand_out, joined)| {
+        started.into_iter().try_for_each(|(_, hand_out, joined)| {
             drop(hand_out);
             joined.join().unwrap_or_else(|panic| resume_unwind(panic))
         })

@@ -206,7 +206,7 @@ impl Writer {
             open: OpenView::default(),
             merged: Vec::new(),
             next_segment: counters.segment,
-            histories: Histories::new(self.shared.sizes.part_rows.load(Ordering::Acquire)),
+            histories: Histories::in_bundles_of(self.shared.sizes.bundle_changes.load(Ordering::Acquire)),
             written: BTreeSet::new(),
         };
         self.fold_all(&mut publication, days)?;
@@ -287,8 +287,8 @@ impl Writer {
 
     /// Writes the views of folded parts. With its last part the segments of a day are published.
     fn write_wave(&mut self, publication: &mut Publication<'_>, wave: Vec<Folded>) -> Result<(), EngineError> {
-        let part_rows = self.shared.sizes.part_rows.load(Ordering::Acquire);
-        let numbers = numbers::number(publication.txn, &mut publication.views, &wave, part_rows)?;
+        let share_min = self.shared.sizes.share_min.load(Ordering::Acquire);
+        let numbers = numbers::number(publication.txn, &mut publication.views, &wave, share_min)?;
         // While the waves behind this one are folded.
         numbers::tidy(publication.txn, &mut publication.views)?;
         let mut rest = numbers.as_slice();

@@ -10,7 +10,7 @@
 //!
 //! Numbers without a width are varints, lists begin with their length. Hashes are evenly spread, so Rice codes of their
 //! gaps waste a thirtieth of a bit. Those of a new run are numbered one after another from the base: their number width
-//! is 0. The groups make a look-up a binary search and one group read.
+//! is 0. Groups without anybody who is looked for are not read.
 
 use std::collections::BTreeSet;
 
@@ -143,22 +143,6 @@ impl<'a> DictionaryChunk<'a> {
         Entries { chunk: self, at: 0, who: 0, bits: BitReader::new(self.bits, 0, PART) }
     }
 
-    /// The number of a downloader, if it is in this chunk.
-    ///
-    /// # Errors
-    /// When the chunk is damaged.
-    pub fn find(&self, key: DownloaderKey) -> Result<Option<DownloaderNumber>, BlockError> {
-        let mut entries = self.entries();
-        let mut next = entries.next_from(key.who)?;
-        while let Some((found, number)) = next {
-            if found >= key {
-                return Ok((found == key).then_some(number));
-            }
-            next = entries.next().transpose()?;
-        }
-        Ok(None)
-    }
-
     /// The who that a group begins with, and the place of its first bit.
     fn group(&self, group: usize) -> Option<(u64, usize)> {
         let [a, b, c, d, e, f, g, h, place @ ..] = *self.groups.get(group)?;
@@ -176,12 +160,21 @@ pub struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// The next entry of `who` or somebody behind them. Of those before, all that whole groups hold is passed over.
+    /// The next entry of `who` or somebody behind them; behind an error there is none. Whole groups before it are not read.
     ///
     /// # Errors
     /// When the chunk is damaged.
     pub fn next_from(&mut self, who: Who) -> Result<Option<Entry>, BlockError> {
         self.skip_groups(who);
+        let entry = self.find_from(who);
+        if entry.is_err() {
+            self.at = self.chunk.entries;
+        }
+        entry
+    }
+
+    #[inline]
+    fn find_from(&mut self, who: Who) -> Result<Option<Entry>, BlockError> {
         while self.at < self.chunk.entries {
             self.read_who()?;
             if self.who >= who.0 {
@@ -198,7 +191,7 @@ impl Entries<'_> {
         let next_group = self.at.div_ceil(GROUP_ENTRIES);
         let later = self.chunk.groups.get(next_group..).unwrap_or_default();
         let is_before = |[a, b, c, d, e, f, g, h, ..]: &[u8; 12]| u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) < who.0;
-        // Whoever is asked for next is seldom far away, and to halve all that comes would mispredict every step.
+        // Whoever is asked for next is seldom far away, and groups that are near are in a core's cache.
         let mut reach = 1;
         while later.get(reach - 1).is_some_and(is_before) {
             reach *= 2;

@@ -49,7 +49,7 @@ impl RepoYear {
     }
 
     /// Puts a day in its place, or takes it out.
-    pub fn set(&mut self, day: Day, of_day: Option<RepoDay>) {
+    fn set(&mut self, day: Day, of_day: Option<RepoDay>) {
         match (self.days.binary_search_by_key(&day, |entry| entry.day), of_day) {
             (Ok(at), Some(of_day)) => {
                 if let Some(entry) = self.days.get_mut(at) {

@@ -3,6 +3,7 @@
 //! What names a value also knows its checksum, so that a missing or stale one is noticed: a day's record its chunks,
 //! sets and tail; a repo's head its years; the set of repos that exist the heads.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -15,8 +16,7 @@ use super::records::{DayViewRecord, ViewStateRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::model::{Day, DayRange, RepoKind, RepoNumber};
 use crate::rollup::{
-    ChunkEntry, DayChunk, DownloaderSet, RepoDay, RepoHead, RepoSet, RepoYear, StoredYear, YEAR_INLINE_BYTES_MAX, YearHead,
-    YearPlace,
+    ChunkEntry, DayChunk, DownloaderSet, RepoHead, RepoSet, RepoYear, StoredYear, YEAR_INLINE_BYTES_MAX, YearHead, YearPlace,
 };
 
 const STATE_KEY: &[u8] = b"state";
@@ -356,16 +356,16 @@ pub fn get_year(txn: &(impl Read + ?Sized), repo: RepoNumber, head: &YearHead) -
     RepoYear::decode(head.year, &bytes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
 }
 
-fn year_bytes(
+fn year_bytes<'h>(
     repo: RepoNumber,
-    head: &YearHead,
+    head: &'h YearHead,
     get: impl FnOnce(&Key) -> Result<Option<Vec<u8>>, StoreError>,
-) -> Result<Vec<u8>, StoreError> {
+) -> Result<Cow<'h, [u8]>, StoreError> {
     match &head.place {
-        YearPlace::Here(days) => Ok(days.clone()),
+        YearPlace::Here(days) => Ok(Cow::Borrowed(days)),
         YearPlace::Apart(checksum) => {
             let key = year_key(repo, head.year);
-            checked(Table::RepoYears, &key, *checksum, get(&key)?)
+            checked(Table::RepoYears, &key, *checksum, get(&key)?).map(Cow::Owned)
         }
     }
 }
@@ -405,21 +405,7 @@ impl<'txn> RepoYears<'txn> {
     /// When the store fails, or the year is missing or stale.
     pub fn year(&self, repo: RepoNumber, head: &RepoHead, year: u16) -> Result<Vec<u8>, StoreError> {
         let Some(named) = head.years.iter().find(|head| head.year == year) else { return Ok(Vec::new()) };
-        year_bytes(repo, named, |key| self.years.get(key.bytes()))
-    }
-
-    /// Changes some days of a year that [`RepoYears::year`] gave; as [`StoredYear::changed`].
-    ///
-    /// # Errors
-    /// When the year is damaged.
-    pub fn change(
-        repo: RepoNumber,
-        year: u16,
-        before: &[u8],
-        changes: impl Iterator<Item = (Day, Option<RepoDay>)> + Clone,
-    ) -> Result<StoredYear, StoreError> {
-        let key = year_key(repo, year);
-        StoredYear::changed(year, before, changes).map_err(StoreError::of_block(Table::RepoYears.name(), key.bytes()))
+        year_bytes(repo, named, |key| self.years.get(key.bytes())).map(Cow::into_owned)
     }
 
     /// Writes years and the head; an empty year is removed, and so is a head without years.

@@ -1,0 +1,47 @@
+//! The pieces that work is done in.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::engine::Engine;
+use super::histories::BUNDLE_CHANGES;
+use super::names::NAMES_OF_LOG_MAX;
+use super::numbers::SHARE_MIN;
+use super::parts::PART_ROWS;
+use crate::parse::CHUNK_BYTES;
+
+/// Rows that are sorted and committed together.
+const COMMIT_ROWS: usize = 150_000;
+
+/// The sizes of pieces.
+pub(super) struct PieceSizes {
+    pub chunk_bytes: AtomicUsize,
+    pub commit_rows: AtomicUsize,
+    /// Names that are remembered before they begin anew.
+    pub names_max: AtomicUsize,
+    /// Rows of a day that are folded by one thread.
+    pub part_rows: AtomicUsize,
+    /// Downloaders whose numbers are looked for by one thread, at least.
+    pub share_min: AtomicUsize,
+    /// Changed days of repos that are written together.
+    pub bundle_changes: AtomicUsize,
+}
+
+impl Default for PieceSizes {
+    fn default() -> PieceSizes {
+        let sizes = [CHUNK_BYTES, COMMIT_ROWS, NAMES_OF_LOG_MAX, PART_ROWS, SHARE_MIN, BUNDLE_CHANGES];
+        let [chunk_bytes, commit_rows, names_max, part_rows, share_min, bundle_changes] = sizes.map(AtomicUsize::new);
+        PieceSizes { chunk_bytes, commit_rows, names_max, part_rows, share_min, bundle_changes }
+    }
+}
+
+impl Engine {
+    /// Sets the pieces in which documents are read, committed, folded, numbered and written, and after how many names they,
+    /// bodies and followed logs begin anew: for tests, which are too short to see a second one.
+    pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
+        let PieceSizes { chunk_bytes: of_chunk, commit_rows: of_commit, names_max, part_rows, share_min, bundle_changes } =
+            &self.shared.sizes;
+        of_chunk.store(chunk_bytes, Ordering::Release);
+        let others = [of_commit, names_max, part_rows, share_min, bundle_changes];
+        others.into_iter().for_each(|size| size.store(commit_rows, Ordering::Release));
+    }
+}
