@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::error::EngineError;
 use super::publish::damaged;
 use crate::model::{Day, RepoNumber};
-use crate::rollup::{RepoDay, RepoHead, StoredYear};
+use crate::rollup::{RepoDay, RepoHead, StoredYear, YEAR_DAY_BYTES};
 use crate::store::{RepoSets, RepoYears, StoreError, WriteTxn};
 
 /// So many days of repos are gathered at most: some 20 MB.
@@ -30,18 +30,22 @@ pub struct Histories {
     bundle_changes: usize,
 }
 
-/// A repo on its way: `Y` is a year with its changes first, and then what it became.
-struct OfRepo<Y> {
+/// A repo on its way through the threads.
+struct OfRepo<'c> {
     repo: RepoNumber,
     head: RepoHead,
-    years: Vec<(u16, Y)>,
+    years: Vec<OfYear<'c>>,
 }
 
-/// A year as it is stored, and the days of it that change.
-type Changing<'c> = (Vec<u8>, &'c [Change]);
+/// A year as it is stored, or is to be, and the days of it that change.
+struct OfYear<'c> {
+    year: u16,
+    stored: StoredYear,
+    changes: &'c [Change],
+}
 
 /// Repos that go through the threads together.
-type Bundle<Y> = Vec<OfRepo<Y>>;
+type Bundle<'c> = Vec<OfRepo<'c>>;
 
 impl Histories {
     /// No changes yet; those to come are written in bundles of about so many.
@@ -80,17 +84,17 @@ impl Histories {
         let threads = (cores - 1).min(THREADS_MAX).min(bundles.len().saturating_sub(1));
         let mut writing = Writing { years: RepoYears::open(txn)?, sets };
         // All ends that this thread holds stay open, so that it is answered whatever it hands out.
-        let ((hand_out, handed), (finished, done)) = (channel::<Bundle<Changing<'_>>>(), channel());
+        let ((hand_out, handed), (finished, done)) = (channel::<Bundle<'_>>(), channel());
         let handed = Mutex::new(handed);
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 let (handed, finished) = (&handed, finished.clone());
                 scope.spawn(move || {
                     let next = || handed.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    while let Ok(bundle) = next() {
+                    while let Ok(mut bundle) = next() {
                         // Whoever waits for it would wait forever for a thread that is gone.
-                        let changed = catch_unwind(AssertUnwindSafe(|| change(bundle)));
-                        if finished.send(changed).is_err() {
+                        let changed = catch_unwind(AssertUnwindSafe(|| change(&mut bundle)));
+                        if finished.send(changed.map(|changed| changed.map(|()| bundle))).is_err() {
                             break;
                         }
                     }
@@ -105,9 +109,10 @@ impl Histories {
             let hand_out = hand_out;
             let mut ahead = 0;
             for bundle in bundles {
-                let bundle = writing.read(bundle)?;
+                let mut bundle = writing.read(bundle)?;
                 if threads == 0 {
-                    writing.put(change(bundle)?)?;
+                    change(&mut bundle)?;
+                    writing.put(bundle)?;
                     continue;
                 }
                 hand_out.send(bundle).map_err(|_| EngineError::Stopped)?;
@@ -133,17 +138,15 @@ fn bundles(changes: &[Change], bundle_changes: usize) -> Vec<&[Change]> {
     bundles
 }
 
-/// Changes the years of a bundle.
-fn change(bundle: Bundle<Changing<'_>>) -> Result<Bundle<StoredYear>, StoreError> {
-    let of_repo = |OfRepo { repo, head, years }: OfRepo<Changing<'_>>| {
-        let changed = |(year, (before, changes)): (u16, Changing<'_>)| {
+/// Changes the years of a bundle, in the memory they came in: allocators make threads wait that free what others took.
+fn change(bundle: &mut Bundle<'_>) -> Result<(), StoreError> {
+    for OfRepo { repo, years, .. } in bundle {
+        for OfYear { year, stored, changes } in years {
             let changes = changes.iter().map(|(_, day, of_day)| (*day, *of_day));
-            let changed = StoredYear::changed(year, &before, changes);
-            changed.map(|changed| (year, changed)).map_err(|error| damaged("repo_years", repo.0, error))
-        };
-        Ok(OfRepo { repo, head, years: years.into_iter().map(changed).collect::<Result<_, StoreError>>()? })
-    };
-    bundle.into_iter().map(of_repo).collect()
+            stored.change(*year, changes).map_err(|error| damaged("repo_years", repo.0, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// The tables that years come from and go to.
@@ -154,7 +157,7 @@ struct Writing<'w> {
 
 impl Writing<'_> {
     /// Reads what a bundle of changes is to change.
-    fn read<'c>(&self, bundle: &'c [Change]) -> Result<Bundle<Changing<'c>>, StoreError> {
+    fn read<'c>(&self, bundle: &'c [Change]) -> Result<Bundle<'c>, StoreError> {
         let of_repo = |changes: &'c [Change]| {
             let repo = changes.first().map_or_else(RepoNumber::default, |(repo, ..)| *repo);
             // To be sure that there is none takes longer than to read one.
@@ -166,7 +169,9 @@ impl Writing<'_> {
             let year_of = |(_, day, _): &Change| day.year();
             let years = changes.chunk_by(|a, b| year_of(a) == year_of(b)).map(|changes| {
                 let year = changes.first().map_or(0, year_of);
-                Ok((year, (self.years.year(repo, &head, year)?, changes)))
+                let mut bytes = self.years.year(repo, &head, year)?;
+                bytes.reserve_exact(changes.len() * YEAR_DAY_BYTES);
+                Ok(OfYear { year, stored: StoredYear { bytes, ..StoredYear::default() }, changes })
             });
             let years = years.collect::<Result<_, StoreError>>()?;
             Ok(OfRepo { repo, head, years })
@@ -175,9 +180,9 @@ impl Writing<'_> {
     }
 
     /// Writes a bundle that was changed.
-    fn put(&mut self, bundle: Bundle<StoredYear>) -> Result<(), StoreError> {
+    fn put(&mut self, bundle: Bundle<'_>) -> Result<(), StoreError> {
         for OfRepo { repo, mut head, years } in bundle {
-            self.years.put(repo, &mut head, years)?;
+            self.years.put(repo, &mut head, years.into_iter().map(|of_year| (of_year.year, of_year.stored)))?;
             self.sets.counted.set(repo, !head.years.is_empty());
             self.sets.evidence.set(repo, head.years.iter().any(|year| year.evidence));
         }

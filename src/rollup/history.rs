@@ -16,7 +16,7 @@ use crate::model::{Day, Downloads};
 pub const YEAR_INLINE_BYTES_MAX: usize = 128;
 
 /// Memory for the stored form of a day; it takes less with few exceptions.
-const DAY_BYTES: usize = 8;
+pub const YEAR_DAY_BYTES: usize = 8;
 
 const PART: &str = "repo year";
 
@@ -83,19 +83,26 @@ pub struct StoredYear {
 }
 
 impl StoredYear {
-    /// What a stored year becomes if some days are set, or taken out: the last change of a day holds. What lies before all of
-    /// them is not encoded anew, since most changes are of the last days.
+    /// A year of which only the bytes are known.
+    ///
+    /// # Errors
+    /// When they are damaged.
+    pub fn read(year: u16, bytes: Vec<u8>) -> Result<StoredYear, BlockError> {
+        let mut stored = StoredYear { bytes, ..StoredYear::default() };
+        stored.change(year, std::iter::empty())?;
+        Ok(stored)
+    }
+
+    /// Sets some days, or takes them out: the last change of a day holds. What lies before all of them is not encoded anew,
+    /// since most changes are of the last days. Of the year the bytes alone have to be known before, and nothing is known of
+    /// it behind an error.
     ///
     /// # Errors
     /// When the bytes are damaged.
-    pub fn changed(
-        year: u16,
-        before: &[u8],
-        changes: impl Iterator<Item = (Day, Option<RepoDay>)> + Clone,
-    ) -> Result<StoredYear, BlockError> {
+    pub fn change(&mut self, year: u16, changes: impl Iterator<Item = (Day, Option<RepoDay>)> + Clone) -> Result<(), BlockError> {
         let first_change = changes.clone().map(|(day, _)| day).min();
-        let mut reader = ByteReader::new(before, PART);
-        let (mut stored, mut changed) = (StoredYear::default(), RepoYear::default());
+        let mut reader = ByteReader::new(&self.bytes, PART);
+        let (mut now, mut changed) = (StoredYear::default(), RepoYear::default());
         let mut read_to = Day::first_of_year(year);
         let (mut kept_to, mut kept_bytes) = (read_to, 0);
         while !reader.is_empty() {
@@ -103,22 +110,22 @@ impl StoredYear {
             if first_change.is_some_and(|first| first <= entry.day) {
                 changed.days.push(entry);
             } else {
-                stored.count(&entry.of_day);
+                now.count(&entry.of_day);
                 kept_to = entry.day;
-                kept_bytes = before.len() - reader.rest().len();
+                kept_bytes = self.bytes.len() - reader.rest().len();
             }
         }
         changes.for_each(|(day, of_day)| changed.set(day, of_day));
-        let kept = before.get(..kept_bytes).unwrap_or_default();
-        stored.bytes.reserve_exact(kept.len() + changed.days.len() * DAY_BYTES);
-        stored.bytes.extend_from_slice(kept);
+        now.bytes = std::mem::take(&mut self.bytes);
+        now.bytes.truncate(kept_bytes);
         for YearDay { day, of_day } in &changed.days {
-            put_varint(&mut stored.bytes, u64::from(day.0 - kept_to.0));
-            of_day.put(&mut stored.bytes);
-            stored.count(of_day);
+            put_varint(&mut now.bytes, u64::from(day.0 - kept_to.0));
+            of_day.put(&mut now.bytes);
+            now.count(of_day);
             kept_to = *day;
         }
-        Ok(stored)
+        *self = now;
+        Ok(())
     }
 
     fn count(&mut self, of_day: &RepoDay) {
@@ -203,7 +210,7 @@ impl RepoHead {
             year = step.and_then(|step| year.checked_add(step)).ok_or_else(|| reader.malformed())?;
             if since & 1 == 1 {
                 let len = reader.number()?;
-                let stored = StoredYear::changed(year, reader.take(len)?, std::iter::empty())?;
+                let stored = StoredYear::read(year, reader.take(len)?.to_vec())?;
                 years.push(YearHead::new(year, stored, None));
                 continue;
             }

@@ -25,7 +25,7 @@ pub use facet::{Client, Facet, FacetBook, Numbered, Place};
 pub use facet_chunk::{FacetChunk, FacetChunkWriter, FacetCount, FacetEntry};
 pub use fold::{DayFold, DayFolder, RepoFold};
 pub use gather::Gather;
-pub use history::{RepoHead, RepoYear, StoredYear, YEAR_INLINE_BYTES_MAX, YearDay, YearHead, YearPlace};
+pub use history::{RepoHead, RepoYear, StoredYear, YEAR_DAY_BYTES, YEAR_INLINE_BYTES_MAX, YearDay, YearHead, YearPlace};
 pub use kin::{KIN_CHUNK_PAIRS, Persons, decode_kin, encode_kin};
 pub use live::{Applied, Change, Foreign, Live, LiveRepo};
 pub use numbering::{Asked, Found, Kin, NewNumbers, Numbering, Share};

@@ -412,7 +412,12 @@ impl<'txn> RepoYears<'txn> {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn put(&mut self, repo: RepoNumber, head: &mut RepoHead, years: Vec<(u16, StoredYear)>) -> Result<(), StoreError> {
+    pub fn put(
+        &mut self,
+        repo: RepoNumber,
+        head: &mut RepoHead,
+        years: impl IntoIterator<Item = (u16, StoredYear)>,
+    ) -> Result<(), StoreError> {
         for (year, stored) in years {
             let key = year_key(repo, year);
             let before = head.years.iter().find(|head| head.year == year).map(|head| &head.place);

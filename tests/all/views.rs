@@ -190,7 +190,8 @@ fn damaged_chunks_years_heads_and_tails_are_errors_or_values_but_never_panics() 
                 let _ = chunk.find(RepoNumber(u32::try_from(random.below(50)).unwrap()));
             }
             let _ = RepoYear::decode(2024, &bytes);
-            let _ = StoredYear::changed(2024, &bytes, [(Day(19_800), None), (Day(19_900), Some(RepoDay::default()))].into_iter());
+            let changes = [(Day(19_800), None), (Day(19_900), Some(RepoDay::default()))];
+            let _ = StoredYear { bytes: bytes.clone(), ..StoredYear::default() }.change(2024, changes.into_iter());
             let _ = RepoHead::decode(&bytes);
             let _ = decode_edges(DAY, &bytes);
             let _ = find_edges(DAY, &bytes, RepoNumber(3));
@@ -216,7 +217,9 @@ fn year(random: &mut Random, year: u16) -> RepoYear {
 }
 
 fn stored(year: u16, of_year: &RepoYear) -> StoredYear {
-    StoredYear::changed(year, &[], of_year.days.iter().map(|day| (day.day, Some(day.of_day)))).unwrap()
+    let mut stored = StoredYear::default();
+    stored.change(year, of_year.days.iter().map(|day| (day.day, Some(day.of_day)))).unwrap();
+    stored
 }
 
 fn head(random: &mut Random) -> RepoHead {
@@ -257,13 +260,16 @@ fn years_and_heads_come_back_and_take_days_in_any_order() {
                     None => expected.remove(day),
                 };
             }
-            again = StoredYear::changed(of, &again.bytes, changes.into_iter()).unwrap();
+            // Of the year as it was the bytes alone have to be known.
+            again = StoredYear { bytes: again.bytes, ..StoredYear::default() };
+            again.change(of, changes.into_iter()).unwrap();
             let days = expected.iter().map(|(day, of_day)| YearDay { day: *day, of_day: *of_day });
             assert_eq!(again, stored(of, &RepoYear { days: days.collect() }));
         }
         let none = expected.keys().map(|day| (*day, None)).collect::<Vec<_>>();
-        assert_eq!(StoredYear::changed(of, &again.bytes, none.into_iter()).unwrap(), StoredYear::default());
-        assert_eq!(StoredYear::changed(of, &whole.bytes, std::iter::empty()).unwrap(), whole);
+        again.change(of, none.into_iter()).unwrap();
+        assert_eq!(again, StoredYear::default());
+        assert_eq!(StoredYear::read(of, whole.bytes.clone()).unwrap(), whole);
 
         let mut head = head(random);
         assert_eq!(RepoHead::decode(&head.encode()).unwrap(), head);
@@ -306,7 +312,7 @@ fn a_year_lies_in_the_head_while_it_is_short_and_is_found_wherever_it_lies() {
             let mut years = RepoYears::open(&txn).unwrap();
             let mut head = years.head(repo).unwrap();
             assert_eq!(head, written);
-            years.put(repo, &mut head, vec![(2024, of_2024.clone())]).unwrap();
+            years.put(repo, &mut head, [(2024, of_2024.clone())]).unwrap();
             assert_eq!(years.year(repo, &head, 2024).unwrap(), of_2024.bytes);
             assert!(years.year(repo, &head, 2025).unwrap().is_empty());
             drop(years);
@@ -328,7 +334,7 @@ fn a_year_lies_in_the_head_while_it_is_short_and_is_found_wherever_it_lies() {
         }
         let txn = store.write().unwrap();
         let mut years = RepoYears::open(&txn).unwrap();
-        years.put(repo, &mut written, vec![(2024, StoredYear::default())]).unwrap();
+        years.put(repo, &mut written, [(2024, StoredYear::default())]).unwrap();
         assert_eq!(written, RepoHead::default());
         drop(years);
         txn.commit().unwrap();
