@@ -10,7 +10,7 @@ use super::parts::PART_ROWS;
 use crate::parse::CHUNK_BYTES;
 
 /// Rows that are sorted and committed together.
-const COMMIT_ROWS: usize = 150_000;
+const COMMIT_ROWS: usize = 220_000;
 
 /// The sizes of pieces.
 pub(super) struct PieceSizes {
