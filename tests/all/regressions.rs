@@ -5,7 +5,7 @@ use std::io::{Cursor, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hubtally::ingest::{Engine, ImportOptions, OpenOptions, Place, Push, PushContent, RepoListing};
 use hubtally::model::{Caller, Day, DayRange, Millis, OrgName, Receipt, RepoKey, RepoKind, RepoName, SourceName};
@@ -147,11 +147,14 @@ fn a_first_import_that_is_killed_between_its_pieces_is_completed_by_importing_ag
     let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
     let log = long_log(450_000);
     let engine = open(Place::Folder(data.clone()));
+    engine.cut_imports(1 << 20, 150_000);
     // The log pauses when there is enough of it for one piece and not for a second one.
     let (first, rest) = log.as_bytes().split_at(log.len() / 2);
     let (of_engine, from, to) = (Arc::clone(&engine), data.clone(), copy.clone());
     let pause = Pause(move || {
+        let begun = Instant::now();
         while a_piece_is_in(&of_engine).is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no piece was committed");
             std::thread::sleep(Duration::from_millis(2));
         }
         // Nobody writes now: this is what a kill would leave.
@@ -212,7 +215,7 @@ fn a_full_disk_takes_nothing_out_of_the_answers_and_heals_by_itself() {
             outcome.push((u64::from(push(n)), downloads()));
         }
         limit("unlimited");
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let ready = || http(&address, "GET", "/readyz", &token, "").0 == 200;
         while !ready() && started.elapsed().as_secs() < 5 {
             std::thread::sleep(Duration::from_millis(50));
@@ -229,6 +232,7 @@ fn a_full_disk_takes_nothing_out_of_the_answers_and_heals_by_itself() {
 #[test]
 fn a_document_that_is_taken_back_while_it_comes_in_stays_away() {
     let engine = open(Place::Memory);
+    engine.cut_imports(1 << 20, 150_000);
     let taken = AtomicBool::new(false);
     let progress = |_| {
         if !taken.load(Ordering::Relaxed)
