@@ -37,7 +37,7 @@ struct OfRepo<'c> {
     years: Vec<OfYear<'c>>,
 }
 
-/// A year as it is stored, or is to be, and the days of it that change.
+/// A year as it is to be, and the days of it that change: until they did, there are its bytes alone.
 struct OfYear<'c> {
     year: u16,
     stored: StoredYear,
@@ -138,12 +138,13 @@ fn bundles(changes: &[Change], bundle_changes: usize) -> Vec<&[Change]> {
     bundles
 }
 
-/// Changes the years of a bundle, in the memory they came in: allocators make threads wait that free what others took.
+/// Changes the years of a bundle, in the memory they came in: nothing is freed that another thread took.
 fn change(bundle: &mut Bundle<'_>) -> Result<(), StoreError> {
     for OfRepo { repo, years, .. } in bundle {
         for OfYear { year, stored, changes } in years {
             let changes = changes.iter().map(|(_, day, of_day)| (*day, *of_day));
-            stored.change(*year, changes).map_err(|error| damaged("repo_years", repo.0, error))?;
+            let changed = StoredYear::changed(*year, std::mem::take(&mut stored.bytes), changes);
+            *stored = changed.map_err(|error| damaged("repo_years", repo.0, error))?;
         }
     }
     Ok(())

@@ -83,26 +83,19 @@ pub struct StoredYear {
 }
 
 impl StoredYear {
-    /// A year of which only the bytes are known.
-    ///
-    /// # Errors
-    /// When they are damaged.
-    pub fn read(year: u16, bytes: Vec<u8>) -> Result<StoredYear, BlockError> {
-        let mut stored = StoredYear { bytes, ..StoredYear::default() };
-        stored.change(year, std::iter::empty())?;
-        Ok(stored)
-    }
-
-    /// Sets some days, or takes them out: the last change of a day holds. What lies before all of them is not encoded anew,
-    /// since most changes are of the last days. Of the year the bytes alone have to be known before, and nothing is known of
-    /// it behind an error.
+    /// What a stored year becomes if some days are set, or taken out, in the memory of `before`: the last change of a day holds.
+    /// What lies before all of them is not encoded anew, since most changes are of the last days.
     ///
     /// # Errors
     /// When the bytes are damaged.
-    pub fn change(&mut self, year: u16, changes: impl Iterator<Item = (Day, Option<RepoDay>)> + Clone) -> Result<(), BlockError> {
+    pub fn changed(
+        year: u16,
+        before: Vec<u8>,
+        changes: impl Iterator<Item = (Day, Option<RepoDay>)> + Clone,
+    ) -> Result<StoredYear, BlockError> {
         let first_change = changes.clone().map(|(day, _)| day).min();
-        let mut reader = ByteReader::new(&self.bytes, PART);
-        let (mut now, mut changed) = (StoredYear::default(), RepoYear::default());
+        let mut reader = ByteReader::new(&before, PART);
+        let (mut stored, mut changed) = (StoredYear::default(), RepoYear::default());
         let mut read_to = Day::first_of_year(year);
         let (mut kept_to, mut kept_bytes) = (read_to, 0);
         while !reader.is_empty() {
@@ -110,22 +103,21 @@ impl StoredYear {
             if first_change.is_some_and(|first| first <= entry.day) {
                 changed.days.push(entry);
             } else {
-                now.count(&entry.of_day);
+                stored.count(&entry.of_day);
                 kept_to = entry.day;
-                kept_bytes = self.bytes.len() - reader.rest().len();
+                kept_bytes = before.len() - reader.rest().len();
             }
         }
         changes.for_each(|(day, of_day)| changed.set(day, of_day));
-        now.bytes = std::mem::take(&mut self.bytes);
-        now.bytes.truncate(kept_bytes);
+        stored.bytes = before;
+        stored.bytes.truncate(kept_bytes);
         for YearDay { day, of_day } in &changed.days {
-            put_varint(&mut now.bytes, u64::from(day.0 - kept_to.0));
-            of_day.put(&mut now.bytes);
-            now.count(of_day);
+            put_varint(&mut stored.bytes, u64::from(day.0 - kept_to.0));
+            of_day.put(&mut stored.bytes);
+            stored.count(of_day);
             kept_to = *day;
         }
-        *self = now;
-        Ok(())
+        Ok(stored)
     }
 
     fn count(&mut self, of_day: &RepoDay) {
@@ -210,7 +202,7 @@ impl RepoHead {
             year = step.and_then(|step| year.checked_add(step)).ok_or_else(|| reader.malformed())?;
             if since & 1 == 1 {
                 let len = reader.number()?;
-                let stored = StoredYear::read(year, reader.take(len)?.to_vec())?;
+                let stored = StoredYear::changed(year, reader.take(len)?.to_vec(), std::iter::empty())?;
                 years.push(YearHead::new(year, stored, None));
                 continue;
             }
