@@ -12,7 +12,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hubtally::block::{BlockError, Decoded, Encoder, Merge, ROWS_MAX, Wanted, decode, sort_and_add};
+use hubtally::block::{BlockError, BodyRows, Decoded, Encoder, Merge, ROWS_MAX, Wanted, decode};
 use hubtally::classify::{agent_note, download};
 use hubtally::generate::Workload;
 use hubtally::identify::IdentityKey;
@@ -268,7 +268,9 @@ struct Commit {
 
 impl Commit {
     fn sort(&mut self) {
-        self.days.values_mut().for_each(|rows| sort_and_add(rows, &self.words));
+        for rows in self.days.values_mut() {
+            *rows = BodyRows::of(&[(0, rows)], &self.words).rows().to_vec();
+        }
     }
 }
 

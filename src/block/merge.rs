@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::sort::{in_stored_order, sort_stored};
+use super::sort::in_stored_order;
 use super::{Decoded, ROWS_MAX};
 use crate::model::{Row, Word, Words};
 
@@ -281,7 +281,7 @@ fn join_annotations(row: &mut Row, other: &Row, words: &Words) {
 }
 
 /// Whether two neighbours in stored order are the same event of the same delivery.
-fn same_stored(a: &Row, b: &Row) -> bool {
+pub(super) fn same_stored(a: &Row, b: &Row) -> bool {
     a.cmp_stored(b).is_eq()
 }
 
@@ -291,7 +291,7 @@ fn joined_count(a: &Row, b: &Row) -> u32 {
 }
 
 /// Joins equal rows of one body or document: they add up.
-fn add_into(last: &mut Row, next: &Row, words: &Words) {
+pub(super) fn add_into(last: &mut Row, next: &Row, words: &Words) {
     last.count = last.count.saturating_add(next.count);
     join_annotations(last, next, words);
 }
@@ -302,29 +302,23 @@ fn join_into(last: &mut Row, next: &Row, words: &Words) {
     join_annotations(last, next, words);
 }
 
-/// Joins all equal neighbours of sorted rows.
-fn join_neighbours(rows: &mut Vec<Row>, mut join: impl FnMut(&mut Row, &Row)) {
+/// Joins equal neighbours of sorted rows of several bodies or documents, as deliveries of their kinds join.
+pub(super) fn join_neighbours(rows: &mut Vec<Row>, words: &Words) {
     rows.dedup_by(|next, last| {
         let same = same_stored(last, next);
         if same {
-            join(last, next);
+            join_into(last, next, words);
         }
         same
     });
-}
-
-/// Sorts rows and joins equal ones as lines of **one** delivery join within one body or document: they add up.
-pub fn sort_and_add(rows: &mut Vec<Row>, words: &Words) {
-    sort_stored(rows);
-    join_neighbours(rows, |last, next| add_into(last, next, words));
 }
 
 /// Rows of a block that comes from a log. A day that has many of them is merged soon, and then a block of each of its
 /// segments is in memory at once, unpacked.
 const FRESH_ROWS_MAX: usize = ROWS_MAX / 2;
 
-/// Hands out the rows of some stretches in blocks as [`sort_and_add`] leaves them; the rows stay where they are. `block` is
-/// memory for a block.
+/// Hands out the rows of some stretches of one document in stored order, in blocks, equal ones added up; the rows stay where
+/// they are. `block` is memory for a block.
 ///
 /// # Errors
 /// When `emit` fails.
@@ -337,7 +331,7 @@ pub fn for_sorted_blocks<E>(
     block.clear();
     block.reserve_exact(stretches.iter().map(|rows| rows.as_ref().len()).sum::<usize>().min(FRESH_ROWS_MAX));
     let mut outcome = Ok(());
-    in_stored_order(stretches, |row| match block.last_mut() {
+    in_stored_order(stretches, |_, row| match block.last_mut() {
         // Most neighbours differ in their time already.
         Some(last) if last.time == row.time && same_stored(last, row) => add_into(last, row, words),
         _ => {
@@ -352,12 +346,6 @@ pub fn for_sorted_blocks<E>(
     });
     outcome?;
     if block.is_empty() { Ok(()) } else { emit(block) }
-}
-
-/// Sorts rows of several bodies or documents and joins equal ones of one delivery as deliveries of that kind join.
-pub fn sort_and_join(rows: &mut Vec<Row>, words: &Words) {
-    sort_stored(rows);
-    join_neighbours(rows, |last, next| join_into(last, next, words));
 }
 
 /// Merges inputs and hands out blocks of joined rows, dropping rows that `keep` refuses.
@@ -438,5 +426,5 @@ pub fn join_sorted(rows: &mut Vec<Row>, new: &[Row], words: &Words) {
     }
     // Two sorted runs: the standard sort recognises and merges them.
     rows.sort_by(Row::cmp_stored);
-    join_neighbours(rows, |last, next| join_into(last, next, words));
+    join_neighbours(rows, words);
 }

@@ -11,6 +11,7 @@
 //! The checksum of a block is the store's: it covers the key as well. The columns are listed in `layout.rs`.
 
 mod bits;
+mod bodies;
 mod bytes;
 mod columns;
 mod decode;
@@ -27,12 +28,11 @@ mod version_1;
 mod who;
 
 pub use bits::{BitReader, BitWriter, width_of};
+pub use bodies::{BodyRows, OfDownloader};
 pub use bytes::{ByteReader, put_varint};
 pub use decode::{Decoded, Wanted, decode, decode_sought, row_count};
 pub use encode::Encoder;
-pub use merge::{
-    Compaction, Joined, Joins, Merge, compact, for_events, for_sorted_blocks, join_sorted, sort_and_add, sort_and_join,
-};
+pub use merge::{Compaction, Joined, Joins, Merge, compact, for_events, for_sorted_blocks, join_sorted};
 
 /// Rows of one block at most.
 pub const ROWS_MAX: usize = 1 << 15;

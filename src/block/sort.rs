@@ -9,9 +9,6 @@ use std::cmp::Ordering;
 use super::bits::width_of;
 use crate::model::Row;
 
-/// Fewer rows than this are sorted as they are.
-const KEYED_MIN: usize = 64;
-
 /// Bits of a key, and of those of its parts that are not as wide as they need to be.
 const KEY_BITS: u32 = 128;
 const TIME_BITS_MAX: u32 = 31;
@@ -21,19 +18,9 @@ const DETAIL_BITS: u32 = 12;
 /// So many bits of a who tell those of one repo and day apart; agents and details come after them.
 const WHO_BITS: u32 = 40;
 
-/// Sorts rows by [`Row::cmp_stored`]; the order of equal rows is unspecified.
-pub fn sort_stored(rows: &mut Vec<Row>) {
-    if rows.len() < KEYED_MIN || rows.is_sorted_by(|a, b| a.cmp_stored(b).is_le()) {
-        return rows.sort_unstable_by(Row::cmp_stored);
-    }
-    let mut sorted = Vec::with_capacity(rows.len());
-    in_stored_order(&[rows.as_slice()], |row| sorted.push(*row));
-    *rows = sorted;
-}
-
-/// Hands out the rows of some stretches by [`Row::cmp_stored`]; they stay where they are. The order of equal rows is
-/// unspecified.
-pub fn in_stored_order(stretches: &[impl AsRef<[Row]>], mut each: impl FnMut(&Row)) {
+/// Hands out the rows of some stretches by [`Row::cmp_stored`], each with the place of its stretch; they stay where they are.
+/// Equal rows come in the order of their stretches.
+pub fn in_stored_order(stretches: &[impl AsRef<[Row]>], mut each: impl FnMut(usize, &Row)) {
     let slices = || stretches.iter().map(AsRef::as_ref);
     let (longest, rows) = slices().map(<[Row]>::len).fold((0, 0), |(longest, rows), len| (len.max(longest), rows + len));
     let layout = Layout::of(slices().flatten(), width_of(stretches.len() as u64), width_of(longest as u64));
@@ -42,12 +29,12 @@ pub fn in_stored_order(stretches: &[impl AsRef<[Row]>], mut each: impl FnMut(&Ro
         keys.extend(rows.iter().zip(0..).map(|(row, place)| layout.key(row, stretch, place)));
     }
     keys.sort_unstable();
-    let row = |key: &u128| {
+    let find = |key: &u128| {
         let (stretch, place) = layout.place(*key);
-        stretches.get(stretch).and_then(|rows| rows.as_ref().get(place))
+        Some((stretch, stretches.get(stretch)?.as_ref().get(place)?))
     };
-    let compare = |a: &u128, b: &u128| match (row(a), row(b)) {
-        (Some(a), Some(b)) => a.cmp_stored(b),
+    let compare = |a: &u128, b: &u128| match (find(a), find(b)) {
+        (Some((_, of_a)), Some((_, of_b))) => of_a.cmp_stored(of_b).then_with(|| layout.place(*a).cmp(&layout.place(*b))),
         (a, b) => a.is_some().cmp(&b.is_some()),
     };
     // Keys decide between runs. Within one they are right but for what does not fit into them, which is rare.
@@ -55,7 +42,7 @@ pub fn in_stored_order(stretches: &[impl AsRef<[Row]>], mut each: impl FnMut(&Ro
         if !run.is_sorted_by(|a, b| compare(a, b) != Ordering::Greater) {
             run.sort_unstable_by(compare);
         }
-        run.iter().filter_map(row).for_each(&mut each);
+        run.iter().filter_map(find).for_each(|(stretch, row)| each(stretch, row));
     }
 }
 
@@ -183,18 +170,19 @@ mod tests {
                 ..Row::default()
             };
             let rows: Vec<Row> = (0..count).map(|_| row()).collect();
-            let (mut keyed, mut plain) = (rows.clone(), rows);
-            sort_stored(&mut keyed);
+            let mut plain = rows.clone();
             plain.sort_by(Row::cmp_stored);
-            assert_eq!(keyed, plain, "{count} rows");
-            sort_stored(&mut keyed);
-            assert_eq!(keyed, plain, "{count} sorted rows");
-            keyed.reverse();
-            for stretch_rows in [1, 700, 50_000] {
-                let stretches: Vec<&[Row]> = keyed.chunks(stretch_rows).collect();
-                let mut handed = Vec::new();
-                in_stored_order(&stretches, |row| handed.push(*row));
-                assert_eq!(handed, plain, "{count} rows in stretches of {stretch_rows}");
+            let backwards: Vec<Row> = plain.iter().rev().copied().collect();
+            for rows in [&rows, &plain, &backwards] {
+                for stretch_rows in [1, 700, 50_000] {
+                    let stretches: Vec<&[Row]> = rows.chunks(stretch_rows).collect();
+                    let mut handed = Vec::new();
+                    in_stored_order(&stretches, |stretch, row| handed.push((stretch, *row)));
+                    assert!(handed.iter().map(|(_, row)| row).eq(&plain), "{count} rows in stretches of {stretch_rows}");
+                    assert!(handed.iter().all(|(stretch, row)| stretches[*stretch].contains(row)));
+                    let in_order = |a: &(usize, Row), b: &(usize, Row)| a.1.cmp_stored(&b.1).is_lt() || a.0 <= b.0;
+                    assert!(handed.is_sorted_by(in_order), "equal rows in the order of their stretches");
+                }
             }
         }
     }

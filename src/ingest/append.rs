@@ -1,9 +1,10 @@
 //! New lines of a followed log into the store: committed with the place they reach to, and in every answer at once.
 
 use super::batch::{Batch, receipt_of};
+use super::commit::Planned;
 use super::error::EngineError;
 use super::pieces::check_place;
-use super::writer::{Planned, Writer};
+use super::writer::Writer;
 use crate::model::{DeliveryId, Format, SourceId};
 use crate::store::{self, CheckpointRecord, DocumentRecord};
 
@@ -43,10 +44,10 @@ impl Writer {
         let record = self.grown(known, (source, name), &batch.lines, document);
 
         let mut group = self.begin_group();
-        let rows = self.number_rows(&txn, &mut counters, &mut group, &batch, (source, id))?;
+        self.number_rows(&txn, &mut counters, &mut group, &mut batch, (source, id))?;
         let receipt = receipt_of(&id.serial().to_string(), &record.lines);
         group.deliveries.insert(id, record);
-        group.jobs.push(Planned::Rows { delivery: id, rows, receipt });
+        group.jobs.push(Planned::Rows { delivery: id, batch, receipt });
         self.commit_planned(&before, txn, counters, group)?;
         if self.is_overlay_full() {
             self.fold_overlay()?;

@@ -387,16 +387,6 @@ impl Batch {
         }
         self.lines.forget((before - self.rows.len()) as u64);
     }
-
-    /// The batch without the events of people who are to be forgotten.
-    pub fn without(&self, forgotten: &BTreeSet<Who>) -> Cow<'_, Batch> {
-        if !self.rows.iter().any(|row| forgotten.contains(&row.who)) {
-            return Cow::Borrowed(self);
-        }
-        let mut rest = self.clone();
-        rest.forget(forgotten);
-        Cow::Owned(rest)
-    }
 }
 
 #[cfg(test)]

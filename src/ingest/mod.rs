@@ -3,6 +3,7 @@
 //! One thread writes. Pushes queue up for it and are committed in groups, and published before they are acknowledged;
 //! documents are parsed on all cores, committed piece by piece and published at their end.
 
+mod absorb;
 mod access;
 mod agents;
 mod append;
@@ -10,6 +11,7 @@ mod backup;
 mod batch;
 mod catalog;
 mod changes;
+mod commit;
 mod compact;
 mod counters;
 mod declared;

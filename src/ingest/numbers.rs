@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use super::publish::damaged;
-use super::waves::Folded;
-use crate::model::Who;
+use crate::model::{DownloaderKey, Who};
 use crate::rollup::{Asked, DictionaryChunk, DownloaderNumber, Entry, Numbering, Share, encode_run};
 use crate::store::{self, Read, RunRecord, StoreError, ViewStateRecord, WriteTxn};
 
@@ -25,15 +24,15 @@ const CHUNKS_AHEAD: usize = 4;
 /// So many entries of a merged run are gathered before they are written: some 25 MB.
 const MERGED_ENTRIES: usize = 1 << 20;
 
-/// The numbers of the downloaders of folded parts, in their order; new ones become a run of their own. Each thread that looks
-/// for them has at least `share_min`.
+/// The numbers of downloaders, in their order; new ones become a run of their own. Each thread that looks for them has at
+/// least `share_min`.
 pub fn number(
     txn: &WriteTxn,
     views: &mut ViewStateRecord,
-    folds: &[Folded],
+    downloaders: impl Iterator<Item = DownloaderKey>,
     share_min: usize,
 ) -> Result<Vec<DownloaderNumber>, StoreError> {
-    let asked = Asked::of(folds.iter().flat_map(|folded| folded.fold.downloaders.iter().copied()));
+    let asked = Asked::of(downloaders);
     let mut numbering = asked.numbering();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     match cores.min(numbering.len() / share_min.max(1)) {

@@ -4,8 +4,10 @@ use std::io;
 
 use crate::model::{DayCounts, Downloads, RepoNumber, Uniques};
 use crate::rollup::{
-    ChunkWriter, DayFold, DownloaderNumber, DownloaderSet, FacetChunkWriter, RepoDay, SET_INLINE_MAX, encode_edges,
+    ChunkWriter, DayFold, DownloaderNumber, DownloaderSet, Edge, FacetBook, FacetChunkWriter, FacetCount, RepoDay,
+    SET_INLINE_MAX, encode_edges,
 };
+use crate::sessionize::KindFiles;
 use crate::store::{DayViewParts, DayViewRecord, RepoSets};
 
 /// What there is so far, of the repos up to the last one that was added.
@@ -30,8 +32,8 @@ impl OpenView {
         numbers: &[DownloaderNumber],
         sets: &RepoSets,
     ) -> io::Result<Vec<(RepoNumber, RepoDay)>> {
-        self.parts.facets.extend(facet_chunks(fold)?);
-        self.parts.tail.extend(encode_edges(&fold.tails));
+        self.add_facets(&fold.book, fold.repos_with_facets().map(|(of_repo, facets)| (of_repo.repo, facets, of_repo.kinds)))?;
+        self.add_tails(&fold.tails);
         let mut days = Vec::with_capacity(fold.repos.len());
         let mut rest = numbers.iter().copied();
         let mut numbers: Vec<DownloaderNumber> = Vec::new();
@@ -41,16 +43,46 @@ impl OpenView {
             numbers.sort_unstable();
             let uniques = Uniques(downloaders.len() as u64);
             let day = RepoDay { counts: of_repo.counts, uniques, evidence: of_repo.evidence };
-            self.parts.chunks.extend(self.writer.add(of_repo.repo, &day, &numbers));
-            if numbers.len() > SET_INLINE_MAX {
-                let mut set = DownloaderSet::default();
-                set.add(numbers.iter().copied());
-                self.parts.sets.push((of_repo.repo, set));
-            }
-            self.count(of_repo.repo, day.counts, sets);
+            self.add_repo(of_repo.repo, &day, &numbers, sets);
             days.push((of_repo.repo, day));
         }
         Ok(days)
+    }
+
+    /// Adds a repo that comes after those before, with the numbers of its downloaders, ascending.
+    pub fn add_repo(&mut self, repo: RepoNumber, day: &RepoDay, numbers: &[DownloaderNumber], sets: &RepoSets) {
+        self.parts.chunks.extend(self.writer.add(repo, day, numbers));
+        if numbers.len() > SET_INLINE_MAX {
+            let mut set = DownloaderSet::default();
+            set.add(numbers.iter().copied());
+            self.parts.sets.push((repo, set));
+        }
+        self.count(repo, day.counts, sets);
+    }
+
+    /// Adds what sessions took from their first events, and files by kind, of repos that come after those before.
+    ///
+    /// # Errors
+    /// When zstd fails, which it does only for want of memory.
+    pub fn add_facets<'f>(
+        &mut self,
+        book: &FacetBook,
+        repos: impl Iterator<Item = (RepoNumber, &'f [FacetCount], KindFiles)>,
+    ) -> io::Result<()> {
+        let mut writer = FacetChunkWriter::new(book);
+        for (repo, facets, kinds) in repos {
+            if writer.is_full() {
+                self.parts.facets.extend(writer.take()?);
+            }
+            writer.add(repo, facets, kinds);
+        }
+        self.parts.facets.extend(writer.take()?);
+        Ok(())
+    }
+
+    /// Adds the last events of repos that come after those before, sorted.
+    pub fn add_tails(&mut self, tails: &[Edge]) {
+        self.parts.tail.extend(encode_edges(tails));
     }
 
     fn count(&mut self, repo: RepoNumber, counts: DayCounts, sets: &RepoSets) {
@@ -83,18 +115,4 @@ impl OpenView {
         self.parts.chunks.extend(self.writer.take());
         (DayViewRecord { covers, ..self.record }, self.parts)
     }
-}
-
-/// The facet chunks of a part of a day, each with its first repo.
-fn facet_chunks(fold: &DayFold) -> io::Result<Vec<(RepoNumber, Vec<u8>)>> {
-    let mut writer = FacetChunkWriter::new(&fold.book);
-    let mut chunks = Vec::new();
-    for (of_repo, facets) in fold.repos_with_facets() {
-        if writer.is_full() {
-            chunks.extend(writer.take()?);
-        }
-        writer.add(of_repo.repo, facets, of_repo.kinds);
-    }
-    chunks.extend(writer.take()?);
-    Ok(chunks)
 }

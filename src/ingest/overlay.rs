@@ -9,49 +9,48 @@ use foldhash::fast::FixedState;
 use super::numbers;
 use super::publish::damaged;
 use super::seen::Seen;
-use crate::block::{Merge, Wanted};
+use crate::block::{BodyRows, Merge, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
 use crate::rollup::{Counting, Edge, Live, Numbering, RepoDay, TAIL_MS, find_edges};
 use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError, ViewStateRecord};
 
-/// Rows in stored order under the names by which they are read.
-pub fn as_read<'a>(rows: &'a [Row], renames: &Renames) -> Cow<'a, [Row]> {
-    let moved = |row: &Row| renames.read_as(row.repo, row.time);
-    if renames.is_empty() || rows.iter().all(|row| moved(row) == row.repo) {
-        return Cow::Borrowed(rows);
-    }
-    let mut rows: Vec<Row> = rows.iter().map(|row| Row { repo: moved(row), ..*row }).collect();
-    rows.sort_unstable_by(Row::cmp_stored);
-    Cow::Owned(rows)
+/// The rows of a group of pushes by day, under the names by which they are read.
+pub type ReadDays<'r> = BTreeMap<Day, Cow<'r, BodyRows>>;
+
+/// Rows under the names by which they are read.
+pub fn as_read<'r>(days: &'r BTreeMap<Day, BodyRows>, renames: &Renames) -> ReadDays<'r> {
+    let under_names = |rows: &'r BodyRows| match renames.is_empty() {
+        true => Cow::Borrowed(rows),
+        false => rows.read_as(|row| renames.read_as(row.repo, row.time)),
+    };
+    days.iter().map(|(day, rows)| (*day, under_names(rows))).collect()
 }
 
 /// Downloaders of repos on days.
-#[derive(Default)]
 pub struct Touched(Vec<(Day, RepoNumber, DownloaderKey)>);
 
 impl Touched {
-    /// Adds what the overlay must hold before some rows in stored order can be counted in it.
-    pub fn add(&mut self, rows: &[Row]) {
-        let mut last = None;
-        for row in rows {
-            let here = (row.time.day(), row.repo, row.downloader());
-            if last != Some(here) {
-                self.0.push(here);
-                last = Some(here);
-            }
-            // A POST of git can make one that comes after it count.
-            let reach = if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
-            if i64::from(row.time.ms_of_day()) >= DAY_MS - reach {
-                self.0.push((here.0.next(), here.1, here.2));
+    /// What the overlay must hold before some rows can be counted in it.
+    pub fn by(days: &ReadDays<'_>) -> Touched {
+        let mut touched = Vec::new();
+        for (day, rows) in days {
+            for of_one in rows.of_downloaders() {
+                touched.push((*day, of_one.repo, of_one.downloader));
+                // A POST of git can make one that comes after it count.
+                let reach = |row: &Row| if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
+                if of_one.rows.iter().any(|row| i64::from(row.time.ms_of_day()) >= DAY_MS - reach(row)) {
+                    touched.push((day.next(), of_one.repo, of_one.downloader));
+                }
             }
         }
+        Touched(touched)
     }
 
-    /// Leaves what the overlay does not hold, in order and each once.
+    /// Leaves what the overlay does not hold, in the order of days and repos.
     pub fn without(&mut self, live: &Live) {
         self.0.retain(|(day, repo, downloader)| !live.has(*day, *repo, *downloader));
-        self.0.sort_unstable();
-        self.0.dedup();
+        // They come so but for those of the days after.
+        self.0.sort_by_key(|(day, repo, _)| (*day, *repo));
     }
 }
 

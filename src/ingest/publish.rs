@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::absorb::{AbsorbedDay, Absorbing};
 use super::error::EngineError;
 use super::histories::Histories;
 use super::open_view::OpenView;
@@ -209,7 +210,9 @@ impl Writer {
             histories: Histories::in_bundles_of(self.shared.sizes.bundle_changes.load(Ordering::Acquire)),
             written: BTreeSet::new(),
         };
-        self.fold_all(&mut publication, days)?;
+        if publishing != Publishing::Overlay || !self.absorb(&mut publication, &days)? {
+            self.fold_all(&mut publication, days)?;
+        }
         let Publication { views, sets, applied, next_segment, written, .. } = publication;
         store::put_view_state(&txn, &views)?;
         store::put_repo_sets(&txn, &sets)?;
@@ -244,6 +247,27 @@ impl Writer {
         })?;
         self.shared.advance();
         Ok(applied)
+    }
+
+    /// Adds what the overlay holds to the views of the days it changes; says whether both went together.
+    fn absorb(&self, publication: &mut Publication<'_>, days: &BTreeSet<Day>) -> Result<bool, EngineError> {
+        // Readers go on meanwhile, and nobody else changes what is published.
+        let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+        let share_min = self.shared.sizes.share_min.load(Ordering::Acquire);
+        let overlay = Absorbing::of(&published.live, days);
+        let numbers = numbers::number(publication.txn, &mut publication.views, overlay.downloaders(), share_min)?;
+        numbers::tidy(publication.txn, &mut publication.views)?;
+        let Some(absorbed) = overlay.absorb(publication.txn, &publication.sets, &numbers)? else {
+            debug_assert!(false, "the overlay lies over other views than the stored ones");
+            return Ok(false);
+        };
+        for AbsorbedDay { day, view, changed } in absorbed {
+            changed.into_iter().for_each(|(repo, of_day)| publication.histories.add(repo, day, Some(of_day)));
+            publication.open = view;
+            publication.finish_day(day, &store::manifest(publication.txn, day)?)?;
+        }
+        publication.histories.write(publication.txn, &mut publication.sets)?;
+        Ok(true)
     }
 
     /// Folds all days in waves that fit into memory: while one is written, the next ones are folded.
@@ -288,7 +312,8 @@ impl Writer {
     /// Writes the views of folded parts. With its last part the segments of a day are published.
     fn write_wave(&mut self, publication: &mut Publication<'_>, wave: Vec<Folded>) -> Result<(), EngineError> {
         let share_min = self.shared.sizes.share_min.load(Ordering::Acquire);
-        let numbers = numbers::number(publication.txn, &mut publication.views, &wave, share_min)?;
+        let downloaders = wave.iter().flat_map(|folded| folded.fold.downloaders.iter().copied());
+        let numbers = numbers::number(publication.txn, &mut publication.views, downloaders, share_min)?;
         // While the waves behind this one are folded.
         numbers::tidy(publication.txn, &mut publication.views)?;
         let mut rest = numbers.as_slice();

@@ -131,10 +131,9 @@ impl Seen {
         true
     }
 
-    /// Adds rows that are published from now on, under the names by which they are read.
-    pub fn add(&mut self, rows: &[Row]) {
-        for rows in rows.chunk_by(|a, b| a.time.day() == b.time.day()) {
-            let Some((day, mut filter)) = rows.first().and_then(|row| self.days.remove_entry(&row.time.day())) else { continue };
+    /// Adds rows of a day in stored order that are published from now on, under the names by which they are read.
+    pub fn add(&mut self, day: Day, rows: &[Row]) {
+        if let Some((day, mut filter)) = self.days.remove_entry(&day) {
             self.put(&mut filter, rows);
             self.days.insert(day, filter);
         }
@@ -163,7 +162,7 @@ mod tests {
         let mut seen = Seen::default();
         seen.days.insert(Day(0), Filter::of_rows(10_000));
         let rows: Vec<Row> = (0..20_000).map(row).collect();
-        seen.add(&rows);
+        seen.add(Day(0), &rows);
         let may_hold = |day, row: &Row| seen.may_hold(day, row.repo, row.downloader());
         assert!(rows.iter().all(|row| may_hold(Day(0), row)));
         let others = (20_000..40_000).map(row).filter(|row| may_hold(Day(0), row)).count();

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::error::EngineError;
+use super::numbers;
 use super::parts::Part;
 use super::publish::Publishing;
 use super::waves::fold;
 use crate::block::Wanted;
 use crate::model::{Day, Downloads, RepoNumber};
-use crate::rollup::{Client, DayChunk, DayFold, FacetChunk, FacetCount, FacetEntry, Place, RepoDay, decode_edges};
+use crate::rollup::{
+    Asked, Client, DayChunk, DayFold, DownloaderNumber, FacetChunk, FacetCount, FacetEntry, Place, RepoDay, decode_edges,
+    encode_edges,
+};
 use crate::sessionize::KindFiles;
 use crate::store::{self, BlockIter, DayManifest, ReadTxn, StoreError, Table};
 
@@ -78,18 +82,11 @@ impl Engine {
                 let part = Part::whole(*day, Arc::new(manifest.clone()));
                 let (mut fold, _) = fold(txn, &part, &counting, Publishing::Pushes)?;
                 let before = day.previous();
-                if let Some(view) = store::day_view(txn, before)? {
-                    let tail = store::read_tail(txn, before, &view)?;
-                    fold.continue_sessions(&decode_edges(before, &tail).map_err(StoreError::of_block("day_tails", &[]))?);
-                }
-                let counted: Vec<(RepoNumber, RepoDay)> = fold
-                    .repos_with_downloaders()
-                    .map(|(repo, downloaders)| {
-                        let uniques = crate::model::Uniques(downloaders.len() as u64);
-                        (repo.repo, RepoDay { counts: repo.counts, uniques, evidence: repo.evidence })
-                    })
-                    .collect();
-                Ok(counted == stored_day(txn, *day)? && same_facets(txn, *day, &fold)?)
+                let tail = stored_tail(txn, before)?;
+                fold.continue_sessions(&decode_edges(before, &tail).map_err(StoreError::of_block("day_tails", &[]))?);
+                Ok(counted_day(txn, &fold)? == stored_day(txn, *day)?
+                    && encode_edges(&fold.tails) == stored_tail(txn, *day)?
+                    && same_facets(txn, *day, &fold)?)
             })();
             if report.note(compared) == Some(false) {
                 report.findings.push(format!("the view of {day} differs from its events: run 'hubtally rebuild'"));
@@ -98,7 +95,28 @@ impl Engine {
     }
 }
 
-fn stored_day(txn: &ReadTxn, day: Day) -> Result<Vec<(RepoNumber, RepoDay)>, StoreError> {
+/// A repo on a day, and the numbers of its downloaders, ascending.
+type CountedRepo = (RepoNumber, RepoDay, Vec<DownloaderNumber>);
+
+fn counted_day(txn: &ReadTxn, fold: &DayFold) -> Result<Vec<CountedRepo>, StoreError> {
+    let asked = Asked::of(fold.downloaders.iter().copied());
+    let mut numbering = asked.numbering();
+    numbers::join_runs(txn, &store::view_state(txn)?, &mut numbering)?;
+    let mut numbers = asked.numbers(&numbering).into_iter();
+    let counted = fold.repos_with_downloaders().map(|(repo, downloaders)| {
+        let mut own: Vec<DownloaderNumber> = numbers.by_ref().take(downloaders.len()).collect();
+        own.sort_unstable();
+        let uniques = crate::model::Uniques(downloaders.len() as u64);
+        (repo.repo, RepoDay { counts: repo.counts, uniques, evidence: repo.evidence }, own)
+    });
+    Ok(counted.collect())
+}
+
+fn stored_tail(txn: &ReadTxn, day: Day) -> Result<Vec<u8>, StoreError> {
+    store::day_view(txn, day)?.map_or_else(|| Ok(Vec::new()), |view| store::read_tail(txn, day, &view))
+}
+
+fn stored_day(txn: &ReadTxn, day: Day) -> Result<Vec<CountedRepo>, StoreError> {
     let mut entries = Vec::new();
     let Some(view) = store::day_view(txn, day)? else { return Ok(entries) };
     for chunk in &view.chunks {
@@ -107,7 +125,11 @@ fn stored_day(txn: &ReadTxn, day: Day) -> Result<Vec<(RepoNumber, RepoDay)>, Sto
         let of_block = StoreError::of_block(Table::DayChunks.name(), &key);
         for entry in DayChunk::new(&bytes).map_err(&of_block)?.entries() {
             let entry = entry.map_err(&of_block)?;
-            entries.push((entry.repo, entry.day));
+            let numbers = match entry.set_is_apart() {
+                true => store::read_set(txn, day, &view, entry.repo)?.iter().collect(),
+                false => entry.numbers().map_err(&of_block)?,
+            };
+            entries.push((entry.repo, entry.day, numbers));
         }
     }
     Ok(entries)

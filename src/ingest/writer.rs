@@ -1,27 +1,25 @@
 //! The one writer: takes commands in order, commits pushes in groups, publishes before it acknowledges.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, RwLockWriteGuard};
 
+use super::DeliveryInfo;
 use super::batch::{Batch, add_to_record, receipt_of};
+use super::commit::{Answer, Group, Planned};
 use super::engine::{Commands, Published, Shared, delivery_info};
 use super::error::{EngineError, PushError};
 use super::names::Numbered;
-use super::overlay::{self, Loaded, Touched};
 use super::publish::Publishing;
-use super::readers::NAMES_KEPT_MAX;
 use super::recovery::Trouble;
 use super::seen::Seen;
-use super::{DeliveryInfo, segments};
-use crate::block::{Encoder, sort_and_add, sort_and_join};
-use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName};
-use crate::rollup::{Applied, Foreign, Live};
+use crate::block::Encoder;
+use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, SourceId, SourceName};
+use crate::rollup::Live;
 use crate::store::{
-    self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, RepoSets, SegmentEncoder,
-    SourceEntry, StoreError, WriteTxn,
+    self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, SourceEntry, StoreError,
+    WriteTxn,
 };
 
 /// Rows and bodies of one group commit at most.
@@ -67,29 +65,14 @@ pub struct Writer {
     pub(super) sources: Vec<SourceEntry>,
     pub(super) names: HashMap<RepoKey, RepoNumber>,
     /// What is committed of the names that readers use.
-    numbered: Numbered,
+    pub(super) numbered: Numbered,
     pub(super) renames: Arc<Renames>,
     pushes: HashMap<(SourceId, Day), DeliveryId>,
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
-    repeats: BTreeMap<DeliveryId, u64>,
+    pub(super) repeats: BTreeMap<DeliveryId, u64>,
     pub(super) seen: Seen,
     /// Set while the store is broken.
     pub(super) trouble: Option<Trouble>,
-}
-
-/// What a group of pushes, or the new lines of a followed log, comes to before it is committed.
-pub(super) struct Group {
-    /// The names that its rows use, with numbers of repos that this group enters.
-    names: Numbered,
-    pub jobs: Vec<Planned>,
-    pub deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
-    pub new_repos: Vec<(RepoNumber, RepoKey)>,
-}
-
-/// What becomes of one body of a group.
-pub(super) enum Planned {
-    Answered(Result<Receipt, PushError>),
-    Rows { delivery: DeliveryId, rows: Vec<Row>, receipt: Receipt },
 }
 
 impl Writer {
@@ -157,7 +140,7 @@ impl Writer {
                             Err(_) => break,
                         }
                     }
-                    self.push_all(&jobs);
+                    self.push_all(jobs);
                 }
             }
         }
@@ -169,8 +152,8 @@ impl Writer {
     }
 
     /// Commits and publishes a group of pushed bodies, and answers each.
-    fn push_all(&mut self, jobs: &[PushJob]) {
-        let outcome = self.attempt(|writer| writer.commit_group(jobs));
+    fn push_all(&mut self, mut jobs: Vec<PushJob>) {
+        let outcome = self.attempt(|writer| writer.commit_group(&mut jobs));
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
         self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);
         // A sender that hung up gets its answer when it retries.
@@ -199,8 +182,9 @@ impl Writer {
         self.publish_days(BTreeSet::new(), Publishing::Overlay, |_, _, _| Ok(())).map(drop)
     }
 
-    fn commit_group(&mut self, jobs: &[PushJob]) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
-        for job in jobs {
+    /// Commits pushed bodies, whose batches it takes, and publishes them.
+    fn commit_group(&mut self, jobs: &mut [PushJob]) -> Result<Vec<Answer>, EngineError> {
+        for job in &*jobs {
             self.admit_formats(&job.source, job.formats)?;
         }
         let before = self.shared.store.read()?;
@@ -210,64 +194,8 @@ impl Writer {
         self.commit_planned(&before, txn, counters, group)
     }
 
-    /// Commits a group, counts it in the overlay and answers it. `before` is what was committed before.
-    pub(super) fn commit_planned(
-        &mut self,
-        before: &store::ReadTxn,
-        txn: WriteTxn,
-        mut counters: CountersRecord,
-        mut group: Group,
-    ) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
-        let loaded = self.read_missing(before, &group)?;
-        self.put_rows(&txn, &mut counters, &group)?;
-        for (id, record) in &mut group.deliveries {
-            self.settle_repeats(*id, record);
-            store::put_delivery(&txn, *id, record)?;
-        }
-        store::put_counters(&txn, &counters)?;
-        let sets = self.with_new_repos(&txn, &group.new_repos)?;
-        txn.commit()?;
-        group.new_repos.iter().for_each(|(number, repo)| self.remember(repo, *number));
-
-        let answers = self.publish_group(before, &mut group, &loaded, sets)?;
-        if !group.names.is_full(NAMES_KEPT_MAX) {
-            self.numbered = group.names;
-        }
-        self.shared.advance();
-        Ok(answers)
-    }
-
-    /// Begins a group. It takes along what is numbered, which is forgotten if the group is not committed.
-    pub(super) fn begin_group(&mut self) -> Group {
-        let names = std::mem::take(&mut self.numbered);
-        Group { names, jobs: Vec::new(), deliveries: BTreeMap::new(), new_repos: Vec::new() }
-    }
-
-    /// The rows of a batch in stored order, as rows of a delivery and with their repos numbered.
-    pub(super) fn number_rows(
-        &mut self,
-        txn: &WriteTxn,
-        counters: &mut CountersRecord,
-        group: &mut Group,
-        batch: &Batch,
-        (source, delivery): (SourceId, DeliveryId),
-    ) -> Result<Vec<Row>, EngineError> {
-        group.names.follow(&batch.names);
-        let missing = group.names.missing(batch.rows().iter().map(|row| row.repo.0));
-        let (repos, places): (Vec<Arc<RepoKey>>, Vec<u32>) = missing.into_iter().unzip();
-        let numbers = self.number_repos(txn, counters, &repos, &mut group.new_repos)?;
-        places.into_iter().zip(numbers).for_each(|(place, number)| group.names.set(place, number));
-        let mut rows = batch.rows().to_vec();
-        for row in &mut rows {
-            group.names.number_row(row);
-            (row.source, row.delivery) = (source, delivery);
-        }
-        sort_and_add(&mut rows, group.names.words());
-        Ok(rows)
-    }
-
     /// Reads every body as rows of its delivery, or answers it from what is known.
-    fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &[PushJob]) -> Result<Group, EngineError> {
+    fn plan(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, jobs: &mut [PushJob]) -> Result<Group, EngineError> {
         let mut group = self.begin_group();
         let forgotten = self.shared.forgotten();
         for job in jobs {
@@ -276,7 +204,8 @@ impl Writer {
                 group.jobs.push(Planned::Answered(answer));
                 continue;
             }
-            let batch = job.batch.without(&forgotten);
+            let mut batch = std::mem::take(&mut job.batch);
+            batch.forget(&forgotten);
             let delivery = self.pushes_of_today(txn, counters, source, &mut group.deliveries)?;
             if let Some(ContentRecord::Pushes { formats, .. }) =
                 group.deliveries.get_mut(&delivery).map(|record| &mut record.content)
@@ -292,105 +221,11 @@ impl Writer {
                 let record = BodyRecord { body_hash: job.body_hash, delivery: delivery.0, lines: lines.clone() };
                 store::put_body(txn, source, key, &record)?;
             }
-            let rows = self.number_rows(txn, counters, &mut group, &batch, (source, delivery))?;
+            self.number_rows(txn, counters, &mut group, &mut batch, (source, delivery))?;
             let receipt = receipt_of(&delivery.serial().to_string(), &lines);
-            group.jobs.push(Planned::Rows { delivery, rows, receipt });
+            group.jobs.push(Planned::Rows { delivery, batch, receipt });
         }
         Ok(group)
-    }
-
-    /// Reads what the overlay must hold before the group's rows can be counted in it.
-    fn read_missing(&mut self, before: &store::ReadTxn, group: &Group) -> Result<Vec<Loaded>, EngineError> {
-        let mut touched = Touched::default();
-        for job in &group.jobs {
-            if let Planned::Rows { rows, .. } = job {
-                touched.add(&overlay::as_read(rows, &self.renames));
-            }
-        }
-        let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
-        touched.without(&published.live);
-        Ok(overlay::read_missing(before, &touched, &published.live, &mut self.seen, &self.renames)?)
-    }
-
-    /// Writes the group's rows as one segment per day.
-    fn put_rows(&mut self, txn: &WriteTxn, counters: &mut CountersRecord, group: &Group) -> Result<(), EngineError> {
-        let (mut days, words) = (BTreeMap::<Day, Vec<Row>>::new(), group.names.words());
-        for job in &group.jobs {
-            if let Planned::Rows { rows, .. } = job {
-                for (day, rows) in by_day(rows) {
-                    days.entry(day).or_default().extend_from_slice(&rows);
-                }
-            }
-        }
-        for (day, mut rows) in days {
-            sort_and_join(&mut rows, words);
-            let mut segment = SegmentEncoder::new(day, &mut self.encoder);
-            segment.add(&rows, words)?;
-            let Some(segment) = segment.finish() else { continue };
-            let mut manifest = store::manifest(txn, day)?;
-            store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
-            counters.segment += 1;
-            segments::tidy(txn, &mut self.encoder, day, &mut manifest, &mut counters.segment)?;
-            store::put_manifest(txn, day, &manifest)?;
-        }
-        Ok(())
-    }
-
-    /// Counts the committed rows in the overlay and gives the receipts.
-    fn publish_group(
-        &mut self,
-        before: &store::ReadTxn,
-        group: &mut Group,
-        loaded: &[Loaded],
-        sets: Option<RepoSets>,
-    ) -> Result<Vec<Result<Receipt, PushError>>, EngineError> {
-        let counting = self.shared.counting();
-        let mut answers = Vec::with_capacity(group.jobs.len());
-        {
-            let shared = Arc::clone(&self.shared);
-            let declared = shared.declared(&shared.store.read()?)?;
-            let numbers = {
-                // Readers go on meanwhile, and nobody else changes what is published.
-                let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
-                let rows = group.jobs.iter().flat_map(|job| match job {
-                    Planned::Rows { rows, .. } => rows.as_slice(),
-                    Planned::Answered(_) => &[],
-                });
-                overlay::find_numbers(before, &published.views, &published.live, rows)?
-            };
-            let jobs = std::mem::take(&mut group.jobs);
-            let mut texts = Foreign::new(group.names.words());
-            let mut guard = shared.lock()?;
-            let published = &mut *guard;
-            numbers.found().for_each(|found| published.live.learn(found));
-            overlay::load(&mut published.live, loaded, &counting);
-            if let Some(sets) = sets {
-                published.sets = sets;
-            }
-            for job in jobs {
-                answers.push(match job {
-                    Planned::Answered(answer) => answer,
-                    Planned::Rows { delivery, rows, mut receipt } => {
-                        let mut applied = Applied::default();
-                        let rows = overlay::as_read(&rows, counting.renames());
-                        self.seen.add(&rows);
-                        for (day, rows) in by_day(&rows) {
-                            let of_day = published.live.apply(day, &rows, &mut texts, &counting);
-                            applied.accepted += of_day.accepted;
-                            applied.repeated += of_day.repeated;
-                        }
-                        (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
-                        *self.repeats.entry(delivery).or_default() += applied.repeated;
-                        if !shared.default_public {
-                            let repos: BTreeSet<RepoNumber> = rows.iter().map(|row| row.repo).collect();
-                            receipt.notes.extend(published.note_of_private(repos.into_iter(), &declared));
-                        }
-                        Ok(receipt)
-                    }
-                });
-            }
-        }
-        Ok(answers)
     }
 
     /// The delivery that a source's pushes of today belong to.
@@ -421,7 +256,7 @@ impl Writer {
     }
 
     /// Moves events that turned out to be repeated from accepted to repeated.
-    fn settle_repeats(&mut self, id: DeliveryId, record: &mut DeliveryRecord) {
+    pub(super) fn settle_repeats(&mut self, id: DeliveryId, record: &mut DeliveryRecord) {
         let repeats = self.repeats.remove(&id).unwrap_or(0).min(record.lines.accepted);
         record.lines.accepted -= repeats;
         record.lines.repeated += repeats;
@@ -459,7 +294,7 @@ impl Writer {
 }
 
 /// The answer to a body whose idempotency key came before.
-fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<Result<Receipt, PushError>>, StoreError> {
+fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<Answer>, StoreError> {
     let Some(key) = &job.idempotency_key else { return Ok(None) };
     let Some(known) = store::get_body(txn, source, key)? else { return Ok(None) };
     let delivery = store::get_delivery(txn, DeliveryId(known.delivery))?;
@@ -472,19 +307,4 @@ fn known_body(txn: &WriteTxn, source: SourceId, job: &PushJob) -> Result<Option<
     let mut receipt = receipt_of(&DeliveryId(known.delivery).serial().to_string(), &known.lines);
     receipt.repeated += std::mem::take(&mut receipt.accepted);
     Ok(Some(Ok(receipt)))
-}
-
-/// Sorted rows, apart by day and still sorted.
-fn by_day(rows: &[Row]) -> Vec<(Day, Cow<'_, [Row]>)> {
-    let mut stretches = rows.chunk_by(|a, b| a.time.day() == b.time.day());
-    let day_of = |rows: &[Row]| rows.first().map(|row| row.time.day());
-    let Some((first, day)) = stretches.next().and_then(|first| Some((first, day_of(first)?))) else { return Vec::new() };
-    if first.len() == rows.len() {
-        return vec![(day, Cow::Borrowed(rows))];
-    }
-    let mut days = BTreeMap::from([(day, first.to_vec())]);
-    for rows in stretches {
-        days.entry(day_of(rows).unwrap_or_default()).or_default().extend_from_slice(rows);
-    }
-    days.into_iter().map(|(day, rows)| (day, Cow::Owned(rows))).collect()
 }

@@ -38,6 +38,15 @@ pub struct Facet {
     pub client: u32,
 }
 
+impl Facet {
+    /// The same facet in a list that has places and clients under other numbers: those that stand at the numbers they have.
+    #[must_use]
+    pub fn renumbered(self, places: &[u32], clients: &[u32]) -> Facet {
+        let other = |numbers: &[u32], number: u32| numbers.get(number as usize).copied().unwrap_or(u32::MAX);
+        Facet { place: other(places, self.place), client: other(clients, self.client) }
+    }
+}
+
 type FastMap<K, V> = HashMap<K, V, FixedState>;
 
 /// Different values, numbered in order of first appearance.
@@ -108,6 +117,16 @@ impl FacetBook {
     #[must_use]
     pub fn clients(&self) -> &[Client] {
         self.clients.values()
+    }
+
+    /// The number of a place, new or known.
+    pub fn place(&mut self, place: &Place) -> u32 {
+        self.places.number(place)
+    }
+
+    /// The number of a client, new or known.
+    pub fn client(&mut self, client: &Client) -> u32 {
+        self.clients.number(client)
     }
 
     /// The kind of file that a word of a row names.

@@ -1,10 +1,9 @@
 //! Blocks merge by the lattice of law 2, however their rows are cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hubtally::block::{
-    BlockError, Decoded, Encoder, Joined, Merge, ROWS_MAX, Wanted, compact, decode, for_events, join_sorted, sort_and_add,
-    sort_and_join,
+    BlockError, BodyRows, Decoded, Encoder, Joined, Merge, ROWS_MAX, Wanted, compact, decode, for_events, join_sorted,
 };
 use hubtally::model::{
     AgentHash, Country, DeliveryId, Method, Millis, PathHash, RangeFlag, RepoNumber, Row, SenderId, SourceId, Status, Who, Words,
@@ -61,6 +60,12 @@ fn crowded_rows(random: &mut Random, count: usize, words: &mut Words) -> Vec<Row
     (0..count).map(|_| row(random, words)).collect()
 }
 
+/// Rows as they are stored that came in a body each.
+fn joined_bodies(rows: &[Row], words: &Words) -> Vec<Row> {
+    let bodies: Vec<(u32, &[Row])> = (0..).zip(rows.chunks(1)).collect();
+    BodyRows::of(&bodies, words).joined(words).into_owned()
+}
+
 /// Cuts rows into inputs at random; each is sorted and joined as a commit would, and stored in blocks of a few rows.
 fn partition(random: &mut Random, rows: &[Row], words: &Words) -> Vec<Vec<Decoded>> {
     let inputs = 1 + random.index(6);
@@ -69,8 +74,8 @@ fn partition(random: &mut Random, rows: &[Row], words: &Words) -> Vec<Vec<Decode
     let mut encoder = Encoder::new().unwrap();
     let block_rows = 1 + random.index(40);
     let mut stored = Vec::new();
-    for mut part in parts {
-        sort_and_join(&mut part, words);
+    for part in parts {
+        let part = joined_bodies(&part, words);
         let block = |rows: &[Row]| decode(DAY, &encoder.encode(DAY, rows, words).unwrap(), Wanted::All).unwrap();
         stored.push(part.chunks(block_rows).map(block).collect());
     }
@@ -180,16 +185,60 @@ fn lines_of_one_body_add_up_and_bodies_of_a_day_take_the_larger_count() {
     let mut words = Words::default();
     let row = Row { delivery: DeliveryId::pushes(1), count: 2, region: words.number(b"b"), bytes: 0, ..Row::default() };
     let other = Row { count: 3, region: words.number(b"a"), bytes: 7, ..row };
-    let mut body = vec![row, other];
-    sort_and_add(&mut body, &words);
-    assert_eq!(body, [Row { count: 5, ..other }], "present beats absent, then the smaller wins");
-    let mut bodies = vec![row, other];
-    sort_and_join(&mut bodies, &words);
-    assert_eq!(bodies, [other]);
+    let body = BodyRows::of(&[(7, &[row]), (7, &[other])], &words);
+    assert_eq!(body.rows(), [Row { count: 5, ..other }], "present beats absent, then the smaller wins");
+    assert_eq!(body.rows(), &*body.joined(&words));
+    assert_eq!(joined_bodies(&[row, other], &words), [other]);
     let document = |row: Row| Row { delivery: DeliveryId::document(1), ..row };
-    let mut pieces = vec![document(row), document(other)];
-    sort_and_join(&mut pieces, &words);
-    assert_eq!(pieces, [Row { count: 5, ..document(other) }]);
+    assert_eq!(joined_bodies(&[document(row), document(other)], &words), [Row { count: 5, ..document(other) }]);
+}
+
+#[test]
+fn rows_of_bodies_are_sorted_and_known_by_their_bodies() {
+    for_seeds("rows of bodies", number("HUBTALLY_BLOCK_ROUNDS", 150), |seed| {
+        let mut random = Random::new(seed);
+        let mut words = Words::default();
+        let count = random.pick(&[0, 1, 30, 400]);
+        let rows = crowded_rows(&mut random, count, &mut words);
+        let mut bodies = vec![0];
+        (1..count).for_each(|_| bodies.push(bodies.last().unwrap() + u32::from(random.chance(20))));
+        let stretches: Vec<(u32, &[Row])> = bodies.iter().copied().zip(rows.chunks(1)).collect();
+        let sorted = BodyRows::of(&stretches, &words);
+        assert!(sorted.rows().is_sorted_by(|a, b| a.cmp_stored(b).is_le()));
+        // How often each body holds each row, as a naive map has it.
+        let mut expected: BTreeMap<(Identity, u64, u32), u64> = BTreeMap::new();
+        for (row, body) in rows.iter().zip(&bodies) {
+            *expected.entry((identity(row), row.delivery.0.into(), *body)).or_default() += u64::from(row.count);
+        }
+        let of_row = |row: &Row, body: u32| ((identity(row), row.delivery.0.into(), body), u64::from(row.count));
+        let found: Vec<_> = sorted.with_bodies().map(|(row, body)| of_row(row, body)).collect();
+        assert_eq!(found.iter().copied().collect::<BTreeMap<_, _>>(), expected);
+        assert_eq!(found.len(), expected.len(), "each once");
+
+        let (mut handed, mut scratch, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for of_one in sorted.of_downloaders() {
+            assert!(seen.insert((of_one.repo, of_one.downloader)), "all rows of a downloader at once");
+            let mut last = None;
+            of_one.for_each_body(&mut scratch, |body, rows| {
+                assert!(last.is_none_or(|last| last < body) && !rows.is_empty(), "bodies in their order");
+                last = Some(body);
+                assert!(rows.is_sorted_by(|a, b| a.cmp_stored(b).is_lt()));
+                assert!(rows.iter().all(|row| (row.repo, row.downloader()) == (of_one.repo, of_one.downloader)));
+                handed.extend(rows.iter().map(|row| of_row(row, body)));
+            });
+        }
+        assert_eq!(handed.len(), found.len());
+        assert_eq!(handed.into_iter().collect::<BTreeMap<_, _>>(), expected);
+
+        // Under other names the rows are the same.
+        let renamed = |row: &Row| RepoNumber(u32::from(row.repo.0 == 1));
+        let moved = sorted.read_as(renamed);
+        assert!(moved.rows().is_sorted_by(|a, b| a.cmp_stored(b).is_le()));
+        let under = |(row, body): (&Row, u32)| format!("{:?}", (Row { repo: renamed(row), ..*row }, body));
+        let mut spellings: [Vec<String>; 2] = [&sorted, &*moved].map(|rows| rows.with_bodies().map(under).collect());
+        spellings.iter_mut().for_each(|of_rows| of_rows.sort_unstable());
+        assert_eq!(spellings[0], spellings[1]);
+    });
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! Rows of several bodies on one day in stored order, each with the body it came in.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::merge::{add_into, join_neighbours, same_stored};
+use super::sort::in_stored_order;
+use crate::model::{DownloaderKey, RepoNumber, Row, Words};
+
+/// Sorted rows of some bodies. Equal rows of one body are one, those of different bodies are not.
+#[derive(Clone, Debug, Default)]
+pub struct BodyRows {
+    rows: Vec<Row>,
+    /// The body of each row.
+    bodies: Vec<u32>,
+    /// Whether two bodies hold equal rows of one delivery.
+    repeated: bool,
+}
+
+impl BodyRows {
+    /// Sorts stretches of rows, each with its body, those of earlier bodies first. Lines of one body that are equal add up.
+    #[must_use]
+    pub fn of(stretches: &[(u32, &[Row])], words: &Words) -> BodyRows {
+        let slices: Vec<&[Row]> = stretches.iter().map(|(_, rows)| *rows).collect();
+        let count = slices.iter().map(|rows| rows.len()).sum();
+        let mut sorted = BodyRows { rows: Vec::with_capacity(count), bodies: Vec::with_capacity(count), repeated: false };
+        in_stored_order(&slices, |stretch, row| {
+            let body = stretches.get(stretch).map_or(0, |(body, _)| *body);
+            sorted.push(row, body, words);
+        });
+        sorted
+    }
+
+    fn push(&mut self, row: &Row, body: u32, words: &Words) {
+        // Most neighbours differ in their time already.
+        if let (Some(last), Some(of_last)) = (self.rows.last_mut(), self.bodies.last())
+            && last.time == row.time
+            && same_stored(last, row)
+        {
+            if *of_last == body {
+                return add_into(last, row, words);
+            }
+            self.repeated = true;
+        }
+        self.rows.push(*row);
+        self.bodies.push(body);
+    }
+
+    /// The rows in stored order.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The rows as they are stored: equal ones of one delivery joined, whatever body they came in.
+    #[must_use]
+    pub fn joined(&self, words: &Words) -> Cow<'_, [Row]> {
+        if !self.repeated {
+            return Cow::Borrowed(&self.rows);
+        }
+        let mut rows = self.rows.clone();
+        join_neighbours(&mut rows, words);
+        Cow::Owned(rows)
+    }
+
+    /// The rows in stored order, each with its body.
+    pub fn with_bodies(&self) -> impl Iterator<Item = (&Row, u32)> {
+        self.rows.iter().zip(self.bodies.iter().copied())
+    }
+
+    /// The rows of each downloader on each repo.
+    pub fn of_downloaders(&self) -> impl Iterator<Item = OfDownloader<'_>> {
+        let mut bodies = self.bodies.as_slice();
+        let same = |a: &Row, b: &Row| (a.repo, a.downloader()) == (b.repo, b.downloader());
+        self.rows.chunk_by(same).filter_map(move |rows| {
+            let (own, rest) = bodies.split_at_checked(rows.len())?;
+            bodies = rest;
+            let first = rows.first()?;
+            Some(OfDownloader { repo: first.repo, downloader: first.downloader(), rows, bodies: own })
+        })
+    }
+
+    /// The rows under other names, if any has another: under those by which they are read.
+    #[must_use]
+    pub fn read_as(&self, name: impl Fn(&Row) -> RepoNumber) -> Cow<'_, BodyRows> {
+        if self.rows.iter().all(|row| name(row) == row.repo) {
+            return Cow::Borrowed(self);
+        }
+        let mut moved: Vec<(Row, u32)> = self.with_bodies().map(|(row, body)| (Row { repo: name(row), ..*row }, body)).collect();
+        moved.sort_unstable_by(|(a, of_a), (b, of_b)| a.cmp_stored(b).then(of_a.cmp(of_b)));
+        let (rows, bodies) = moved.into_iter().unzip();
+        // Rows of two names may be equal under one: that is for those to join who hold both.
+        Cow::Owned(BodyRows { rows, bodies, repeated: true })
+    }
+}
+
+/// The rows of one downloader on one repo.
+#[derive(Clone, Copy, Debug)]
+pub struct OfDownloader<'r> {
+    pub repo: RepoNumber,
+    pub downloader: DownloaderKey,
+    pub rows: &'r [Row],
+    bodies: &'r [u32],
+}
+
+impl OfDownloader<'_> {
+    /// Hands out the rows of each body, in the order of the bodies. `scratch` is memory for them.
+    pub fn for_each_body(&self, scratch: &mut Vec<Row>, mut each: impl FnMut(u32, &[Row])) {
+        let Some(first) = self.bodies.first() else { return };
+        if self.bodies.iter().all(|body| body == first) {
+            return each(*first, self.rows);
+        }
+        let bodies: BTreeSet<u32> = self.bodies.iter().copied().collect();
+        for body in bodies {
+            scratch.clear();
+            scratch.extend(self.rows.iter().zip(self.bodies).filter(|(_, of)| **of == body).map(|(row, _)| *row));
+            each(body, scratch);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What the overlay holds of some days into their views, without reading their events.
+//!
+//! The overlay knows the counts of every repo it has as a fold of all events would give them, and how they differ from the
+//! stored ones: so that a view and the overlay of a day together are the day's new view.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::open_view::OpenView;
+use super::publish::damaged;
+use crate::model::{Day, DownloaderKey, Downloads, RepoNumber};
+use crate::rollup::{
+    ChunkEntry, DayChunk, DownloaderNumber, Edge, Facet, FacetBook, FacetChunk, FacetCount, FacetEntry, Live, LiveRepo, RepoDay,
+    decode_edges,
+};
+use crate::sessionize::KindFiles;
+use crate::store::{self, DayViewRecord, RepoSets, StoreError, WriteTxn};
+
+/// The new view of a day.
+pub(super) struct AbsorbedDay {
+    pub day: Day,
+    pub view: OpenView,
+    /// The repos that the overlay has on that day.
+    pub changed: Vec<(RepoNumber, RepoDay)>,
+}
+
+/// The repos of the overlay on the days that it changes, in order.
+pub(super) struct Absorbing<'l> {
+    live: &'l Live,
+    days: Vec<(Day, BTreeMap<RepoNumber, OfRepo<'l>>)>,
+}
+
+/// A repo in the overlay.
+struct OfRepo<'l> {
+    live: &'l LiveRepo,
+    /// Those who count, in any order.
+    downloaders: Vec<DownloaderKey>,
+    /// Where their numbers begin among those of all.
+    numbers_at: usize,
+}
+
+impl OfRepo<'_> {
+    /// The numbers of all who count on the day, ascending: of those who are stored, and of those in the overlay.
+    fn numbers(&self, mut stored: Vec<DownloaderNumber>, all: &[DownloaderNumber]) -> Vec<DownloaderNumber> {
+        let own = all.get(self.numbers_at..self.numbers_at + self.downloaders.len()).unwrap_or_default();
+        stored.extend_from_slice(own);
+        stored.sort_unstable();
+        stored.dedup();
+        stored
+    }
+}
+
+impl<'l> Absorbing<'l> {
+    /// What the overlay holds of some days.
+    pub fn of(live: &'l Live, days: &BTreeSet<Day>) -> Absorbing<'l> {
+        let mut numbers_at = 0;
+        let mut of_day = |day: Day| {
+            // In order, so that equal overlays are numbered alike.
+            let repos: BTreeMap<RepoNumber, &LiveRepo> = live.repos_on(day).collect();
+            let of_repo = |(repo, live): (RepoNumber, &'l LiveRepo)| {
+                let downloaders: Vec<DownloaderKey> = live.downloaders().collect();
+                numbers_at += downloaders.len();
+                let numbers_at = numbers_at - downloaders.len();
+                (repo, OfRepo { live, downloaders, numbers_at })
+            };
+            (day, repos.into_iter().map(of_repo).collect())
+        };
+        let days = days.iter().map(|day| of_day(*day)).collect();
+        Absorbing { live, days }
+    }
+
+    /// All of their downloaders.
+    pub fn downloaders(&self) -> impl Iterator<Item = DownloaderKey> {
+        self.days.iter().flat_map(|(_, repos)| repos.values()).flat_map(|repo| repo.downloaders.iter().copied())
+    }
+
+    /// The new views of all days, given the numbers of all downloaders; `None` if the stored ones are not those that the
+    /// overlay lies over.
+    pub fn absorb(
+        &self,
+        txn: &WriteTxn,
+        sets: &RepoSets,
+        numbers: &[DownloaderNumber],
+    ) -> Result<Option<Vec<AbsorbedDay>>, StoreError> {
+        self.days.iter().map(|(day, repos)| self.absorb_day(txn, *day, repos, sets, numbers)).collect()
+    }
+
+    fn absorb_day(
+        &self,
+        txn: &WriteTxn,
+        day: Day,
+        repos: &BTreeMap<RepoNumber, OfRepo<'l>>,
+        sets: &RepoSets,
+        numbers: &[DownloaderNumber],
+    ) -> Result<Option<AbsorbedDay>, StoreError> {
+        let stored = store::day_view(txn, day)?.unwrap_or_default();
+        let mut absorbed = AbsorbedDay { day, view: OpenView::default(), changed: Vec::new() };
+        let mut fits = true;
+        let mut add = |repo: RepoNumber, stored: Option<(RepoDay, Vec<DownloaderNumber>)>| {
+            let (before, stored) = stored.unwrap_or_default();
+            let Some(of_repo) = repos.get(&repo) else { return absorbed.view.add_repo(repo, &before, &stored, sets) };
+            let (now, numbers) = (of_repo.live.day(), of_repo.numbers(stored, numbers));
+            fits &= of_repo.live.stored() == before && now.uniques.0 == numbers.len() as u64;
+            if fits && !numbers.is_empty() {
+                absorbed.view.add_repo(repo, &now, &numbers, sets);
+                absorbed.changed.push((repo, now));
+            }
+        };
+        let mut new = repos.keys().copied().peekable();
+        for_stored_repos(txn, day, &stored, |entry, numbers| {
+            while let Some(repo) = new.next_if(|repo| *repo < entry.repo) {
+                add(repo, None);
+            }
+            new.next_if_eq(&entry.repo);
+            add(entry.repo, Some((entry.day, numbers)));
+        })?;
+        new.for_each(|repo| add(repo, None));
+        if !fits {
+            return Ok(None);
+        }
+        let facets = self.facets(txn, day, &stored, repos)?;
+        absorbed
+            .view
+            .add_facets(&facets.book, facets.repos.iter().map(|(repo, (facets, kinds))| (*repo, facets.as_slice(), *kinds)))?;
+        absorbed.view.add_tails(&tails(txn, day, &stored, repos)?);
+        Ok(Some(absorbed))
+    }
+
+    /// What sessions took from their first events, and files by kind, of all repos of a day.
+    fn facets(
+        &self,
+        txn: &WriteTxn,
+        day: Day,
+        stored: &DayViewRecord,
+        repos: &BTreeMap<RepoNumber, OfRepo<'l>>,
+    ) -> Result<Facets, StoreError> {
+        let mut all = Facets::default();
+        for chunk in &stored.facets {
+            let bytes = store::read_facets(txn, day, *chunk)?;
+            let chunk = FacetChunk::new(&bytes).map_err(|error| damaged("day_facets", day, error))?;
+            let places: Vec<u32> = chunk.places.iter().map(|place| all.book.place(place)).collect();
+            let clients: Vec<u32> = chunk.clients.iter().map(|client| all.book.client(client)).collect();
+            let own = |facet: Facet| facet.renumbered(&places, &clients);
+            let each = |FacetEntry { repo, facets, kinds }: &FacetEntry| {
+                let facets = facets.iter().map(|(facet, downloads)| (own(*facet), *downloads)).collect();
+                all.repos.insert(*repo, (facets, *kinds));
+            };
+            chunk.for_all(each).map_err(|error| damaged("day_facets", day, error))?;
+        }
+        let places: Vec<u32> = self.live.places().iter().map(|place| all.book.place(place)).collect();
+        let clients: Vec<u32> = self.live.clients().iter().map(|client| all.book.client(client)).collect();
+        for (repo, OfRepo { live, .. }) in repos {
+            let (facets, kinds) = all.repos.entry(*repo).or_default();
+            kinds.change(live.kinds());
+            let mut sums: BTreeMap<Facet, Downloads> = facets.drain(..).collect();
+            for (facet, change) in live.facets() {
+                let sum = sums.entry(facet.renumbered(&places, &clients)).or_default();
+                sum.0 = sum.0.saturating_add_signed(change);
+            }
+            facets.extend(sums.into_iter().filter(|(_, downloads)| downloads.0 > 0));
+        }
+        Ok(all)
+    }
+}
+
+/// The facets of the repos of a day.
+#[derive(Default)]
+struct Facets {
+    book: FacetBook,
+    repos: BTreeMap<RepoNumber, (Vec<FacetCount>, KindFiles)>,
+}
+
+/// Calls `each` with all stored repos of a day and the numbers of their downloaders.
+fn for_stored_repos(
+    txn: &WriteTxn,
+    day: Day,
+    stored: &DayViewRecord,
+    mut each: impl FnMut(&ChunkEntry<'_>, Vec<DownloaderNumber>),
+) -> Result<(), StoreError> {
+    let of_block = |error| damaged("day_chunks", day, error);
+    for chunk in &stored.chunks {
+        let bytes = store::read_chunk(txn, day, *chunk)?;
+        for entry in DayChunk::new(&bytes).map_err(of_block)?.entries() {
+            let entry = entry.map_err(of_block)?;
+            let numbers = match entry.set_is_apart() {
+                true => store::read_set(txn, day, stored, entry.repo)?.iter().collect(),
+                false => entry.numbers().map_err(of_block)?,
+            };
+            each(&entry, numbers);
+        }
+    }
+    Ok(())
+}
+
+/// The last events of a day: of those in the overlay as it knows them, of the others as they are stored.
+fn tails(
+    txn: &WriteTxn,
+    day: Day,
+    stored: &DayViewRecord,
+    repos: &BTreeMap<RepoNumber, OfRepo<'_>>,
+) -> Result<Vec<Edge>, StoreError> {
+    let bytes = if stored.tail_bytes > 0 { store::read_tail(txn, day, stored)? } else { Vec::new() };
+    let edges = decode_edges(day, &bytes).map_err(|error| damaged("day_tails", day, error))?;
+    let mut tails: BTreeMap<_, _> = edges.into_iter().map(|edge| ((edge.repo, edge.downloader), edge.time)).collect();
+    for (repo, OfRepo { live, .. }) in repos {
+        for (downloader, last) in live.tails() {
+            match last {
+                Some(last) => tails.insert((*repo, downloader), last),
+                None => tails.remove(&(*repo, downloader)),
+            };
+        }
+    }
+    Ok(tails.into_iter().map(|((repo, downloader), time)| Edge { repo, downloader, time }).collect())
+}

@@ -1,0 +1,220 @@
+//! A group of pushed bodies, or the new lines of a followed log: into the store in one commit, then into every answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::error::{EngineError, PushError};
+use super::names::Numbered;
+use super::overlay::{self, Loaded, ReadDays, Touched};
+use super::readers::NAMES_KEPT_MAX;
+use super::segments;
+use super::writer::Writer;
+use crate::block::BodyRows;
+use crate::model::{Day, DeliveryId, Receipt, RepoKey, RepoNumber, Row, SourceId};
+use crate::rollup::{Applied, Foreign};
+use crate::store::{self, CountersRecord, DeliveryRecord, ReadTxn, RepoSets, SegmentEncoder, WriteTxn};
+
+/// What the sender of a body is told.
+pub(super) type Answer = Result<Receipt, PushError>;
+
+/// What a group comes to before it is committed.
+pub(super) struct Group {
+    /// The names that its rows use, with numbers of repos that this group enters.
+    names: Numbered,
+    pub jobs: Vec<Planned>,
+    pub deliveries: BTreeMap<DeliveryId, DeliveryRecord>,
+    pub new_repos: Vec<(RepoNumber, RepoKey)>,
+}
+
+/// What becomes of one body of a group.
+pub(super) enum Planned {
+    Answered(Answer),
+    /// Rows of the delivery, with their repos numbered.
+    Rows {
+        delivery: DeliveryId,
+        batch: Batch,
+        receipt: Receipt,
+    },
+}
+
+impl Group {
+    /// Takes the rows of all bodies, in stored order; a body is known by its place among the jobs.
+    fn take_rows(&mut self) -> BTreeMap<Day, BodyRows> {
+        let mut days: BTreeMap<Day, Vec<(u32, &[Row])>> = BTreeMap::new();
+        for (body, job) in (0..).zip(&mut self.jobs) {
+            if let Planned::Rows { batch, .. } = job {
+                batch.days_mut().for_each(|(day, rows)| days.entry(day).or_default().push((body, rows)));
+            }
+        }
+        let words = self.names.words();
+        let sorted = days.into_iter().map(|(day, stretches)| (day, BodyRows::of(&stretches, words))).collect();
+        for job in &mut self.jobs {
+            if let Planned::Rows { batch, .. } = job {
+                drop(std::mem::take(batch));
+            }
+        }
+        sorted
+    }
+}
+
+impl Writer {
+    /// Begins a group. It takes along what is numbered, which is forgotten if the group is not committed.
+    pub(super) fn begin_group(&mut self) -> Group {
+        let names = std::mem::take(&mut self.numbered);
+        Group { names, jobs: Vec::new(), deliveries: BTreeMap::new(), new_repos: Vec::new() }
+    }
+
+    /// Makes the rows of a batch rows of a delivery, with their repos numbered.
+    pub(super) fn number_rows(
+        &mut self,
+        txn: &WriteTxn,
+        counters: &mut CountersRecord,
+        group: &mut Group,
+        batch: &mut Batch,
+        (source, delivery): (SourceId, DeliveryId),
+    ) -> Result<(), EngineError> {
+        group.names.follow(&batch.names);
+        let missing = group.names.missing(batch.rows().iter().map(|row| row.repo.0));
+        let (repos, places): (Vec<Arc<RepoKey>>, Vec<u32>) = missing.into_iter().unzip();
+        let numbers = self.number_repos(txn, counters, &repos, &mut group.new_repos)?;
+        places.into_iter().zip(numbers).for_each(|(place, number)| group.names.set(place, number));
+        for row in batch.days_mut().flat_map(|(_, rows)| rows) {
+            group.names.number_row(row);
+            (row.source, row.delivery) = (source, delivery);
+        }
+        Ok(())
+    }
+
+    /// Commits a group, counts it in the overlay and answers it. `before` is what was committed before.
+    pub(super) fn commit_planned(
+        &mut self,
+        before: &ReadTxn,
+        txn: WriteTxn,
+        mut counters: CountersRecord,
+        mut group: Group,
+    ) -> Result<Vec<Answer>, EngineError> {
+        let days = group.take_rows();
+        let renames = Arc::clone(&self.renames);
+        let read = overlay::as_read(&days, &renames);
+        let loaded = self.read_missing(before, &read)?;
+        self.put_rows(&txn, &mut counters, &group, &days)?;
+        for (id, record) in &mut group.deliveries {
+            self.settle_repeats(*id, record);
+            store::put_delivery(&txn, *id, record)?;
+        }
+        store::put_counters(&txn, &counters)?;
+        let sets = self.with_new_repos(&txn, &group.new_repos)?;
+        txn.commit()?;
+        group.new_repos.iter().for_each(|(number, repo)| self.remember(repo, *number));
+
+        let applied = self.publish_group(before, &group, &read, &loaded, sets)?;
+        let answers = self.answers(&mut group, &read, &applied)?;
+        if !group.names.is_full(NAMES_KEPT_MAX) {
+            self.numbered = group.names;
+        }
+        self.shared.advance();
+        Ok(answers)
+    }
+
+    /// Reads what the overlay must hold before the group's rows can be counted in it.
+    fn read_missing(&mut self, before: &ReadTxn, days: &ReadDays<'_>) -> Result<Vec<Loaded>, EngineError> {
+        let mut touched = Touched::by(days);
+        let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+        touched.without(&published.live);
+        Ok(overlay::read_missing(before, &touched, &published.live, &mut self.seen, &self.renames)?)
+    }
+
+    /// Writes the group's rows as one segment per day.
+    fn put_rows(
+        &mut self,
+        txn: &WriteTxn,
+        counters: &mut CountersRecord,
+        group: &Group,
+        days: &BTreeMap<Day, BodyRows>,
+    ) -> Result<(), EngineError> {
+        let words = group.names.words();
+        for (day, rows) in days {
+            let day = *day;
+            let mut segment = SegmentEncoder::new(day, &mut self.encoder);
+            segment.add(&rows.joined(words), words)?;
+            let Some(segment) = segment.finish() else { continue };
+            let mut manifest = store::manifest(txn, day)?;
+            store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
+            counters.segment += 1;
+            segments::tidy(txn, &mut self.encoder, day, &mut manifest, &mut counters.segment)?;
+            store::put_manifest(txn, day, &manifest)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the committed rows in the overlay; gives what came of each body.
+    fn publish_group(
+        &mut self,
+        before: &ReadTxn,
+        group: &Group,
+        days: &ReadDays<'_>,
+        loaded: &[Loaded],
+        sets: Option<RepoSets>,
+    ) -> Result<Vec<Applied>, EngineError> {
+        let counting = self.shared.counting();
+        let numbers = {
+            // Readers go on meanwhile, and nobody else changes what is published.
+            let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+            let rows = days.values().flat_map(|rows| rows.rows());
+            overlay::find_numbers(before, &published.views, &published.live, rows)?
+        };
+        let mut applied = vec![Applied::default(); group.jobs.len()];
+        let mut texts = Foreign::new(group.names.words());
+        let shared = Arc::clone(&self.shared);
+        let mut published = shared.lock()?;
+        numbers.found().for_each(|found| published.live.learn(found));
+        overlay::load(&mut published.live, loaded, &counting);
+        if let Some(sets) = sets {
+            published.sets = sets;
+        }
+        for (day, rows) in days {
+            self.seen.add(*day, rows.rows());
+            published.live.apply(*day, rows, &mut texts, &counting, &mut applied);
+        }
+        Ok(applied)
+    }
+
+    /// The receipts of a group that is published.
+    fn answers(&mut self, group: &mut Group, days: &ReadDays<'_>, applied: &[Applied]) -> Result<Vec<Answer>, EngineError> {
+        let notes = if self.shared.default_public { Vec::new() } else { self.notes_of_private(days, applied.len())? };
+        let mut notes = notes.into_iter();
+        let mut answers = Vec::with_capacity(applied.len());
+        for (job, applied) in group.jobs.drain(..).zip(applied) {
+            let note = notes.next().flatten();
+            answers.push(match job {
+                Planned::Answered(answer) => answer,
+                Planned::Rows { delivery, mut receipt, .. } => {
+                    (receipt.accepted, receipt.repeated) = (applied.accepted, applied.repeated);
+                    *self.repeats.entry(delivery).or_default() += applied.repeated;
+                    receipt.notes.extend(note);
+                    Ok(receipt)
+                }
+            });
+        }
+        Ok(answers)
+    }
+
+    /// What each body is to be told of its repos that are private only because nothing tells otherwise.
+    fn notes_of_private(&self, days: &ReadDays<'_>, bodies: usize) -> Result<Vec<Option<String>>, EngineError> {
+        let mut repos: Vec<Vec<RepoNumber>> = vec![Vec::new(); bodies];
+        for (row, body) in days.values().flat_map(|rows| rows.with_bodies()) {
+            if let Some(of_body) = repos.get_mut(body as usize).filter(|repos| repos.last() != Some(&row.repo)) {
+                of_body.push(row.repo);
+            }
+        }
+        let declared = self.shared.declared(&self.shared.store.read()?)?;
+        let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
+        let note = |mut repos: Vec<RepoNumber>| {
+            repos.sort_unstable();
+            repos.dedup();
+            published.note_of_private(repos.into_iter(), &declared)
+        };
+        Ok(repos.into_iter().map(note).collect())
+    }
+}

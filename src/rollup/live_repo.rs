@@ -1,0 +1,291 @@
+//! One repo on one day in the live overlay: its downloaders with all their events, and what these change about the views.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
+
+use super::counting::{Counting, DownloaderDay};
+use super::facet::{Facet, FacetBook};
+use super::repo_day::RepoDay;
+use super::tail::{Edge, TAIL_MS};
+use crate::block::{for_events, join_sorted};
+use crate::classify::FileKind;
+use crate::model::{DAY_MS, DownloaderKey, Millis, Row, Word, Words};
+use crate::sessionize::DayVisits;
+
+pub(super) type FastMap<K, V> = HashMap<K, V, FixedState>;
+
+/// How many lines of a delivery brought something new, and how many did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub accepted: u64,
+    pub repeated: u64,
+}
+
+/// One downloader on one repo and day.
+#[derive(Default)]
+struct LiveDownloader {
+    rows: Vec<Row>,
+    /// Its last counted event, if any counted.
+    last: Option<Millis>,
+}
+
+/// What the events of one downloader on one repo and day amount to.
+#[derive(Default)]
+struct Amount {
+    visits: DayVisits,
+    /// What the sessions that start on the day take from their first events.
+    sessions: Vec<Facet>,
+    evidence: bool,
+    /// How often the events happened, all together.
+    events: u64,
+}
+
+/// What rows are counted with: their texts, and the places and clients of all sessions.
+#[derive(Default)]
+pub(super) struct Texts {
+    pub words: Words,
+    pub book: FacetBook,
+    /// Memory for the events of one downloader, and for its new rows.
+    day: DownloaderDay,
+    new: Vec<Row>,
+    /// What a downloader's events amounted to, and do now.
+    before: Amount,
+    now: Amount,
+}
+
+/// Texts of rows that come from elsewhere, and what they are in the overlay as far as rows needed them.
+pub struct Foreign<'w> {
+    words: &'w Words,
+    texts: FastMap<Word, Word>,
+    kinds: FastMap<Word, Word>,
+}
+
+impl<'w> Foreign<'w> {
+    /// Texts of which none was needed yet.
+    #[must_use]
+    pub fn new(words: &'w Words) -> Foreign<'w> {
+        Foreign { words, texts: FastMap::default(), kinds: FastMap::default() }
+    }
+
+    fn text(&mut self, word: Word, own: &mut Words) -> Word {
+        if word == Word::UNKNOWN {
+            return word;
+        }
+        *self.texts.entry(word).or_insert_with(|| own.number(self.words.text(word)))
+    }
+
+    /// The kind of the file that a path names.
+    fn kind(&mut self, path: Word, own: &mut Words) -> Word {
+        if path == Word::UNKNOWN {
+            return path;
+        }
+        let kind = || FileKind::of(&String::from_utf8_lossy(self.words.text(path)));
+        *self.kinds.entry(path).or_insert_with(|| own.number(kind().word().as_bytes()))
+    }
+}
+
+impl Texts {
+    /// A row with texts of another list, as a row with texts of this one. Of its path only the kind is kept.
+    fn own(&mut self, row: &Row, theirs: &mut Foreign<'_>) -> Row {
+        let words = &mut self.words;
+        let (region, agent_note) = (theirs.text(row.region, words), theirs.text(row.agent_note, words));
+        Row { region, agent_note, path_name: theirs.kind(row.path_name, words), ..*row }
+    }
+
+    /// The same of rows that have kinds in place of paths.
+    pub fn own_counted(&mut self, rows: &[Row], theirs: &Words) -> Vec<Row> {
+        let mut known: FastMap<Word, Word> = FastMap::default();
+        let words = &mut self.words;
+        let mut text = |word| *known.entry(word).or_insert_with(|| words.number(theirs.text(word)));
+        let own = |row: &Row| {
+            let (region, agent_note, path_name) = (text(row.region), text(row.agent_note), text(row.path_name));
+            Row { region, agent_note, path_name, ..*row }
+        };
+        rows.iter().map(own).collect()
+    }
+
+    /// What a downloader's rows amount to; `previous` is its last counted event before the day.
+    fn count(&mut self, rows: &[Row], previous: Option<Millis>, counting: &Counting, amount: &mut Amount) {
+        let Texts { words, book, day, .. } = self;
+        day.clear();
+        let mut events = 0;
+        for_events(rows, words, |event| {
+            events += u64::from(event.count);
+            day.add(event, counting, book, words);
+        });
+        amount.sessions.clear();
+        amount.visits = day.count(previous, counting, book, words, &mut amount.sessions);
+        (amount.evidence, amount.events) = (day.evidence, events);
+    }
+}
+
+/// More or less of something than the views hold.
+pub type Change = i64;
+
+/// One repo on one day: what the views hold of it, and the downloaders of whom anything came since.
+#[derive(Default)]
+pub struct LiveRepo {
+    downloaders: FastMap<DownloaderKey, LiveDownloader>,
+    /// Last counted events of the day before, as far as a session could reach over midnight.
+    previous: FastMap<DownloaderKey, Millis>,
+    day: RepoDay,
+    kinds: [Change; FileKind::ALL.len()],
+    facets: BTreeMap<Facet, Change>,
+    stored: RepoDay,
+}
+
+impl LiveRepo {
+    /// A repo of which the views hold this, with the stored last events of the day before.
+    pub(super) fn over(stored: RepoDay, tails: &[Edge]) -> LiveRepo {
+        let previous = tails.iter().map(|tail| (tail.downloader, tail.time)).collect();
+        LiveRepo { day: stored, stored, previous, ..LiveRepo::default() }
+    }
+
+    /// Takes over what the overlay knows of the repo on the day before.
+    pub(super) fn follow(&mut self, before: &LiveRepo) {
+        for (hash, downloader) in &before.downloaders {
+            match over_midnight(downloader.last) {
+                Some(last) => self.previous.insert(*hash, last),
+                None => self.previous.remove(hash),
+            };
+        }
+    }
+
+    /// The repo once the views hold all of it, without its downloaders.
+    pub(super) fn folded(&self) -> LiveRepo {
+        LiveRepo { day: self.day, stored: self.day, previous: self.previous.clone(), ..LiveRepo::default() }
+    }
+
+    /// Whether it has a downloader.
+    pub(super) fn has(&self, downloader: DownloaderKey) -> bool {
+        self.downloaders.contains_key(&downloader)
+    }
+
+    /// The rows of each downloader, in stored order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[Row]> {
+        self.downloaders.values().map(|downloader| downloader.rows.as_slice())
+    }
+
+    /// The counts of the day.
+    #[must_use]
+    pub fn day(&self) -> RepoDay {
+        self.day
+    }
+
+    /// The counts that the views hold of it, and that these replace.
+    #[must_use]
+    pub fn stored(&self) -> RepoDay {
+        self.stored
+    }
+
+    /// Files by kind, beyond those that the views hold.
+    #[must_use]
+    pub fn kinds(&self) -> [Change; FileKind::ALL.len()] {
+        self.kinds
+    }
+
+    /// Sessions by what they take from their first event, as numbers of the overlay's places and clients, beyond those
+    /// that the views hold.
+    pub fn facets(&self) -> impl Iterator<Item = (Facet, Change)> {
+        self.facets.iter().map(|(facet, change)| (*facet, *change))
+    }
+
+    /// Downloaders with a counted event, of those in the overlay.
+    pub fn downloaders(&self) -> impl Iterator<Item = DownloaderKey> {
+        self.downloaders.iter().filter(|(_, downloader)| downloader.last.is_some()).map(|(hash, _)| *hash)
+    }
+
+    /// The last counted event of each downloader in the overlay, as far as a session could reach over midnight from it.
+    pub fn tails(&self) -> impl Iterator<Item = (DownloaderKey, Option<Millis>)> {
+        self.downloaders.iter().map(|(hash, downloader)| (*hash, over_midnight(downloader.last)))
+    }
+
+    /// Takes in a downloader whom the views have counted: the rows of which they know.
+    pub(super) fn adopt(&mut self, hash: DownloaderKey, rows: &[Row], counting: &Counting, texts: &mut Texts) {
+        let mut now = std::mem::take(&mut texts.now);
+        texts.count(rows, self.previous.get(&hash).copied(), counting, &mut now);
+        self.downloaders.insert(hash, LiveDownloader { rows: rows.to_vec(), last: now.visits.last });
+        texts.now = now;
+    }
+
+    /// Joins rows of one body into a downloader's, and changes the sums by what that brings; gives its last counted events
+    /// before and after.
+    pub(super) fn join(
+        &mut self,
+        hash: DownloaderKey,
+        rows: &[Row],
+        theirs: &mut Foreign<'_>,
+        counting: &Counting,
+        texts: &mut Texts,
+    ) -> (Option<Millis>, Option<Millis>, Applied) {
+        let (mut before, mut now) = (std::mem::take(&mut texts.before), std::mem::take(&mut texts.now));
+        let previous = self.previous.get(&hash).copied();
+        let downloader = self.downloaders.entry(hash).or_default();
+        texts.count(&downloader.rows, previous, counting, &mut before);
+        let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
+        if downloader.rows.is_empty() {
+            // Most have few rows, which come at once.
+            downloader.rows.reserve_exact(rows.len());
+            downloader.rows.extend(rows.iter().map(|row| texts.own(row, theirs)));
+        } else {
+            let mut new = std::mem::take(&mut texts.new);
+            new.clear();
+            new.extend(rows.iter().map(|row| texts.own(row, theirs)));
+            join_sorted(&mut downloader.rows, &new, &texts.words);
+            texts.new = new;
+        }
+        texts.count(&downloader.rows, previous, counting, &mut now);
+        downloader.last = now.visits.last;
+        self.change(hash, &before, &now);
+        let accepted = now.events.saturating_sub(before.events);
+        let outcome = (before.visits.last, now.visits.last, Applied { accepted, repeated: brought.saturating_sub(accepted) });
+        (texts.before, texts.now) = (before, now);
+        outcome
+    }
+
+    /// Sets when a downloader was last seen before midnight, and changes the sums by what that brings.
+    pub(super) fn continue_from(&mut self, hash: DownloaderKey, last: Option<Millis>, counting: &Counting, texts: &mut Texts) {
+        let previous = match last {
+            Some(last) => self.previous.insert(hash, last),
+            None => self.previous.remove(&hash),
+        };
+        let Some(downloader) = self.downloaders.get(&hash) else { return };
+        let (mut before, mut now) = (std::mem::take(&mut texts.before), std::mem::take(&mut texts.now));
+        texts.count(&downloader.rows, previous, counting, &mut before);
+        texts.count(&downloader.rows, last, counting, &mut now);
+        self.change(hash, &before, &now);
+        (texts.before, texts.now) = (before, now);
+    }
+
+    /// Replaces what a downloader adds to the sums.
+    fn change(&mut self, hash: DownloaderKey, before: &Amount, now: &Amount) {
+        let mut change = |facet: &Facet, by: Change| {
+            let change = self.facets.entry(*facet).or_default();
+            *change += by;
+            if *change == 0 {
+                self.facets.remove(facet);
+            }
+        };
+        now.sessions.iter().for_each(|facet| change(facet, 1));
+        before.sessions.iter().for_each(|facet| change(facet, -1));
+
+        let moved = |sum: u64, now: u64, before: u64| (sum + now).saturating_sub(before);
+        let counts = &mut self.day.counts;
+        let sum = if hash.is_user() { &mut counts.authenticated } else { &mut counts.anonymous };
+        sum.0 = moved(sum.0, now.visits.downloads.0, before.visits.downloads.0);
+        counts.files.0 = moved(counts.files.0, now.visits.files.0, before.visits.files.0);
+        for ((sum, now), before) in self.kinds.iter_mut().zip(now.visits.kinds.0).zip(before.visits.kinds.0) {
+            *sum = sum.saturating_add_unsigned(now.0).saturating_sub_unsigned(before.0);
+        }
+        let (counted, counted_before) = (now.visits.last.is_some(), before.visits.last.is_some());
+        debug_assert!(counted >= counted_before && now.evidence >= before.evidence, "events only come");
+        self.day.uniques.0 += u64::from(counted && !counted_before);
+        self.day.evidence |= now.evidence;
+    }
+}
+
+/// The last event if a session could reach over midnight from it.
+pub(super) fn over_midnight(last: Option<Millis>) -> Option<Millis> {
+    last.filter(|last| i64::from(last.ms_of_day()) >= DAY_MS - TAIL_MS)
+}
