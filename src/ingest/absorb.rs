@@ -211,3 +211,32 @@ fn tails(
     }
     Ok(tails.into_iter().map(|((repo, downloader), time)| Edge { repo, downloader, time }).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::BodyRows;
+    use crate::model::{Millis, Row, Status, Who, Words};
+    use crate::rollup::{Applied, Counting, Foreign};
+    use crate::store::{Place, Store};
+
+    #[test]
+    fn an_overlay_over_other_views_is_not_taken_in() {
+        let store = Store::open(Place::Memory, |_| [7; 32], Millis(1_780_000_000_000)).unwrap();
+        let (day, repo, words) = (Day(20_000), RepoNumber(3), Words::default());
+        let row = Row { repo, who: Who(1), time: day.start(), status: Status(200), count: 1, ..Row::default() };
+        let rows = BodyRows::of(&[(0, &[row])], &words);
+        let stored = RepoDay { evidence: true, ..RepoDay::default() };
+        for (base, fits) in [(RepoDay::default(), true), (stored, false)] {
+            let mut live = Live::over(DownloaderNumber(1));
+            live.load((day, repo), base, &[]);
+            live.apply(day, &rows, &mut Foreign::new(&words), &Counting::default(), &mut [Applied::default()]);
+            let txn = store.write().unwrap();
+            let overlay = Absorbing::of(&live, &BTreeSet::from([day]));
+            assert_eq!(overlay.downloaders().collect::<Vec<_>>(), [row.downloader()]);
+            let absorbed = overlay.absorb(&txn, &RepoSets::default(), &[DownloaderNumber(1)]).unwrap();
+            let downloads = absorbed.map(|days| days.iter().map(|of_day| of_day.view.all_downloads()).collect::<Vec<_>>());
+            assert_eq!(downloads, fits.then(|| vec![Downloads(1)]));
+        }
+    }
+}
