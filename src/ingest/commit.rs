@@ -122,7 +122,7 @@ impl Writer {
         let mut touched = Touched::by(days);
         let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
         touched.without(&published.live);
-        Ok(overlay::read_missing(before, &touched, &published.live, &mut self.seen, &self.renames)?)
+        Ok(overlay::read_missing(before, &touched, &published.live, &mut self.seen, &self.shared.counting())?)
     }
 
     /// Writes the group's rows as one segment per day.
@@ -174,7 +174,7 @@ impl Writer {
             published.sets = sets;
         }
         for (day, rows) in days {
-            self.seen.add(*day, rows.rows());
+            self.seen.add(*day, rows.rows(), &counting);
             published.live.apply(*day, rows, &mut texts, &counting, &mut applied);
         }
         Ok(applied)

@@ -8,10 +8,11 @@ use foldhash::fast::FixedState;
 
 use super::numbers;
 use super::publish::damaged;
-use super::seen::Seen;
-use crate::block::{BodyRows, Merge, Wanted};
-use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Renames, RepoNumber, Row, Words};
-use crate::rollup::{Counting, Edge, Live, Numbering, RepoDay, TAIL_MS, find_edges};
+use super::seen::{Seen, Sighting};
+use crate::block::{BodyRows, Merge, OfDownloader, Wanted};
+use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Millis, Renames, RepoNumber, Row, Words};
+use crate::rollup::{Counting, Edge, Held, Live, Numbering, RepoDay, TAIL_MS, find_edges};
+use crate::sessionize::starts_session;
 use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError, ViewStateRecord};
 
 /// The rows of a group of pushes by day, under the names by which they are read.
@@ -26,20 +27,38 @@ pub fn as_read<'r>(days: &'r BTreeMap<Day, BodyRows>, renames: &Renames) -> Read
     days.iter().map(|(day, rows)| (*day, under_names(rows))).collect()
 }
 
+/// A downloader of a repo on a day, of whom events come.
+#[derive(Clone, Copy)]
+struct Touch {
+    day: Day,
+    repo: RepoNumber,
+    downloader: DownloaderKey,
+    /// The first of them. `None` where they lie on the day before, and all of this day matter.
+    first: Option<Millis>,
+}
+
+impl Touch {
+    /// Whether what comes begins a session of its own after a stored event, whatever was before that.
+    fn resumes(&self, after: Millis) -> bool {
+        self.first.is_some_and(|first| starts_session(Some(after), first))
+    }
+}
+
 /// Downloaders of repos on days.
-pub struct Touched(Vec<(Day, RepoNumber, DownloaderKey)>);
+pub struct Touched(Vec<Touch>);
 
 impl Touched {
     /// What the overlay must hold before some rows can be counted in it.
     pub fn by(days: &ReadDays<'_>) -> Touched {
         let mut touched = Vec::new();
         for (day, rows) in days {
-            for of_one in rows.of_downloaders() {
-                touched.push((*day, of_one.repo, of_one.downloader));
+            for OfDownloader { repo, downloader, rows, .. } in rows.of_downloaders() {
+                let touch = Touch { day: *day, repo, downloader, first: rows.first().map(|row| row.time) };
+                touched.push(touch);
                 // A POST of git can make one that comes after it count.
                 let reach = |row: &Row| if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
-                if of_one.rows.iter().any(|row| i64::from(row.time.ms_of_day()) >= DAY_MS - reach(row)) {
-                    touched.push((day.next(), of_one.repo, of_one.downloader));
+                if rows.iter().any(|row| i64::from(row.time.ms_of_day()) >= DAY_MS - reach(row)) {
+                    touched.push(Touch { day: day.next(), first: None, ..touch });
                 }
             }
         }
@@ -48,9 +67,13 @@ impl Touched {
 
     /// Leaves what the overlay does not hold, in the order of days and repos.
     pub fn without(&mut self, live: &Live) {
-        self.0.retain(|(day, repo, downloader)| !live.has(*day, *repo, *downloader));
+        self.0.retain(|touch| match live.held(touch.day, touch.repo, touch.downloader) {
+            Held::Nothing => true,
+            Held::All => false,
+            Held::After(after) => !touch.resumes(after),
+        });
         // They come so but for those of the days after.
-        self.0.sort_by_key(|(day, repo, _)| (*day, *repo));
+        self.0.sort_by_key(|touch| (touch.day, touch.repo));
     }
 }
 
@@ -63,37 +86,49 @@ pub struct Loaded {
     repo: RepoNumber,
     /// `None` where the overlay has the repo on that day.
     base: Option<Base>,
-    /// Rows of the downloaders that are missing; in place of a path's name they have its kind.
+    /// Downloaders whose rows can stay where they are, and the last of these.
+    resumed: Vec<(DownloaderKey, Millis)>,
+    /// Rows of the other downloaders that are missing; in place of a path's name they have its kind.
     rows: Vec<Row>,
     /// The texts of the rows, shared with other repos of the day.
     words: Arc<Words>,
 }
 
-/// Reads what is stored of missing downloaders: of the rows every block once at most, and none where nobody was seen before.
-/// Rows of documents that are not published yet are not there.
+/// Reads what is stored of missing downloaders: of the rows every block once at most, and none where nobody was seen before
+/// but those whose events begin a session anyway. Rows of documents that are not published yet are not there.
 pub fn read_missing(
     txn: &impl Read,
     missing: &Touched,
     live: &Live,
     seen: &mut Seen,
-    renames: &Arc<Renames>,
+    counting: &Counting,
 ) -> Result<Vec<Loaded>, StoreError> {
     let mut loaded = Vec::new();
     seen.begin();
-    for of_day in missing.0.chunk_by(|a, b| a.0 == b.0) {
-        let Some((day, ..)) = of_day.first().copied() else { continue };
-        seen.read(txn, day, renames)?;
-        let known = of_day.iter().filter(|(day, repo, downloader)| seen.may_hold(*day, *repo, *downloader));
-        let known: Known = known.map(|(_, repo, downloader)| (*repo, *downloader)).collect();
-        let (mut rows, words) = read_rows(txn, day, &known, renames)?;
-        let mut repos: Vec<RepoNumber> = of_day.iter().map(|(_, repo, _)| *repo).collect();
+    for of_day in missing.0.chunk_by(|a, b| a.day == b.day) {
+        let Some(day) = of_day.first().map(|touch| touch.day) else { continue };
+        seen.read(txn, day, counting)?;
+        let (mut known, mut resumed) = (Known::default(), BTreeMap::<RepoNumber, Vec<(DownloaderKey, Millis)>>::new());
+        for touch in of_day {
+            let held = live.held(day, touch.repo, touch.downloader);
+            match seen.sighting(day, touch.repo, touch.downloader) {
+                Sighting::Never => {}
+                Sighting::Counted(last) if held == Held::Nothing && touch.resumes(last) => {
+                    resumed.entry(touch.repo).or_default().push((touch.downloader, last));
+                }
+                Sighting::Counted(_) | Sighting::Possible => drop(known.insert((touch.repo, touch.downloader))),
+            }
+        }
+        let (mut rows, words) = read_rows(txn, day, &known, counting.renames())?;
+        let mut repos: Vec<RepoNumber> = of_day.iter().map(|touch| touch.repo).collect();
         repos.dedup();
         let new = repos.iter().filter(|repo| live.repo(day, **repo).is_none()).copied().collect();
         let mut bases = read_bases(txn, day, &new)?;
         for repo in repos {
             let (base, rows) = (bases.remove(&repo), rows.remove(&repo).unwrap_or_default());
-            if base.is_some() || !rows.is_empty() {
-                loaded.push(Loaded { day, repo, base, rows, words: Arc::clone(&words) });
+            let resumed = resumed.remove(&repo).unwrap_or_default();
+            if base.is_some() || !rows.is_empty() || !resumed.is_empty() {
+                loaded.push(Loaded { day, repo, base, resumed, rows, words: Arc::clone(&words) });
             }
         }
     }
@@ -177,6 +212,9 @@ pub fn load(live: &mut Live, loaded: &[Loaded], counting: &Counting) {
     for part in loaded {
         if let Some((stored, tails)) = &part.base {
             live.load((part.day, part.repo), *stored, tails);
+        }
+        for (downloader, after) in &part.resumed {
+            live.resume((part.day, part.repo), *downloader, *after);
         }
         live.adopt((part.day, part.repo), &part.rows, &part.words, counting);
     }

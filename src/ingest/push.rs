@@ -10,7 +10,7 @@ use super::engine::{Engine, QUEUE_BYTES_MAX};
 use super::error::{EngineError, PushError};
 use super::writer::{Command, PushJob};
 use crate::model::{Format, Receipt, RejectReason, SourceName};
-use crate::parse::{CHUNK_BYTES, ChunkReader, JsonItems, LineParser, is_blank, read_item, read_line};
+use crate::parse::{CHUNK_BYTES, ChunkReader, ItemReader, JsonItems, LineParser, is_blank};
 
 /// The layout of a pushed body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +96,9 @@ impl Engine {
 
 fn read_json(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u32, PushError> {
     let items = JsonItems::new(body).map_err(|error| PushError::Malformed(error.to_string()))?;
-    let mut formats = 0;
+    let (mut formats, mut reader) = (0, ItemReader::default());
     for (number, item) in items {
-        read_item(item, |format, request| {
+        reader.read_item(item, |format, request| {
             formats |= format.bit();
             builder.add(number, request);
         });
@@ -113,18 +113,19 @@ fn read_csv(body: &[u8], builder: &mut BatchBuilder<'_>) -> Result<u32, PushErro
         let why = "a CSV body starts with a header that names at least ts and repo (or url): put it in the first line";
         return Err(PushError::Malformed(why.to_owned()));
     }
+    let mut reader = parser.reader();
     each_line(body, builder, |builder, number, line| {
         if !parser.is_header(line) {
-            builder.add(number, parser.parse(line));
+            builder.add(number, reader.parse(line));
         }
     });
     Ok(Format::Events.bit())
 }
 
 fn read_lines(body: &[u8], builder: &mut BatchBuilder<'_>) -> u32 {
-    let mut formats = 0;
+    let (mut formats, mut reader) = (0, ItemReader::default());
     each_line(body, builder, |builder, number, line| {
-        read_line(line, |format, request| {
+        reader.read_line(line, |format, request| {
             formats |= format.bit();
             builder.add(number, request);
         });

@@ -111,6 +111,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::parse::ItemReader;
 
     #[test]
     fn what_was_met_is_kept_as_long_as_its_names_are() {
@@ -120,7 +121,7 @@ mod tests {
         let read = |readers: &Readers, repo: &str| {
             readers.read((&key, Arc::default()), 100, 2, |builder| {
                 let line = format!(r#"{{"ts":1777593600,"repo":"{repo}","ip":"192.0.2.1"}}"#);
-                crate::parse::read_item(line.as_bytes(), |_, request| builder.add(1, request));
+                ItemReader::default().read_item(line.as_bytes(), |_, request| builder.add(1, request));
                 let batch = builder.take();
                 assert_eq!(batch.rows().len(), 1);
                 (batch.names, batch.new_repos.is_empty())

@@ -1,17 +1,29 @@
-//! Who was seen where: filters by which most pushed events need nothing read of what is stored of their day.
+//! Who was seen where, and when last: by this most pushed events need nothing read of what is stored of their day.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use crate::block::Wanted;
-use crate::model::{Day, DownloaderKey, Renames, RepoNumber, Row};
+use crate::classify::class;
+use crate::model::{Day, DownloaderKey, Method, Millis, RepoNumber, Row, Who};
+use crate::rollup::Counting;
 use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError};
 
-/// Memory of all filters, and of one: there is room for some days of any size.
+/// Memory of all days.
 const BYTES_MAX: usize = 64 << 20;
+
+/// Downloaders of repos on a day who are held one by one: as many as fit into a table of a million places. Of days with
+/// more, a filter is held.
+const LISTED_MAX: usize = (1 << 20) / 8 * 7;
+
+/// Memory of each place for one of them: a table has an eighth more. One that has just grown is half empty.
+const PLACE_BYTES: usize = 29;
+const LISTED_BYTES: usize = 2 * PLACE_BYTES;
+
+/// Memory of a filter: there is room for some days of any size.
 const FILTER_BYTES_MAX: usize = 16 << 20;
 
 /// Bits of a filter for every row of its day, and at least. With a row each, 1 in 100 is taken for one who was there;
@@ -27,17 +39,91 @@ const PROBES: u32 = 5;
 #[derive(Default)]
 pub(super) struct Seen {
     hasher: RandomState,
-    days: BTreeMap<Day, Filter>,
+    days: BTreeMap<Day, OfDay>,
     turn: u64,
+}
+
+/// What is known of a downloader on a repo and day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sighting {
+    /// No event of it is published.
+    Never,
+    /// It has counted, and this is the last of all its events.
+    Counted(Millis),
+    /// There may be events of it.
+    Possible,
+}
+
+/// Those who were seen on a day.
+struct OfDay {
+    who: Sightings,
+    rows: usize,
+    last_turn: u64,
+}
+
+enum Sightings {
+    Listed(List),
+    Filtered(Filter),
+}
+
+/// When each was last seen.
+#[derive(Default)]
+struct List {
+    /// By who, and by repo and agent in one number, of anonymous people and of users: twice the ms of the day, and one more
+    /// if anything has counted.
+    places: [HashMap<(Who, u64), u32, RandomState>; 2],
 }
 
 /// A Bloom filter.
 struct Filter {
     /// As many as a power of two.
     words: Vec<u64>,
-    rows: usize,
     rows_max: usize,
-    last_turn: u64,
+}
+
+impl List {
+    fn len(&self) -> usize {
+        self.places.iter().map(HashMap::len).sum()
+    }
+
+    fn bytes(&self) -> usize {
+        self.places.iter().map(HashMap::capacity).sum::<usize>() * PLACE_BYTES
+    }
+
+    /// The list a downloader is in, and its place there.
+    fn place(repo: RepoNumber, downloader: DownloaderKey) -> (usize, (Who, u64)) {
+        // The tag of a user is nothing but that, and what is cut off of others is nothing.
+        let agent = u64::from(downloader.tag() as u32);
+        (usize::from(downloader.is_user()), (downloader.who, u64::from(repo.0) << 32 | agent))
+    }
+
+    fn put(&mut self, repo: RepoNumber, downloader: DownloaderKey, last_ms: u32, counted: bool) {
+        let (list, place) = List::place(repo, downloader);
+        let Some(list) = self.places.get_mut(list) else { return };
+        let before = list.entry(place).or_default();
+        *before = (*before & !1).max(last_ms << 1) | *before & 1 | u32::from(counted);
+    }
+
+    fn find(&self, day: Day, repo: RepoNumber, downloader: DownloaderKey) -> Sighting {
+        let (list, place) = List::place(repo, downloader);
+        match self.places.get(list).and_then(|list| list.get(&place)) {
+            None => Sighting::Never,
+            Some(seen) if seen & 1 == 1 => Sighting::Counted(Millis(day.start().0 + i64::from(seen >> 1))),
+            Some(_) => Sighting::Possible,
+        }
+    }
+
+    /// A filter of those who are listed, for so many rows and as many again.
+    fn filter(&self, rows: usize, hasher: &RandomState) -> Filter {
+        let mut filter = Filter::of_rows(rows);
+        for (users, list) in self.places.iter().enumerate() {
+            for (who, at) in list.keys() {
+                let tag = DownloaderKey::tagged(*who, (users as u64) << 32 | at & u64::from(u32::MAX));
+                filter.put(hasher.hash_one((RepoNumber((at >> 32) as u32), tag)));
+            }
+        }
+        filter
+    }
 }
 
 impl Filter {
@@ -45,7 +131,7 @@ impl Filter {
     fn of_rows(rows: usize) -> Filter {
         let bits = rows.saturating_mul(2 * BITS_OF_A_ROW).clamp(BITS_MIN, FILTER_BYTES_MAX * 8).next_power_of_two();
         let rows_max = if bits < FILTER_BYTES_MAX * 8 { bits / BITS_OF_A_ROW } else { usize::MAX };
-        Filter { words: vec![0; bits / 64], rows: 0, rows_max, last_turn: 0 }
+        Filter { words: vec![0; bits / 64], rows_max }
     }
 
     /// The word and the bit of each probe.
@@ -74,8 +160,22 @@ impl Filter {
     }
 }
 
+impl OfDay {
+    fn bytes(&self) -> usize {
+        match &self.who {
+            Sightings::Listed(list) => list.bytes(),
+            Sightings::Filtered(filter) => filter.bytes(),
+        }
+    }
+
+    /// Whether it has to be read anew, with more room.
+    fn is_full(&self) -> bool {
+        matches!(&self.who, Sightings::Filtered(filter) if self.rows > filter.rows_max)
+    }
+}
+
 impl Seen {
-    /// Forgets everything: events are read under other names, or were lost.
+    /// Forgets everything: events are read under other names, or count otherwise, or were lost.
     pub fn clear(&mut self) {
         self.days.clear();
     }
@@ -85,9 +185,19 @@ impl Seen {
         days.into_iter().for_each(|day| drop(self.days.remove(day)));
     }
 
-    /// Whether published events of a downloader on a repo may be there; `false` is certain. The day was read before.
-    pub fn may_hold(&self, day: Day, repo: RepoNumber, downloader: DownloaderKey) -> bool {
-        self.days.get(&day).is_none_or(|filter| filter.may_hold(self.hash(repo, downloader)))
+    /// What is known of a downloader on a repo. The day was read before.
+    pub fn sighting(&self, day: Day, repo: RepoNumber, downloader: DownloaderKey) -> Sighting {
+        match self.days.get(&day).map(|of_day| &of_day.who) {
+            None => Sighting::Possible,
+            Some(Sightings::Listed(list)) => list.find(day, repo, downloader),
+            Some(Sightings::Filtered(filter)) => {
+                if filter.may_hold(self.hash(repo, downloader)) {
+                    Sighting::Possible
+                } else {
+                    Sighting::Never
+                }
+            }
+        }
     }
 
     /// Begins a group of pushes: days that it does not ask for may be forgotten for those it does.
@@ -96,53 +206,73 @@ impl Seen {
     }
 
     /// Reads who is there on a day, unless that is known or there is no room for it.
-    pub fn read(&mut self, txn: &impl Read, day: Day, renames: &Arc<Renames>) -> Result<(), StoreError> {
+    pub fn read(&mut self, txn: &impl Read, day: Day, counting: &Counting) -> Result<(), StoreError> {
         let turn = self.turn;
-        if let Some(filter) = self.days.get_mut(&day).filter(|filter| filter.rows <= filter.rows_max) {
-            filter.last_turn = turn;
+        if let Some(of_day) = self.days.get_mut(&day).filter(|of_day| !of_day.is_full()) {
+            of_day.last_turn = turn;
             return Ok(());
         }
         self.days.remove(&day);
         let published: Vec<_> =
             store::manifest(txn, day)?.segments.into_iter().filter(|segment| segment.unpublished.is_none()).collect();
         let rows = published.iter().flat_map(|segment| &segment.blocks).map(|block| block.rows as usize).sum();
-        let mut filter = Filter { last_turn: turn, ..Filter::of_rows(rows) };
-        if !self.make_room(filter.bytes()) {
+        let filter = || Filter::of_rows(rows);
+        let who = if self.make_room(LISTED_MAX.min(rows) * LISTED_BYTES) {
+            Sightings::Listed(List::default())
+        } else if self.make_room(filter().bytes()) {
+            Sightings::Filtered(filter())
+        } else {
             return Ok(());
-        }
-        let question =
-            DayQuestion { day, repos: RepoChoice::All, sought: None, renames: Arc::clone(renames), wanted: Wanted::Identity };
+        };
+        let mut of_day = OfDay { who, rows: 0, last_turn: turn };
+        let renames = Arc::clone(counting.renames());
+        let question = DayQuestion { day, repos: RepoChoice::All, sought: None, renames, wanted: Wanted::Identity };
         for (_, blocks) in store::day_rows(txn, &question, published)? {
             for block in blocks {
-                self.put(&mut filter, &block?.rows);
+                self.put(&mut of_day, &block?.rows, counting);
             }
         }
-        self.days.insert(day, filter);
+        self.days.insert(day, of_day);
         Ok(())
     }
 
     /// Forgets days that were not asked for lately until there is room for so many bytes; says whether there is.
     fn make_room(&mut self, bytes: usize) -> bool {
-        while self.days.values().map(Filter::bytes).sum::<usize>() + bytes > BYTES_MAX {
-            let oldest = self.days.iter().min_by_key(|(_, filter)| filter.last_turn);
-            let Some(day) = oldest.filter(|(_, filter)| filter.last_turn < self.turn).map(|(day, _)| *day) else { return false };
+        while self.days.values().map(OfDay::bytes).sum::<usize>() + bytes > BYTES_MAX {
+            let oldest = self.days.iter().min_by_key(|(_, of_day)| of_day.last_turn);
+            let Some(day) = oldest.filter(|(_, of_day)| of_day.last_turn < self.turn).map(|(day, _)| *day) else { return false };
             self.days.remove(&day);
         }
         true
     }
 
     /// Adds rows of a day in stored order that are published from now on, under the names by which they are read.
-    pub fn add(&mut self, day: Day, rows: &[Row]) {
-        if let Some((day, mut filter)) = self.days.remove_entry(&day) {
-            self.put(&mut filter, rows);
-            self.days.insert(day, filter);
+    pub fn add(&mut self, day: Day, rows: &[Row], counting: &Counting) {
+        if let Some((day, mut of_day)) = self.days.remove_entry(&day) {
+            self.put(&mut of_day, rows, counting);
+            self.days.insert(day, of_day);
         }
     }
 
-    fn put(&self, filter: &mut Filter, rows: &[Row]) {
-        filter.rows += rows.len();
+    fn put(&self, of_day: &mut OfDay, rows: &[Row], counting: &Counting) {
+        of_day.rows += rows.len();
+        // A POST of a git client may count and may not: that is for others to say.
+        let counts = |row: &Row| {
+            let settings = counting.settings(row.source);
+            row.method != Method::Post && class(row.method, row.status, row.range, &settings).is_counted()
+        };
         for of_one in rows.chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
-            of_one.iter().take(1).for_each(|row| filter.put(self.hash(row.repo, row.downloader())));
+            let Some(last) = of_one.last() else { continue };
+            let (repo, downloader) = (last.repo, last.downloader());
+            match &mut of_day.who {
+                Sightings::Listed(list) => list.put(repo, downloader, last.time.ms_of_day(), of_one.iter().any(counts)),
+                Sightings::Filtered(filter) => filter.put(self.hash(repo, downloader)),
+            }
+        }
+        if let Sightings::Listed(list) = &of_day.who
+            && list.len() > LISTED_MAX
+        {
+            of_day.who = Sightings::Filtered(list.filter(of_day.rows, &self.hasher));
         }
     }
 
@@ -154,33 +284,90 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Who;
+    use crate::model::{AgentHash, Status};
+
+    const DAY: Day = Day(20_000);
+
+    fn of_day(who: Sightings, last_turn: u64) -> OfDay {
+        OfDay { who, rows: 0, last_turn }
+    }
+
+    /// Rows of as many downloaders, three in seven of them users.
+    fn rows(numbers: std::ops::Range<u64>) -> Vec<Row> {
+        let row = |number: u64| Row {
+            repo: RepoNumber(u32::try_from(number % 7).unwrap()),
+            user: number % 7 < 3,
+            who: Who(number),
+            agent: AgentHash(u32::try_from(number % 5).unwrap()),
+            time: Millis(DAY.start().0 + i64::try_from(number).unwrap()),
+            status: Status(if number.is_multiple_of(2) { 200 } else { 304 }),
+            ..Row::default()
+        };
+        numbers.map(row).collect()
+    }
 
     #[test]
     fn who_was_there_is_found_and_few_others_are() {
-        let row = |number: u64| Row { repo: RepoNumber(u32::try_from(number % 7).unwrap()), who: Who(number), ..Row::default() };
-        let mut seen = Seen::default();
-        seen.days.insert(Day(0), Filter::of_rows(10_000));
-        let rows: Vec<Row> = (0..20_000).map(row).collect();
-        seen.add(Day(0), &rows);
-        let may_hold = |day, row: &Row| seen.may_hold(day, row.repo, row.downloader());
-        assert!(rows.iter().all(|row| may_hold(Day(0), row)));
-        let others = (20_000..40_000).map(row).filter(|row| may_hold(Day(0), row)).count();
-        assert!(others < 400, "{others} of 20,000");
-        assert!(may_hold(Day(1), &row(7)), "nothing is known of that day");
+        let counting = Counting::default();
+        let (known, others) = (rows(0..20_000), rows(20_000..40_000));
+        for who in [Sightings::Listed(List::default()), Sightings::Filtered(Filter::of_rows(10_000))] {
+            let mut seen = Seen::default();
+            seen.days.insert(DAY, of_day(who, 0));
+            seen.add(DAY, &known, &counting);
+            let sighting = |seen: &Seen, day, row: &Row| seen.sighting(day, row.repo, row.downloader());
+            for row in &known {
+                match sighting(&seen, DAY, row) {
+                    Sighting::Never => panic!("{row:?} was there"),
+                    Sighting::Counted(last) => assert_eq!((last, row.status), (row.time, Status(200))),
+                    Sighting::Possible => {}
+                }
+            }
+            let wrong = others.iter().filter(|row| sighting(&seen, DAY, row) != Sighting::Never).count();
+            assert!(wrong < 400, "{wrong} of 20,000");
+            assert_eq!(sighting(&seen, Day(1), &others[7]), Sighting::Possible, "nothing is known of that day");
+        }
+    }
+
+    #[test]
+    fn the_last_event_is_known_and_that_one_counted_in_whatever_order_they_come() {
+        let (counting, mut seen) = (Counting::default(), Seen::default());
+        seen.days.insert(DAY, of_day(Sightings::Listed(List::default()), 0));
+        let at = |ms: i64, status| Row { time: Millis(DAY.start().0 + ms), status: Status(status), ..Row::default() };
+        let sighting = |seen: &Seen| seen.sighting(DAY, RepoNumber(0), Row::default().downloader());
+        assert_eq!(sighting(&seen), Sighting::Never);
+        seen.add(DAY, &[at(5, 304)], &counting);
+        assert_eq!(sighting(&seen), Sighting::Possible);
+        seen.add(DAY, &[Row { method: Method::Post, ..at(6, 200) }], &counting);
+        assert_eq!(sighting(&seen), Sighting::Possible, "a POST may count and may not");
+        seen.add(DAY, &[at(3, 200), at(4, 304)], &counting);
+        assert_eq!(sighting(&seen), Sighting::Counted(Millis(DAY.start().0 + 6)));
+        seen.add(DAY, &[at(86_399_999, 304)], &counting);
+        assert_eq!(sighting(&seen), Sighting::Counted(Millis(DAY.start().0 + 86_399_999)));
+    }
+
+    #[test]
+    fn a_list_that_grows_too_long_becomes_a_filter_of_the_same_people() {
+        let (counting, mut seen) = (Counting::default(), Seen::default());
+        seen.days.insert(DAY, of_day(Sightings::Listed(List::default()), 0));
+        let many = rows(0..LISTED_MAX as u64 + 1);
+        seen.add(DAY, &many[..LISTED_MAX], &counting);
+        assert!(matches!(seen.days[&DAY].who, Sightings::Listed(_)) && seen.days[&DAY].bytes() < 40 << 20);
+        seen.add(DAY, &many[LISTED_MAX..], &counting);
+        assert!(matches!(seen.days[&DAY].who, Sightings::Filtered(_)));
+        assert!(many.iter().all(|row| seen.sighting(DAY, row.repo, row.downloader()) == Sighting::Possible));
     }
 
     #[test]
     fn days_of_one_group_do_not_drive_each_other_out() {
         let mut seen = Seen::default();
-        let filter = |last_turn| Filter { last_turn, ..Filter::of_rows(usize::MAX) };
-        let bytes = filter(0).bytes();
+        let filtered = |last_turn| of_day(Sightings::Filtered(Filter::of_rows(usize::MAX)), last_turn);
+        let bytes = filtered(0).bytes();
         assert_eq!((bytes, bytes * 4), (FILTER_BYTES_MAX, BYTES_MAX));
         seen.begin();
-        seen.days.extend((1..=4).map(|day| (Day(day), filter(1))));
+        seen.days.extend((1..=4).map(|day| (Day(day), filtered(1))));
         assert!(!seen.make_room(bytes));
         seen.begin();
-        seen.days.extend([(Day(1), filter(2))]);
+        seen.days.extend([(Day(1), filtered(2))]);
         assert!(seen.make_room(bytes) && seen.days.keys().eq(&[Day(1), Day(3), Day(4)]));
     }
 }

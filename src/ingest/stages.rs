@@ -139,14 +139,14 @@ pub(super) fn parse_all(
 fn parse_chunk(cut: &Cut, parser: &LineParser, builder: &mut BatchBuilder<'_>) -> Parsed {
     let chunk = &cut.chunk;
     chunk.overlong.iter().for_each(|line| builder.reject(*line, RejectReason::TooLong));
-    let mut lines = chunk.checked_lines().peekable();
+    let (mut lines, mut reader) = (chunk.checked_lines().peekable(), parser.reader());
     while let Some((number, line)) = lines.next() {
         if is_blank(line.bytes()) || parser.is_header(line.bytes()) {
             continue;
         }
         let last = !chunk.terminated && lines.peek().is_none();
         if !last {
-            builder.add(number, parser.parse_line(line));
+            builder.add(number, reader.parse_line(line));
             continue;
         }
         match (parser.parse_unterminated(line.bytes()), &cut.before_tail) {

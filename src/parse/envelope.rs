@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::Naming;
+use super::flat::Habits;
 use super::json;
 use super::line::{LineParser, checked};
 use super::request::Request;
@@ -22,31 +23,46 @@ struct Record<'a> {
     journal: Option<&'a RawValue>,
 }
 
-/// Reads an item of a pushed body: an event of ours, else the line of a log inside a shipper's record, else a line of a
-/// JSON log into which a shipper mixed fields of its own. Gives the format it was read in too.
-pub fn read_item<T>(item: &[u8], take: impl FnOnce(Format, Result<Request<'_>, RejectReason>) -> T) -> T {
-    let own = checked(item).and_then(|text| json::parse(text, Naming::Events));
-    if own.is_ok() {
-        return take(Format::Events, own);
-    }
-    match carried(item) {
-        Some(line) => read_line(line.as_bytes(), take),
-        None => match recognised(item) {
-            Some(parser) => take(parser.format(), parser.parse(item)),
-            None => take(Format::Events, own),
-        },
+/// Reads items of pushed bodies one after the other: what one was like helps to read the next.
+#[derive(Clone, Debug)]
+pub struct ItemReader {
+    events: Habits,
+}
+
+impl Default for ItemReader {
+    fn default() -> ItemReader {
+        ItemReader { events: Habits::of(Naming::Events) }
     }
 }
 
-/// Reads a line of a log of which nothing is known: every line tells its format by itself.
-pub fn read_line<T>(line: &[u8], take: impl FnOnce(Format, Result<Request<'_>, RejectReason>) -> T) -> T {
-    // Most lines are events of ours, and to be sure of that costs less than to ask what they are.
-    if let Some(request) = checked(line).ok().and_then(json::parse_own) {
-        return take(Format::Events, request);
+impl ItemReader {
+    /// Reads an item of a JSON body: an event of ours, else the line of a log inside a shipper's record, else a line of a
+    /// JSON log into which a shipper mixed fields of its own. Gives the format it was read in too.
+    pub fn read_item<T>(&mut self, item: &[u8], take: impl FnOnce(Format, Result<Request<'_>, RejectReason>) -> T) -> T {
+        let own = checked(item).and_then(|text| json::parse(text, &mut self.events));
+        if own.is_ok() {
+            return take(Format::Events, own);
+        }
+        match carried(item) {
+            Some(line) => self.read_line(line.as_bytes(), take),
+            None => match recognised(item) {
+                Some(parser) => take(parser.format(), parser.parse(item)),
+                None => take(Format::Events, own),
+            },
+        }
     }
-    match recognised(line) {
-        Some(parser) => take(parser.format(), parser.parse(line)),
-        None => take(Format::Combined, Err(RejectReason::UnknownLine)),
+
+    /// Reads a line of a log of which nothing is known: every line tells its format by itself.
+    pub fn read_line<T>(&mut self, line: &[u8], take: impl FnOnce(Format, Result<Request<'_>, RejectReason>) -> T) -> T {
+        // Most lines are events of ours, and to be sure of that costs less than to ask what they are.
+        let own = checked(line).ok().and_then(|text| json::parse_own(text, &mut self.events));
+        if let Some(request) = own {
+            return take(Format::Events, request);
+        }
+        match recognised(line) {
+            Some(parser) => take(parser.format(), parser.parse(line)),
+            None => take(Format::Combined, Err(RejectReason::UnknownLine)),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const COUNT: usize = Field::Unknown as usize + 1;
+    pub(super) const COUNT: usize = Field::Unknown as usize + 1;
 
     fn bit(self) -> u32 {
         1 << self as u32

@@ -3,8 +3,7 @@
 //! An object of plain texts, plain numbers and literals, with blanks where encoders put them, is cut into keys and values
 //! here. For all else (escapes, nesting, exponents, whatever is no JSON) there is a reader that knows the whole of JSON.
 
-use std::cmp::Ordering;
-
+use super::fields::{Field, Naming};
 use super::places::{self, BLOCK_BYTES};
 
 /// A value, as it stands in the object.
@@ -17,28 +16,90 @@ pub(super) enum Value<'a> {
     Bool,
 }
 
-/// Hands out the keys and values of an object in their order; `None` if this is not such an object, whatever was handed out
-/// till then.
-pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a str, Value<'a>)) -> Option<()> {
-    let mut reader = Reader { text, at: 0, quotes: Quotes::of(text)? };
-    reader.take(b'{')?;
-    reader.skip_blanks();
-    if reader.peek() == Some(b'}') {
-        return reader.end();
+/// What stands between the values of objects that one writer wrote: after each field what came last time, so that what
+/// comes again is recognised at once, wherever fields are left out.
+#[derive(Clone, Debug)]
+pub(super) struct Habits {
+    naming: Naming,
+    /// By the field before it; at last what objects begin with.
+    after: [Habit; Field::COUNT + 1],
+}
+
+/// What stood between two values: `,"key":`, and the quote of a text.
+#[derive(Clone, Copy, Debug)]
+struct Habit {
+    bytes: u128,
+    mask: u128,
+    len: usize,
+    field: Field,
+    is_text: bool,
+}
+
+/// Objects begin so.
+const START: usize = Field::COUNT;
+
+/// Longer ones are not remembered.
+const HABIT_BYTES_MAX: usize = 16;
+
+impl Habit {
+    /// It stands nowhere: no byte of it is 1.
+    const NONE: Habit = Habit { bytes: 1, mask: 0, len: 0, field: Field::Unknown, is_text: false };
+
+    fn of(bytes: &[u8], field: Field, is_text: bool) -> Option<Habit> {
+        let mut padded = [0; HABIT_BYTES_MAX];
+        padded.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        let mask = u128::MAX.checked_shr(8 * (HABIT_BYTES_MAX - bytes.len()) as u32).unwrap_or(0);
+        Some(Habit { bytes: u128::from_le_bytes(padded), mask, len: bytes.len(), field, is_text })
     }
+}
+
+impl Habits {
+    /// Nothing was read yet of objects with these names.
+    pub(super) fn of(naming: Naming) -> Habits {
+        Habits { naming, after: [Habit::NONE; Field::COUNT + 1] }
+    }
+
+    /// Whose names the fields go by.
+    pub(super) fn naming(&self) -> Naming {
+        self.naming
+    }
+}
+
+/// Hands out the fields and values of an object in their order; `None` if this is not such an object, whatever was handed
+/// out till then.
+pub(super) fn each<'a>(text: &'a str, habits: &mut Habits, mut take: impl FnMut(Field, Value<'a>)) -> Option<()> {
+    let mut reader = Reader { text, at: 0, quotes: Quotes::of(text)? };
+    let mut before = START;
     loop {
-        let key = reader.plain_text()?;
-        reader.skip_blanks();
-        reader.take(b':')?;
-        reader.skip_blanks();
-        let value = reader.value()?;
-        take(key, value);
+        let (field, is_text) = match habits.after.get(before).filter(|habit| reader.stands(habit)) {
+            Some(habit) => {
+                reader.at += habit.len;
+                (habit.field, habit.is_text)
+            }
+            None => {
+                let start = reader.at;
+                reader.take(if before == START { b'{' } else { b',' })?;
+                reader.skip_blanks();
+                if before == START && reader.peek() == Some(b'}') {
+                    return reader.end();
+                }
+                let field = habits.naming.field(reader.key()?);
+                let is_text = reader.peek() == Some(b'"');
+                reader.at += usize::from(is_text);
+                let between = text.as_bytes().get(start..reader.at)?;
+                if let (Some(known), Some(habit)) = (habits.after.get_mut(before), Habit::of(between, field, is_text)) {
+                    *known = habit;
+                }
+                (field, is_text)
+            }
+        };
+        let value = if is_text { Value::Text(reader.rest_of_text()?) } else { reader.value()? };
+        take(field, value);
+        before = field as usize;
         reader.skip_blanks();
         if reader.peek() == Some(b'}') {
             return reader.end();
         }
-        reader.take(b',')?;
-        reader.skip_blanks();
     }
 }
 
@@ -46,11 +107,27 @@ pub(super) fn each<'a>(text: &'a str, mut take: impl FnMut(&'a str, Value<'a>)) 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Those behind `at`.
     quotes: Quotes<'a>,
 }
 
 impl<'a> Reader<'a> {
+    /// Whether a habit is what comes next. Near the end of the text that is not asked.
+    #[inline(always)]
+    fn stands(&self, habit: &Habit) -> bool {
+        let next = self.text.as_bytes().get(self.at..).and_then(|rest| rest.first_chunk());
+        next.is_some_and(|next| u128::from_le_bytes(*next) & habit.mask == habit.bytes)
+    }
+
+    /// A key, and what leads to its value.
+    fn key(&mut self) -> Option<&'a str> {
+        self.take(b'"')?;
+        let key = self.rest_of_text()?;
+        self.skip_blanks();
+        self.take(b':')?;
+        self.skip_blanks();
+        Some(key)
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -85,7 +162,10 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     fn value(&mut self) -> Option<Value<'a>> {
         match self.peek()? {
-            b'"' => self.plain_text().map(Value::Text),
+            b'"' => {
+                self.at += 1;
+                self.rest_of_text().map(Value::Text)
+            }
             b'-' | b'0'..=b'9' => self.number().map(Value::Number),
             b'n' => self.word("null").map(|()| Value::Null),
             b't' => self.word("true").map(|()| Value::Bool),
@@ -121,14 +201,11 @@ impl<'a> Reader<'a> {
         if matches!(self.peek(), Some(b'e' | b'E')) { None } else { self.text.get(start..self.at) }
     }
 
-    /// A text in quotes. None stands elsewhere, so that it ends at the next one.
+    /// What is left of a text up to its quote, with the quote passed: none stands in a text.
     #[inline(always)]
-    fn plain_text(&mut self) -> Option<&'a str> {
-        if self.quotes.next()? != self.at {
-            return None;
-        }
-        let end = self.quotes.next()?;
-        let text = self.text.get(self.at + 1..end);
+    fn rest_of_text(&mut self) -> Option<&'a str> {
+        let end = self.quotes.next_from(self.at)?;
+        let text = self.text.get(self.at..end);
         self.at = end + 1;
         text
     }
@@ -138,7 +215,7 @@ impl<'a> Reader<'a> {
 struct Quotes<'a> {
     blocks: &'a [[u8; BLOCK_BYTES]],
     last: [u8; BLOCK_BYTES],
-    /// The block that is looked at, and its quotes that were not told yet.
+    /// The block that was looked at, and its quotes.
     number: usize,
     mask: u64,
 }
@@ -154,28 +231,24 @@ impl<'a> Quotes<'a> {
         Some(Quotes { blocks, last, number: 0, mask })
     }
 
+    /// The first quote from a place on.
     #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        if self.mask == 0 {
-            self.go_on()?;
+    fn next_from(&mut self, at: usize) -> Option<usize> {
+        if at / BLOCK_BYTES != self.number {
+            self.go_to(at / BLOCK_BYTES)?;
         }
-        let at = self.number * BLOCK_BYTES + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
-        Some(at)
+        let mut mask = self.mask & u64::MAX << (at % BLOCK_BYTES);
+        while mask == 0 {
+            self.go_to(self.number + 1)?;
+            mask = self.mask;
+        }
+        Some(self.number * BLOCK_BYTES + mask.trailing_zeros() as usize)
     }
 
-    /// Goes on to the next block that has quotes.
     #[inline(never)]
-    fn go_on(&mut self) -> Option<()> {
-        while self.mask == 0 {
-            self.number += 1;
-            let block = match self.number.cmp(&self.blocks.len()) {
-                Ordering::Less => self.blocks.get(self.number)?,
-                Ordering::Equal => &self.last,
-                Ordering::Greater => return None,
-            };
-            self.mask = places::places(block, b'"');
-        }
+    fn go_to(&mut self, number: usize) -> Option<()> {
+        let block = if number == self.blocks.len() { &self.last } else { self.blocks.get(number)? };
+        (self.number, self.mask) = (number, places::places(block, b'"'));
         Some(())
     }
 }

@@ -6,23 +6,23 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::fields::{Escaping, Field, Fields, Naming};
-use super::flat::{self, Value};
+use super::flat::{self, Habits, Value};
 use super::request::Request;
 use crate::model::RejectReason;
 
-/// Reads one object. Unknown keys are ignored, `null` means absent, a key that comes twice has its last value.
-pub(super) fn parse(text: &str, naming: Naming) -> Result<Request<'_>, RejectReason> {
-    let mut sorted = Sorted::new(naming);
-    sorted.read(text)?;
+/// Reads one object under the names of `habits`. Unknown keys are ignored, `null` means absent, a key that comes twice has
+/// its last value.
+pub(super) fn parse<'a>(text: &'a str, habits: &mut Habits) -> Result<Request<'a>, RejectReason> {
+    let mut sorted = Sorted::new(habits.naming());
+    sorted.read(text, habits)?;
     sorted.request()
 }
 
 /// Reads one object if it is plainly an event of ours: flat, with no key but ours, and with a time. `None` says nothing.
-pub(super) fn parse_own(text: &str) -> Option<Result<Request<'_>, RejectReason>> {
-    let mut sorted = Sorted::new(Naming::Events);
+pub(super) fn parse_own<'a>(text: &'a str, habits: &mut Habits) -> Option<Result<Request<'a>, RejectReason>> {
+    let mut sorted = Sorted::new(habits.naming());
     let mut foreign = false;
-    flat::each(text, |key, value| {
-        let field = Naming::Events.field(key);
+    flat::each(text, habits, |field, value| {
         foreign |= field == Field::Unknown;
         sorted.put(field, value);
     })?;
@@ -31,9 +31,9 @@ pub(super) fn parse_own(text: &str) -> Option<Result<Request<'_>, RejectReason>>
 }
 
 /// The fields of one object.
-pub(super) fn fields(text: &str, naming: Naming) -> Result<Fields<'_>, RejectReason> {
-    let mut sorted = Sorted::new(naming);
-    sorted.read(text)?;
+pub(super) fn fields<'a>(text: &'a str, habits: &mut Habits) -> Result<Fields<'a>, RejectReason> {
+    let mut sorted = Sorted::new(habits.naming());
+    sorted.read(text, habits)?;
     sorted.checked()?;
     Ok(sorted.fields)
 }
@@ -61,8 +61,8 @@ impl<'a> Sorted<'a> {
     }
 
     /// Sorts in one object, into nothing yet.
-    fn read(&mut self, text: &'a str) -> Result<(), RejectReason> {
-        if self.read_flat(text).is_some() {
+    fn read(&mut self, text: &'a str, habits: &mut Habits) -> Result<(), RejectReason> {
+        if self.read_flat(text, habits).is_some() {
             return Ok(());
         }
         // Something of it may have been sorted in before it turned out not to be flat.
@@ -71,9 +71,8 @@ impl<'a> Sorted<'a> {
     }
 
     /// `None` if the object is not flat.
-    fn read_flat(&mut self, text: &'a str) -> Option<()> {
-        let naming = self.naming;
-        flat::each(text, |key, value| self.put(naming.field(key), value))
+    fn read_flat(&mut self, text: &'a str, habits: &mut Habits) -> Option<()> {
+        flat::each(text, habits, |field, value| self.put(field, value))
     }
 
     fn read_any(&mut self, text: &'a str) -> Result<(), RejectReason> {
@@ -246,16 +245,19 @@ mod tests {
     fn what_is_read_as_flat_is_what_the_reader_reads() {
         let mut random = crate::generate::numbers(11);
         let (mut flat, mut valid) = (0, 0);
+        // Whatever stood between the values of those before.
+        let mut all_habits = [Naming::Events, Naming::Nginx].map(Habits::of);
         for round in 0..400_000 {
             let text = match round % 2 {
                 0 => (0..1 + random(12)).map(|_| PIECES[random(PIECES.len())]).collect(),
                 _ => almost_valid(&mut random),
             };
-            for naming in [Naming::Events, Naming::Nginx] {
+            for habits in &mut all_habits {
+                let naming = habits.naming();
                 let (mut short, mut long) = (Sorted::new(naming), Sorted::new(naming));
                 let read = long.read_any(&text).and_then(|()| told(&long));
                 valid += usize::from(read.is_ok());
-                if short.read_flat(&text).is_some() {
+                if short.read_flat(&text, habits).is_some() {
                     flat += 1;
                     assert_eq!(told(&short), read, "{text:?}");
                 }
@@ -266,15 +268,16 @@ mod tests {
 
     #[test]
     fn ordinary_events_are_flat() {
+        let mut habits = Habits::of(Naming::Events);
         for text in [
             r#"{"ts":"2026-05-01T00:00:00Z","repo":"org/name","path":"config.json","ip":"192.0.2.1","status":200}"#,
             r#"{"ts": 1777593600.5, "repo": "org/name", "user": null, "bytes": 0}"#,
             r#"{ "ts" : 1777593600 , "repo" : "org/name" }"#,
         ] {
-            assert!(parse_own(text).is_some_and(|request| request.is_ok()), "{text}");
+            assert!(parse_own(text, &mut habits).is_some_and(|request| request.is_ok()), "{text}");
         }
         for text in [r#"{"repo":"org/name"}"#, r#"{"ts":1,"repo":"a/b","msec":1}"#, r#"{"ts":1,"repo":"a\/b"}"#, "{}", ""] {
-            assert!(parse_own(text).is_none(), "{text}");
+            assert!(parse_own(text, &mut habits).is_none(), "{text}");
         }
     }
 }

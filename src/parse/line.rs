@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::breakdown::BreakdownParser;
 use super::fields::Naming;
+use super::flat::Habits;
 use super::request::Request;
 use super::table::Table;
 use super::{caddy, combined, json, nginx, s3, traefik};
@@ -156,35 +157,19 @@ impl LineParser {
         }
     }
 
-    /// Reads one line, without its newline. A carriage return at its end and a byte order mark are ignored.
+    /// Begins to read lines that follow each other.
+    #[must_use]
+    pub fn reader(&self) -> LineReader<'_> {
+        let naming = if let Dialect::Json(naming) = &self.dialect { *naming } else { Naming::Events };
+        LineReader { dialect: &self.dialect, habits: Habits::of(naming) }
+    }
+
+    /// Reads one line that stands alone.
     ///
     /// # Errors
-    /// The reason why the line cannot be understood; it says nothing about any other line.
+    /// As [`LineReader::parse`].
     pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Request<'a>, RejectReason> {
-        self.parse_checked(checked(line)?)
-    }
-
-    /// Reads one line of which more may be known than its bytes.
-    ///
-    /// # Errors
-    /// As [`LineParser::parse`].
-    pub fn parse_line<'a>(&self, line: Line<'a>) -> Result<Request<'a>, RejectReason> {
-        match line {
-            Line::Text(text) if text.len() <= LINE_BYTES_MAX => self.parse_checked(trimmed_text(text)),
-            line => self.parse(line.bytes()),
-        }
-    }
-
-    fn parse_checked<'a>(&self, text: &'a str) -> Result<Request<'a>, RejectReason> {
-        match &self.dialect {
-            Dialect::Table(table) => table.parse(text),
-            Dialect::Json(Naming::Nginx) => nginx::parse(text),
-            Dialect::Json(Naming::Traefik) => traefik::parse(text),
-            Dialect::Json(naming) => json::parse(text, *naming),
-            Dialect::Combined => combined::parse(text),
-            Dialect::Caddy => caddy::parse(text),
-            Dialect::S3 => s3::parse(text),
-        }
+        self.reader().parse(line)
     }
 
     /// Reads the last line of a file that does not end in a newline: if it cannot be understood, it was cut off. A line of
@@ -200,6 +185,46 @@ impl LineParser {
             RejectReason::TooLong => RejectReason::TooLong,
             _ => RejectReason::CutOff,
         })
+    }
+}
+
+/// Reads lines one after the other: what one was like helps to read the next.
+#[derive(Clone, Debug)]
+pub struct LineReader<'p> {
+    dialect: &'p Dialect,
+    habits: Habits,
+}
+
+impl LineReader<'_> {
+    /// Reads one line, without its newline. A carriage return at its end and a byte order mark are ignored.
+    ///
+    /// # Errors
+    /// The reason why the line cannot be understood; it says nothing about any other line.
+    pub fn parse<'a>(&mut self, line: &'a [u8]) -> Result<Request<'a>, RejectReason> {
+        self.parse_checked(checked(line)?)
+    }
+
+    /// Reads one line of which more may be known than its bytes.
+    ///
+    /// # Errors
+    /// As [`LineReader::parse`].
+    pub fn parse_line<'a>(&mut self, line: Line<'a>) -> Result<Request<'a>, RejectReason> {
+        match line {
+            Line::Text(text) if text.len() <= LINE_BYTES_MAX => self.parse_checked(trimmed_text(text)),
+            line => self.parse(line.bytes()),
+        }
+    }
+
+    fn parse_checked<'a>(&mut self, text: &'a str) -> Result<Request<'a>, RejectReason> {
+        match self.dialect {
+            Dialect::Table(table) => table.parse(text),
+            Dialect::Json(Naming::Nginx) => nginx::parse(text, &mut self.habits),
+            Dialect::Json(Naming::Traefik) => traefik::parse(text, &mut self.habits),
+            Dialect::Json(_) => json::parse(text, &mut self.habits),
+            Dialect::Combined => combined::parse(text),
+            Dialect::Caddy => caddy::parse(text),
+            Dialect::S3 => s3::parse(text),
+        }
     }
 }
 

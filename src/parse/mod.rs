@@ -1,8 +1,8 @@
 //! Bytes to requests: decompression, cutting into lines, and one dialect of log per file, recognised from its first line.
 //!
 //! ```text
-//! file or body ──Decoded──> bytes ──ChunkReader──> whole lines ──LineParser──> Request, or a RejectReason
-//!          pushed JSON body ──JsonItems──> one item each ──read_item──^
+//! file or body ──Decoded──> bytes ──ChunkReader──> whole lines ──LineReader──> Request, or a RejectReason
+//!          pushed JSON body ──JsonItems──> one item each ──ItemReader──^
 //!  a publisher's daily figures ──BreakdownParser, or BreakdownEntries──> a day of a repo
 //! ```
 //!
@@ -32,9 +32,9 @@ pub use breakdown::{BreakdownLine, BreakdownParser, BreakdownTable};
 pub use breakdown_json::{BreakdownEntries, BreakdownEntry, BreakdownListError, ENTRY_BYTES_MAX, for_entry_lines};
 pub use chunks::{CHUNK_BYTES, CheckedLines, Chunk, ChunkLines, ChunkReader, Observed};
 pub use decode::{Compression, DecodeError, DecodeLimits, Decoded};
-pub use envelope::{read_item, read_line};
+pub use envelope::ItemReader;
 pub use json_body::{JsonBodyError, JsonItems};
-pub use line::{LINE_BYTES_MAX, Line, LineParser, is_blank};
+pub use line::{LINE_BYTES_MAX, Line, LineParser, LineReader, is_blank};
 pub use request::{Request, RequestMethod, Target};
 pub use table::is_formula;
 pub use timestamp::{parse_instant, parse_log_time};

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::fields::{Field, Fields, Naming, parse_status};
+use super::fields::{Field, Fields, parse_status};
+use super::flat::Habits;
 use super::json;
 use super::request::{Request, RequestMethod, Target};
 use super::timestamp::parse_instant;
@@ -17,8 +18,8 @@ pub(super) fn is_likely(line: &str) -> bool {
     has("\"msec\"") && has("\"request_uri\"") && has("\"request_method\"")
 }
 
-pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
-    let fields = json::fields(line, Naming::Nginx)?;
+pub(super) fn parse<'a>(line: &'a str, habits: &mut Habits) -> Result<Request<'a>, RejectReason> {
+    let fields = json::fields(line, habits)?;
     let time = parse_instant(fields.raw(Field::Time))?;
     if !fields.is_present(Field::Method) || !fields.is_present(Field::Url) {
         return Err(RejectReason::BadSyntax);

@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::fields::{Field, Naming, parse_status};
+use super::fields::{Field, parse_status};
+use super::flat::Habits;
 use super::json;
 use super::request::{Request, RequestMethod, Target};
 use super::timestamp::parse_instant;
@@ -38,8 +39,8 @@ pub(super) fn field(name: &str) -> Field {
     }
 }
 
-pub(super) fn parse(line: &str) -> Result<Request<'_>, RejectReason> {
-    let fields = json::fields(line, Naming::Traefik)?;
+pub(super) fn parse<'a>(line: &'a str, habits: &mut Habits) -> Result<Request<'a>, RejectReason> {
+    let fields = json::fields(line, habits)?;
     let time = parse_instant(fields.raw(Field::Time))?;
     if !fields.is_present(Field::Method) || !fields.is_present(Field::Url) {
         return Err(RejectReason::BadSyntax);

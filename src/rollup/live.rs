@@ -1,23 +1,25 @@
 //! The live overlay: what the stored views do not know yet, held so that every event is counted at once.
 //!
 //! A downloader of a repo on a day is either in the overlay with **all** its events there, and then the overlay knows how
-//! much it changes what the views say of the repo, or it is not, and then what they say of it is right. At every moment both
-//! together equal what a fold of the same events would give; the property tests hold them to that.
+//! much it changes what the views say of the repo, or it is not, and then what they say of it is right. Who comes again after
+//! so long a pause that a new session begins is in the overlay with what came since: it adds to what the views say. At every
+//! moment both together equal what a fold of the same events would give; the property tests hold them to that.
 //!
 //! Events only come here. More of them never make a downloader one that does not count, nor take evidence away, so the
 //! stored sets stay right as far as they go; downloads may become fewer, where an event joins two sessions.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::counting::Counting;
 use super::facet::{Client, Place};
-use super::live_repo::{Applied, FastMap, Foreign, LiveRepo, Texts, over_midnight};
+use super::live_repo::{Applied, FastMap, Foreign, Held, LiveDownloader, LiveRepo, Texts, over_midnight};
 use super::numbering::{Found, Kin};
 use super::repo_day::RepoDay;
 use super::set::DownloaderNumber;
 use super::tail::Edge;
 use crate::block::BodyRows;
-use crate::model::{Day, DownloaderKey, RepoNumber, Row, SESSION_GAP_MS, Words};
+use crate::model::{Day, DownloaderKey, Millis, RepoNumber, Row, SESSION_GAP_MS, Words};
 
 /// The overlay of all days.
 #[derive(Default)]
@@ -129,34 +131,43 @@ impl Live {
     }
 
     /// What stays of the overlay once the views hold all of it: those who were there last, since they are the most likely
-    /// to come again, unless they are most of all. `next` is the dictionary's next free number after that.
+    /// to come again, with half of the rows at most. `next` is the dictionary's next free number after that.
     #[must_use]
     pub fn folded(&self, next: DownloaderNumber, counting: &Counting) -> Live {
-        let last_row = |rows: &[Row]| rows.last().map(|row| row.time.0);
-        let all = || self.days.values().flat_map(FastMap::values).flat_map(LiveRepo::rows);
-        let since = all().filter_map(last_row).max().unwrap_or_default() - SESSION_GAP_MS;
-        let stays = |rows: &&[Row]| last_row(rows).is_some_and(|last| last >= since);
+        let all = || self.days.values().flat_map(FastMap::values).flat_map(LiveRepo::live_downloaders);
+        let last_row = |downloader: &LiveDownloader| downloader.rows.last().map(|row| row.time.0);
+        let mut lasts: Vec<(i64, usize)> =
+            all().filter_map(|(_, downloader)| Some((last_row(downloader)?, downloader.rows.len()))).collect();
+        lasts.sort_unstable_by_key(|(last, _)| Reverse(*last));
+        let newest = lasts.first().map_or(0, |(last, _)| *last);
+        let mut left = self.rows / 2;
+        let room = lasts.iter().take_while(|(_, rows)| {
+            let fits = *rows <= left;
+            left = left.saturating_sub(*rows);
+            fits
+        });
+        // Of one instant all stay or nobody does.
+        let reached = lasts.get(room.count()).map_or(i64::MIN, |(last, _)| last.saturating_add(1));
+        let since = reached.max(newest - SESSION_GAP_MS);
         let mut live = Live::over(next);
-        if all().filter(stays).map(<[Row]>::len).sum::<usize>() > self.rows / 2 {
-            return live;
-        }
         for (day, repos) in &self.days {
             for (repo, known) in repos {
-                let rows: Vec<Row> = known.rows().filter(stays).flatten().copied().collect();
-                if rows.is_empty() {
-                    continue;
+                for (hash, LiveDownloader { rows, after, .. }) in known.live_downloaders() {
+                    if rows.last().is_some_and(|last| last.time.0 >= since) {
+                        let of_repo = live.days.entry(*day).or_default().entry(*repo).or_insert_with(|| known.folded());
+                        let rows = live.texts.own_counted(rows, &self.texts.words);
+                        live.rows += of_repo.adopt(hash, rows, *after, counting, &mut live.texts);
+                    }
                 }
-                live.days.entry(*day).or_default().insert(*repo, known.folded());
-                live.adopt((*day, *repo), &rows, &self.texts.words, counting);
             }
         }
         live
     }
 
-    /// Whether the overlay has a downloader of a repo on a day.
+    /// What the overlay has of a downloader of a repo on a day.
     #[must_use]
-    pub fn has(&self, day: Day, repo: RepoNumber, downloader: DownloaderKey) -> bool {
-        self.repo(day, repo).is_some_and(|live| live.has(downloader))
+    pub fn held(&self, day: Day, repo: RepoNumber, downloader: DownloaderKey) -> Held {
+        self.repo(day, repo).map_or(Held::Nothing, |live| live.held(downloader))
     }
 
     /// Takes a repo of a day into the overlay, with what the views hold of it and the stored last events of the day before.
@@ -169,21 +180,28 @@ impl Live {
         self.days.entry(day).or_default().insert(repo, live);
     }
 
-    /// Takes downloaders of a repo of a day into the overlay, which must have the repo on that day but not them: all their
-    /// rows so far, in stored order, with the words of kinds in place of paths. The rows' texts are of the list `words`.
+    /// Takes downloaders of a repo of a day into the overlay, which must have the repo on that day: all their rows so far, in
+    /// stored order, with the words of kinds in place of paths. The rows' texts are of the list `words`.
     pub fn adopt(&mut self, (day, repo): (Day, RepoNumber), rows: &[Row], words: &Words, counting: &Counting) {
         let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
-        self.rows += rows.len();
         for rows in self.texts.own_counted(rows, words).chunk_by(|a, b| a.downloader() == b.downloader()) {
             if let Some(first) = rows.first() {
-                live.adopt(first.downloader(), rows, counting, &mut self.texts);
+                self.rows += live.adopt(first.downloader(), rows.to_vec(), None, counting, &mut self.texts);
             }
         }
     }
 
+    /// Takes a downloader of a repo of a day into the overlay, which must have the repo on that day but not the downloader,
+    /// and leaves its events where they are stored, up to `after`: it has counted, and what comes goes on with none of them.
+    pub fn resume(&mut self, (day, repo): (Day, RepoNumber), downloader: DownloaderKey, after: Millis) {
+        if let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) {
+            live.resume(downloader, after);
+        }
+    }
+
     /// Counts new rows of one day. Their repos must have been loaded for that day, and their downloaders as far as they have
-    /// rows there; the same for the day after where a row lies within half an hour before midnight. Their texts are of the
-    /// list `texts`. What came of each body is added to its place in `applied`.
+    /// rows there that matter; the same, with all rows, for the day after where a row lies within half an hour before
+    /// midnight. Their texts are of the list `texts`. What came of each body is added to its place in `applied`.
     pub fn apply(&mut self, day: Day, rows: &BodyRows, texts: &mut Foreign<'_>, counting: &Counting, applied: &mut [Applied]) {
         self.changed.insert(day);
         let (repos, own) = (self.days.entry(day).or_default(), &mut self.texts);
@@ -218,7 +236,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AgentHash, DeliveryId, Millis, Status, Who};
+    use crate::model::{AgentHash, DeliveryId, Status, Who};
 
     const DAY: Day = Day(20_000);
     const REPO: RepoNumber = RepoNumber(3);
@@ -253,7 +271,8 @@ mod tests {
         assert_eq!((counts.counts.downloads().0, counts.uniques.0), (6, 4));
 
         let folded = live.folded(DownloaderNumber(5), &counting);
-        assert_eq!([1, 2, 3, 4].map(|who| folded.has(DAY, REPO, key(who))), [false, true, true, false]);
+        let held = |live: &Live, who| live.held(DAY, REPO, key(who));
+        assert_eq!([1, 2, 3, 4].map(|who| held(&folded, who)), [Held::Nothing, Held::All, Held::All, Held::Nothing]);
         assert_eq!((folded.rows(), folded.changed_days().count()), (3, 0));
         let repo = folded.repo(DAY, REPO).unwrap();
         assert_eq!((repo.day(), repo.stored(), repo.facets().count()), (counts, counts, 0));
@@ -268,11 +287,52 @@ mod tests {
     }
 
     #[test]
-    fn nobody_stays_where_that_would_be_most() {
+    fn the_last_ones_stay_where_all_would_be_most() {
         let mut live = Live::over(DownloaderNumber(1));
         live.load((DAY, REPO), RepoDay::default(), &[]);
         let counting = Counting::default();
-        apply(&mut live, &[row(1, 600), row(2, 601), row(3, 400)], &counting);
-        assert_eq!(live.folded(DownloaderNumber(4), &counting).rows(), 0);
+        apply(&mut live, &[row(1, 600), row(2, 601), row(3, 400), row(4, 602)], &counting);
+        let folded = live.folded(DownloaderNumber(4), &counting);
+        assert_eq!([1, 2, 3, 4].map(|who| folded.held(DAY, REPO, key(who)) == Held::All), [false, true, false, true]);
+        assert_eq!(folded.rows(), 2);
+        // Of those who came at one instant all would be too many.
+        let mut at_once = Live::over(DownloaderNumber(1));
+        at_once.load((DAY, REPO), RepoDay::default(), &[]);
+        apply(&mut at_once, &[row(1, 600), row(2, 600), row(3, 600)], &counting);
+        assert_eq!(at_once.folded(DownloaderNumber(4), &counting).rows(), 0);
+    }
+
+    #[test]
+    fn who_comes_again_after_a_pause_needs_nothing_that_is_stored() {
+        let counting = Counting::default();
+        let rows = [row(1, 600), row(1, 610), row(2, 605)];
+        let mut whole = Live::over(DownloaderNumber(1));
+        whole.load((DAY, REPO), RepoDay::default(), &[]);
+        apply(&mut whole, &rows, &counting);
+        let stored = whole.repo(DAY, REPO).unwrap().day();
+
+        let mut live = Live::over(DownloaderNumber(3));
+        live.load((DAY, REPO), stored, &[]);
+        live.resume((DAY, REPO), key(1), rows[1].time);
+        assert_eq!(live.held(DAY, REPO, key(1)), Held::After(rows[1].time));
+        let others = [row(9, 500), row(9, 501), row(9, 502), row(9, 503)];
+        for later in [&others[..], &[row(1, 640)], &[row(1, 645)], &[row(1, 700)]] {
+            let [more, as_whole] = [&mut live, &mut whole].map(|live| apply(live, later, &counting));
+            assert_eq!(more, as_whole);
+            assert_eq!(live.repo(DAY, REPO).unwrap().day(), whole.repo(DAY, REPO).unwrap().day());
+        }
+        assert_eq!(live.repo(DAY, REPO).unwrap().day().uniques.0, 3);
+        let folded = live.folded(DownloaderNumber(3), &counting);
+        assert_eq!(folded.held(DAY, REPO, key(1)), Held::After(rows[1].time), "what was left out before still is");
+
+        // One that lies between joins sessions, once all rows are there.
+        let all = [row(1, 600), row(1, 610), row(1, 640), row(1, 645), row(1, 700)];
+        live.adopt((DAY, REPO), &all, &Words::default(), &counting);
+        assert_eq!((live.held(DAY, REPO, key(1)), live.rows()), (Held::All, 5 + others.len()));
+        for live in [&mut live, &mut whole] {
+            apply(live, &[row(1, 625)], &counting);
+        }
+        let [day, as_whole] = [&live, &whole].map(|live| live.repo(DAY, REPO).unwrap().day());
+        assert_eq!((day, day.counts.downloads().0), (as_whole, 4));
     }
 }

@@ -24,10 +24,23 @@ pub struct Applied {
 
 /// One downloader on one repo and day.
 #[derive(Default)]
-struct LiveDownloader {
-    rows: Vec<Row>,
-    /// Its last counted event, if any counted.
+pub(super) struct LiveDownloader {
+    pub rows: Vec<Row>,
+    /// The last of its stored events, where the overlay does not have these: it counted, and no other comes sooner after it
+    /// than a session ends.
+    pub after: Option<Millis>,
+    /// Its last counted event in the overlay, if any counted.
     last: Option<Millis>,
+}
+
+/// What the overlay has of a downloader on a repo and day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    Nothing,
+    /// All its events.
+    All,
+    /// All but those up to this one.
+    After(Millis),
 }
 
 /// What the events of one downloader on one repo and day amount to.
@@ -157,14 +170,14 @@ impl LiveRepo {
         LiveRepo { day: self.day, stored: self.day, previous: self.previous.clone(), ..LiveRepo::default() }
     }
 
-    /// Whether it has a downloader.
-    pub(super) fn has(&self, downloader: DownloaderKey) -> bool {
-        self.downloaders.contains_key(&downloader)
+    /// What it has of a downloader.
+    pub(super) fn held(&self, downloader: DownloaderKey) -> Held {
+        self.downloaders.get(&downloader).map_or(Held::Nothing, |of| of.after.map_or(Held::All, Held::After))
     }
 
-    /// The rows of each downloader, in stored order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &[Row]> {
-        self.downloaders.values().map(|downloader| downloader.rows.as_slice())
+    /// The downloaders in the overlay.
+    pub(super) fn live_downloaders(&self) -> impl Iterator<Item = (DownloaderKey, &LiveDownloader)> {
+        self.downloaders.iter().map(|(hash, downloader)| (*hash, downloader))
     }
 
     /// The counts of the day.
@@ -201,12 +214,33 @@ impl LiveRepo {
         self.downloaders.iter().map(|(hash, downloader)| (*hash, over_midnight(downloader.last)))
     }
 
-    /// Takes in a downloader whom the views have counted: the rows of which they know.
-    pub(super) fn adopt(&mut self, hash: DownloaderKey, rows: &[Row], counting: &Counting, texts: &mut Texts) {
+    /// Takes in a downloader whom the views have counted: the rows of which they know, which are all of its rows but those up
+    /// to `after`. Rows it had before are among them. Gives how many more rows there are than before.
+    pub(super) fn adopt(
+        &mut self,
+        hash: DownloaderKey,
+        rows: Vec<Row>,
+        after: Option<Millis>,
+        counting: &Counting,
+        texts: &mut Texts,
+    ) -> usize {
         let mut now = std::mem::take(&mut texts.now);
-        texts.count(rows, self.previous.get(&hash).copied(), counting, &mut now);
-        self.downloaders.insert(hash, LiveDownloader { rows: rows.to_vec(), last: now.visits.last });
+        texts.count(&rows, self.previous_of(hash, after), counting, &mut now);
+        let more = rows.len();
+        let before = self.downloaders.insert(hash, LiveDownloader { rows, after, last: now.visits.last });
         texts.now = now;
+        more - before.map_or(0, |before| before.rows.len().min(more))
+    }
+
+    /// Takes in a downloader whose rows are left where they are stored, up to `after`: as long as nothing comes that goes on
+    /// with them, what comes counts by itself.
+    pub(super) fn resume(&mut self, hash: DownloaderKey, after: Millis) {
+        self.downloaders.insert(hash, LiveDownloader { after: Some(after), ..LiveDownloader::default() });
+    }
+
+    /// The last counted event before those that the overlay has, as far as it matters.
+    fn previous_of(&self, hash: DownloaderKey, after: Option<Millis>) -> Option<Millis> {
+        if after.is_some() { None } else { self.previous.get(&hash).copied() }
     }
 
     /// Joins rows of one body into a downloader's, and changes the sums by what that brings; gives its last counted events
@@ -220,8 +254,8 @@ impl LiveRepo {
         texts: &mut Texts,
     ) -> (Option<Millis>, Option<Millis>, Applied) {
         let (mut before, mut now) = (std::mem::take(&mut texts.before), std::mem::take(&mut texts.now));
-        let previous = self.previous.get(&hash).copied();
         let downloader = self.downloaders.entry(hash).or_default();
+        let previous = if downloader.after.is_some() { None } else { self.previous.get(&hash).copied() };
         texts.count(&downloader.rows, previous, counting, &mut before);
         let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
         if downloader.rows.is_empty() {
@@ -237,7 +271,8 @@ impl LiveRepo {
         }
         texts.count(&downloader.rows, previous, counting, &mut now);
         downloader.last = now.visits.last;
-        self.change(hash, &before, &now);
+        let is_known = downloader.after.is_some() || before.visits.last.is_some();
+        self.change(hash, &before, &now, is_known);
         let accepted = now.events.saturating_sub(before.events);
         let outcome = (before.visits.last, now.visits.last, Applied { accepted, repeated: brought.saturating_sub(accepted) });
         (texts.before, texts.now) = (before, now);
@@ -250,16 +285,16 @@ impl LiveRepo {
             Some(last) => self.previous.insert(hash, last),
             None => self.previous.remove(&hash),
         };
-        let Some(downloader) = self.downloaders.get(&hash) else { return };
+        let Some(downloader) = self.downloaders.get(&hash).filter(|downloader| downloader.after.is_none()) else { return };
         let (mut before, mut now) = (std::mem::take(&mut texts.before), std::mem::take(&mut texts.now));
         texts.count(&downloader.rows, previous, counting, &mut before);
         texts.count(&downloader.rows, last, counting, &mut now);
-        self.change(hash, &before, &now);
+        self.change(hash, &before, &now, before.visits.last.is_some());
         (texts.before, texts.now) = (before, now);
     }
 
-    /// Replaces what a downloader adds to the sums.
-    fn change(&mut self, hash: DownloaderKey, before: &Amount, now: &Amount) {
+    /// Replaces what a downloader adds to the sums; `is_known` says whether anything of it had counted.
+    fn change(&mut self, hash: DownloaderKey, before: &Amount, now: &Amount, is_known: bool) {
         let mut change = |facet: &Facet, by: Change| {
             let change = self.facets.entry(*facet).or_default();
             *change += by;
@@ -278,9 +313,9 @@ impl LiveRepo {
         for ((sum, now), before) in self.kinds.iter_mut().zip(now.visits.kinds.0).zip(before.visits.kinds.0) {
             *sum = sum.saturating_add_unsigned(now.0).saturating_sub_unsigned(before.0);
         }
-        let (counted, counted_before) = (now.visits.last.is_some(), before.visits.last.is_some());
-        debug_assert!(counted >= counted_before && now.evidence >= before.evidence, "events only come");
-        self.day.uniques.0 += u64::from(counted && !counted_before);
+        let counts = now.visits.last.is_some();
+        debug_assert!(counts >= before.visits.last.is_some() && now.evidence >= before.evidence, "events only come");
+        self.day.uniques.0 += u64::from(counts && !is_known);
         self.day.evidence |= now.evidence;
     }
 }

@@ -29,7 +29,7 @@ pub use gather::Gather;
 pub use history::{RepoHead, RepoYear, StoredYear, YEAR_DAY_BYTES, YEAR_INLINE_BYTES_MAX, YearDay, YearHead, YearPlace};
 pub use kin::{KIN_CHUNK_PAIRS, Persons, decode_kin, encode_kin};
 pub use live::Live;
-pub use live_repo::{Applied, Change, Foreign, LiveRepo};
+pub use live_repo::{Applied, Change, Foreign, Held, LiveRepo};
 pub use numbering::{Asked, Found, Kin, NewNumbers, Numbering, Share};
 pub use repo_day::RepoDay;
 pub use set::{DownloaderNumber, DownloaderSet, RepoSet};

@@ -28,7 +28,7 @@ fn every_reason_has_a_line() {
         (RejectReason::OpenQuote, table_reject("1777636800,\"acme")),
         (RejectReason::CutOff, LineParser::events().parse_unterminated(&GOOD[..30]).err()),
         (RejectReason::Columns, table_reject("1777636800")),
-        (RejectReason::UnknownLine, hubtally::parse::read_line(b"log rotated", |_, read| read.err())),
+        (RejectReason::UnknownLine, hubtally::parse::ItemReader::default().read_line(b"log rotated", |_, read| read.err())),
         (RejectReason::BadSyntax, reject(b"{")),
         (RejectReason::MissingTime, reject(br#"{"repo":"acme/tiny-bert"}"#)),
         (RejectReason::BadTime, reject(br#"{"ts":"now","repo":"acme/tiny-bert"}"#)),
