@@ -68,15 +68,13 @@ impl BodyRows {
         self.rows.iter().zip(self.bodies.iter().copied())
     }
 
-    /// The rows of each downloader on each repo.
-    pub fn of_downloaders(&self) -> impl Iterator<Item = OfDownloader<'_>> {
+    /// The rows of each repo.
+    pub fn of_repos(&self) -> impl Iterator<Item = OfRepo<'_>> {
         let mut bodies = self.bodies.as_slice();
-        let same = |a: &Row, b: &Row| (a.repo, a.downloader()) == (b.repo, b.downloader());
-        self.rows.chunk_by(same).filter_map(move |rows| {
+        self.rows.chunk_by(|a, b| a.repo == b.repo).filter_map(move |rows| {
             let (own, rest) = bodies.split_at_checked(rows.len())?;
             bodies = rest;
-            let first = rows.first()?;
-            Some(OfDownloader { repo: first.repo, downloader: first.downloader(), rows, bodies: own })
+            Some(OfRepo { repo: rows.first()?.repo, rows, bodies: own })
         })
     }
 
@@ -94,10 +92,29 @@ impl BodyRows {
     }
 }
 
+/// The rows of one repo.
+#[derive(Clone, Copy, Debug)]
+pub struct OfRepo<'r> {
+    pub repo: RepoNumber,
+    rows: &'r [Row],
+    bodies: &'r [u32],
+}
+
+impl<'r> OfRepo<'r> {
+    /// The rows of each downloader.
+    pub fn of_downloaders(self) -> impl Iterator<Item = OfDownloader<'r>> {
+        let mut bodies = self.bodies;
+        self.rows.chunk_by(|a, b| a.downloader() == b.downloader()).filter_map(move |rows| {
+            let (own, rest) = bodies.split_at_checked(rows.len())?;
+            bodies = rest;
+            Some(OfDownloader { downloader: rows.first()?.downloader(), rows, bodies: own })
+        })
+    }
+}
+
 /// The rows of one downloader on one repo.
 #[derive(Clone, Copy, Debug)]
 pub struct OfDownloader<'r> {
-    pub repo: RepoNumber,
     pub downloader: DownloaderKey,
     pub rows: &'r [Row],
     bodies: &'r [u32],

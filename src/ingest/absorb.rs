@@ -9,8 +9,8 @@ use super::open_view::OpenView;
 use super::publish::damaged;
 use crate::model::{Day, DownloaderKey, Downloads, RepoNumber};
 use crate::rollup::{
-    ChunkEntry, DayChunk, DownloaderNumber, Edge, Facet, FacetBook, FacetChunk, FacetCount, FacetEntry, Live, LiveRepo, RepoDay,
-    decode_edges,
+    Change, ChunkEntry, Client, DayChunk, DownloaderNumber, Edge, Facet, FacetBook, FacetChunk, FacetCount, FacetEntry, Live,
+    LiveRepo, Place, RepoDay, decode_edges,
 };
 use crate::sessionize::KindFiles;
 use crate::store::{self, DayViewRecord, RepoSets, StoreError, WriteTxn};
@@ -31,6 +31,7 @@ pub(super) struct Absorbing<'l> {
 
 /// A repo in the overlay.
 struct OfRepo<'l> {
+    repo: RepoNumber,
     live: &'l LiveRepo,
     /// Those who count, in any order.
     downloaders: Vec<DownloaderKey>,
@@ -60,7 +61,7 @@ impl<'l> Absorbing<'l> {
                 let downloaders: Vec<DownloaderKey> = live.downloaders().collect();
                 numbers_at += downloaders.len();
                 let numbers_at = numbers_at - downloaders.len();
-                (repo, OfRepo { live, downloaders, numbers_at })
+                (repo, OfRepo { repo, live, downloaders, numbers_at })
             };
             (day, repos.into_iter().map(of_repo).collect())
         };
@@ -118,9 +119,7 @@ impl<'l> Absorbing<'l> {
             return Ok(None);
         }
         let facets = self.facets(txn, day, &stored, repos)?;
-        absorbed
-            .view
-            .add_facets(&facets.book, facets.repos.iter().map(|(repo, (facets, kinds))| (*repo, facets.as_slice(), *kinds)))?;
+        absorbed.view.add_facets(&facets.book, facets.repos())?;
         absorbed.view.add_tails(&tails(txn, day, &stored, repos)?);
         Ok(Some(absorbed))
     }
@@ -134,39 +133,84 @@ impl<'l> Absorbing<'l> {
         repos: &BTreeMap<RepoNumber, OfRepo<'l>>,
     ) -> Result<Facets, StoreError> {
         let mut all = Facets::default();
+        let live_numbers = all.numbers(self.live.places(), self.live.clients());
+        let mut new = repos.iter().peekable();
         for chunk in &stored.facets {
             let bytes = store::read_facets(txn, day, *chunk)?;
             let chunk = FacetChunk::new(&bytes).map_err(|error| damaged("day_facets", day, error))?;
-            let places: Vec<u32> = chunk.places.iter().map(|place| all.book.place(place)).collect();
-            let clients: Vec<u32> = chunk.clients.iter().map(|client| all.book.client(client)).collect();
-            let own = |facet: Facet| facet.renumbered(&places, &clients);
-            let each = |FacetEntry { repo, facets, kinds }: &FacetEntry| {
-                let facets = facets.iter().map(|(facet, downloads)| (own(*facet), *downloads)).collect();
-                all.repos.insert(*repo, (facets, *kinds));
+            let numbers = all.numbers(&chunk.places, &chunk.clients);
+            let each = |entry: &FacetEntry| {
+                while let Some((_, of_repo)) = new.next_if(|(repo, _)| **repo < entry.repo) {
+                    all.add_live(of_repo.live, &live_numbers);
+                    all.end_repo(of_repo.repo, KindFiles::default(), Some(of_repo.live));
+                }
+                all.add_stored(&entry.facets, &numbers);
+                let live = new.next_if(|(repo, _)| **repo == entry.repo).map(|(_, of_repo)| of_repo.live);
+                live.into_iter().for_each(|live| all.add_live(live, &live_numbers));
+                all.end_repo(entry.repo, entry.kinds, live);
             };
             chunk.for_all(each).map_err(|error| damaged("day_facets", day, error))?;
         }
-        let places: Vec<u32> = self.live.places().iter().map(|place| all.book.place(place)).collect();
-        let clients: Vec<u32> = self.live.clients().iter().map(|client| all.book.client(client)).collect();
-        for (repo, OfRepo { live, .. }) in repos {
-            let (facets, kinds) = all.repos.entry(*repo).or_default();
-            kinds.change(live.kinds());
-            let mut sums: BTreeMap<Facet, Downloads> = facets.drain(..).collect();
-            for (facet, change) in live.facets() {
-                let sum = sums.entry(facet.renumbered(&places, &clients)).or_default();
-                sum.0 = sum.0.saturating_add_signed(change);
-            }
-            facets.extend(sums.into_iter().filter(|(_, downloads)| downloads.0 > 0));
+        for (_, of_repo) in new {
+            all.add_live(of_repo.live, &live_numbers);
+            all.end_repo(of_repo.repo, KindFiles::default(), Some(of_repo.live));
         }
         Ok(all)
     }
 }
 
-/// The facets of the repos of a day.
+/// Numbers of places and clients in a book, by their numbers elsewhere.
+type Numbers = (Vec<u32>, Vec<u32>);
+
+/// The facets of the repos of a day, in order.
 #[derive(Default)]
 struct Facets {
     book: FacetBook,
-    repos: BTreeMap<RepoNumber, (Vec<FacetCount>, KindFiles)>,
+    facets: Vec<FacetCount>,
+    /// Each with the place where its facets end.
+    ends: Vec<(RepoNumber, usize, KindFiles)>,
+    /// Those of the repo at hand, in any order, some of them as changes of others.
+    at_hand: Vec<(Facet, Change)>,
+}
+
+impl Facets {
+    fn numbers(&mut self, places: &[Place], clients: &[Client]) -> Numbers {
+        let places = places.iter().map(|place| self.book.place(place)).collect();
+        (places, clients.iter().map(|client| self.book.client(client)).collect())
+    }
+
+    fn add_stored(&mut self, facets: &[FacetCount], (places, clients): &Numbers) {
+        // No count of downloads comes near the bound.
+        let change = |downloads: Downloads| Change::try_from(downloads.0).unwrap_or(Change::MAX);
+        let of_repo = facets.iter().map(|(facet, downloads)| (facet.renumbered(places, clients), change(*downloads)));
+        self.at_hand.extend(of_repo);
+    }
+
+    fn add_live(&mut self, live: &LiveRepo, (places, clients): &Numbers) {
+        self.at_hand.extend(live.facets().map(|(facet, change)| (facet.renumbered(places, clients), change)));
+    }
+
+    /// Ends the repo at hand, which has these stored files by kind.
+    fn end_repo(&mut self, repo: RepoNumber, mut kinds: KindFiles, live: Option<&LiveRepo>) {
+        live.into_iter().for_each(|live| kinds.change(live.kinds()));
+        self.at_hand.sort_unstable_by_key(|(facet, _)| *facet);
+        for same in self.at_hand.chunk_by(|a, b| a.0 == b.0) {
+            let sum: Change = same.iter().map(|(_, change)| change).sum();
+            let downloads = Downloads(u64::try_from(sum).unwrap_or(0));
+            self.facets.extend(same.first().filter(|_| downloads.0 > 0).map(|(facet, _)| (*facet, downloads)));
+        }
+        self.at_hand.clear();
+        self.ends.push((repo, self.facets.len(), kinds));
+    }
+
+    fn repos(&self) -> impl Iterator<Item = (RepoNumber, &[FacetCount], KindFiles)> {
+        let mut start = 0;
+        self.ends.iter().map(move |(repo, end, kinds)| {
+            let facets = self.facets.get(start..*end).unwrap_or_default();
+            start = *end;
+            (*repo, facets, *kinds)
+        })
+    }
 }
 
 /// Calls `each` with all stored repos of a day and the numbers of their downloaders.
@@ -214,6 +258,8 @@ fn tails(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::block::BodyRows;
     use crate::model::{Millis, Row, Status, Who, Words};
@@ -223,14 +269,15 @@ mod tests {
     #[test]
     fn an_overlay_over_other_views_is_not_taken_in() {
         let store = Store::open(Place::Memory, |_| [7; 32], Millis(1_780_000_000_000)).unwrap();
-        let (day, repo, words) = (Day(20_000), RepoNumber(3), Words::default());
+        let (day, repo, words, list) = (Day(20_000), RepoNumber(3), Words::default(), Arc::default());
         let row = Row { repo, who: Who(1), time: day.start(), status: Status(200), count: 1, ..Row::default() };
         let rows = BodyRows::of(&[(0, &[row])], &words);
         let stored = RepoDay { evidence: true, ..RepoDay::default() };
         for (base, fits) in [(RepoDay::default(), true), (stored, false)] {
-            let mut live = Live::over(DownloaderNumber(1));
+            let mut live = Live::default();
             live.load((day, repo), base, &[]);
-            live.apply(day, &rows, &mut Foreign::new(&words), &Counting::default(), &mut [Applied::default()]);
+            let texts = Foreign::new(&words, &list);
+            live.apply(day, &rows, &texts, &Counting::default(), &mut [Applied::default()]);
             let txn = store.write().unwrap();
             let overlay = Absorbing::of(&live, &BTreeSet::from([day]));
             assert_eq!(overlay.downloaders().collect::<Vec<_>>(), [row.downloader()]);

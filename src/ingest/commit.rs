@@ -1,7 +1,9 @@
 //! A group of pushed bodies, or the new lines of a followed log: into the store in one commit, then into every answer.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::batch::Batch;
 use super::error::{EngineError, PushError};
@@ -10,10 +12,15 @@ use super::overlay::{self, Loaded, ReadDays, Touched};
 use super::readers::NAMES_KEPT_MAX;
 use super::segments;
 use super::writer::Writer;
-use crate::block::BodyRows;
-use crate::model::{Day, DeliveryId, Receipt, RepoKey, RepoNumber, Row, SourceId};
+use crate::block::{BodyRows, Encoder};
+use crate::model::{Day, DeliveryId, Receipt, RepoKey, RepoNumber, Row, SourceId, Words};
 use crate::rollup::{Applied, Foreign};
-use crate::store::{self, CountersRecord, DeliveryRecord, ReadTxn, RepoSets, SegmentEncoder, WriteTxn};
+use crate::store::{
+    self, CountersRecord, DeliveryRecord, EncodedSegment, ReadTxn, RepoSets, SegmentEncoder, StoreError, WriteTxn,
+};
+
+/// Rows whose encoding a thread of its own pays for.
+pub(super) const BESIDE_MIN: usize = 4_096;
 
 /// What the sender of a body is told.
 pub(super) type Answer = Result<Receipt, PushError>;
@@ -97,8 +104,8 @@ impl Writer {
         let days = group.take_rows();
         let renames = Arc::clone(&self.renames);
         let read = overlay::as_read(&days, &renames);
-        let loaded = self.read_missing(before, &read)?;
-        self.put_rows(&txn, &mut counters, &group, &days)?;
+        let (loaded, segments) = self.read_and_encode(before, &group, &days, &read)?;
+        self.put_segments(&txn, &mut counters, segments)?;
         for (id, record) in &mut group.deliveries {
             self.settle_repeats(*id, record);
             store::put_delivery(&txn, *id, record)?;
@@ -108,7 +115,7 @@ impl Writer {
         txn.commit()?;
         group.new_repos.iter().for_each(|(number, repo)| self.remember(repo, *number));
 
-        let applied = self.publish_group(before, &group, &read, &loaded, sets)?;
+        let applied = self.publish_group(&group, &read, &loaded, sets)?;
         let answers = self.answers(&mut group, &read, &applied)?;
         if !group.names.is_full(NAMES_KEPT_MAX) {
             self.numbered = group.names;
@@ -117,28 +124,43 @@ impl Writer {
         Ok(answers)
     }
 
-    /// Reads what the overlay must hold before the group's rows can be counted in it.
-    fn read_missing(&mut self, before: &ReadTxn, days: &ReadDays<'_>) -> Result<Vec<Loaded>, EngineError> {
-        let mut touched = Touched::by(days);
-        let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
-        touched.without(&published.live);
-        Ok(overlay::read_missing(before, &touched, &published.live, &mut self.seen, &self.shared.counting())?)
+    /// Reads what the overlay must hold before the group's rows can be counted in it, and encodes the rows as one segment a
+    /// day: of a large group on a thread beside.
+    fn read_and_encode(
+        &mut self,
+        before: &ReadTxn,
+        group: &Group,
+        days: &BTreeMap<Day, BodyRows>,
+        read: &ReadDays<'_>,
+    ) -> Result<(Vec<Loaded>, Vec<EncodedSegment>), EngineError> {
+        let Writer { shared, encoder, seen, .. } = self;
+        let rows: usize = days.values().map(|rows| rows.rows().len()).sum();
+        let mut encode = || encode(encoder, days, group.names.words());
+        let mut read = || -> Result<Vec<Loaded>, EngineError> {
+            let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
+            let missing = Touched::missing(read, &published.live);
+            Ok(overlay::read_missing(before, &missing, &published.live, seen, &shared.counting())?)
+        };
+        if rows < shared.sizes.beside_min.load(Ordering::Acquire) {
+            return Ok((read()?, encode()?));
+        }
+        std::thread::scope(|scope| {
+            let encoding = scope.spawn(encode);
+            let loaded = read();
+            let segments = encoding.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Ok((loaded?, segments?))
+        })
     }
 
-    /// Writes the group's rows as one segment per day.
-    fn put_rows(
+    /// Writes the group's segments.
+    fn put_segments(
         &mut self,
         txn: &WriteTxn,
         counters: &mut CountersRecord,
-        group: &Group,
-        days: &BTreeMap<Day, BodyRows>,
+        segments: Vec<EncodedSegment>,
     ) -> Result<(), EngineError> {
-        let words = group.names.words();
-        for (day, rows) in days {
-            let day = *day;
-            let mut segment = SegmentEncoder::new(day, &mut self.encoder);
-            segment.add(&rows.joined(words), words)?;
-            let Some(segment) = segment.finish() else { continue };
+        for segment in segments {
+            let day = segment.day;
             let mut manifest = store::manifest(txn, day)?;
             store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
             counters.segment += 1;
@@ -151,31 +173,23 @@ impl Writer {
     /// Counts the committed rows in the overlay; gives what came of each body.
     fn publish_group(
         &mut self,
-        before: &ReadTxn,
         group: &Group,
         days: &ReadDays<'_>,
         loaded: &[Loaded],
         sets: Option<RepoSets>,
     ) -> Result<Vec<Applied>, EngineError> {
         let counting = self.shared.counting();
-        let numbers = {
-            // Readers go on meanwhile, and nobody else changes what is published.
-            let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
-            let rows = days.values().flat_map(|rows| rows.rows());
-            overlay::find_numbers(before, &published.views, &published.live, rows)?
-        };
         let mut applied = vec![Applied::default(); group.jobs.len()];
-        let mut texts = Foreign::new(group.names.words());
+        let texts = Foreign::new(group.names.words(), group.names.words_list());
         let shared = Arc::clone(&self.shared);
         let mut published = shared.lock()?;
-        numbers.found().for_each(|found| published.live.learn(found));
         overlay::load(&mut published.live, loaded, &counting);
         if let Some(sets) = sets {
             published.sets = sets;
         }
         for (day, rows) in days {
             self.seen.add(*day, rows.rows(), &counting);
-            published.live.apply(*day, rows, &mut texts, &counting, &mut applied);
+            published.live.apply(*day, rows, &texts, &counting, &mut applied);
         }
         Ok(applied)
     }
@@ -217,4 +231,15 @@ impl Writer {
         };
         Ok(repos.into_iter().map(note).collect())
     }
+}
+
+/// The rows of some days as one segment each.
+fn encode(encoder: &mut Encoder, days: &BTreeMap<Day, BodyRows>, words: &Words) -> Result<Vec<EncodedSegment>, StoreError> {
+    let mut segments = Vec::with_capacity(days.len());
+    for (day, rows) in days {
+        let mut segment = SegmentEncoder::new(*day, &mut *encoder);
+        segment.add(&rows.joined(words), words)?;
+        segments.extend(segment.finish());
+    }
+    Ok(segments)
 }

@@ -11,21 +11,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::Changes;
-use super::declared::{Declaration, Declared};
+use super::declared::Declaration;
 use super::error::EngineError;
 use super::follow::{Following, Tails};
 use super::publish::Publishing;
+use super::published::Published;
 use super::readers::Readers;
 use super::room::Room;
 use super::sizes::PieceSizes;
 use super::writer::{Command, LIVE_ROWS_MAX, Writer};
 use crate::identify::{IdentityKey, NameKind};
-use crate::model::{
-    Day, HeadRedirect, Likes, Millis, Proxies, Redirects, Renames, RepoKey, RepoName, RepoNumber, SourceName, Who,
-};
-use crate::rollup::{Counting, Live};
-use crate::store::{self, ContentRecord, DeliveryState, Place, RepoSets, Snapshot, Store, StoreError, ViewStateRecord, WriteTxn};
+use crate::model::{Day, HeadRedirect, Likes, Millis, Proxies, Redirects, RepoKey, RepoName, SourceName, Who};
+use crate::rollup::Counting;
+use crate::store::{self, ContentRecord, DeliveryState, Place, Store, StoreError, WriteTxn};
 
 /// Commands that may wait for the writer.
 const QUEUE_LENGTH: usize = 4_096;
@@ -49,54 +47,6 @@ pub struct OpenOptions {
     pub default_public: bool,
     /// A clock that stands still, for tests and harnesses.
     pub frozen_now: Option<Millis>,
-}
-
-/// What all answers come from, beside a snapshot of the store taken under the same lock.
-#[derive(Default)]
-pub struct Published {
-    /// Whether it may differ from the store, so that nobody is answered from it.
-    pub(super) doubtful: bool,
-    pub live: Live,
-    pub sets: RepoSets,
-    /// Repos of which another system's figures were told, under the names they were told of.
-    pub reported: BTreeSet<RepoNumber>,
-    /// The names by which repos are read.
-    pub renames: Arc<Renames>,
-    pub views: ViewStateRecord,
-    /// The last day that has a view: it may lie in the future.
-    pub last_day: Day,
-    /// The store as this was published from it, while a commit that changes both is under way: it goes to the disk while
-    /// questions are answered from here.
-    pub(super) before: Option<Snapshot>,
-    /// Which of the stored views changed when.
-    pub changes: Changes,
-    /// What questions keep while the stored views it was made of stay the same.
-    pub of_views: Room,
-    /// What questions keep until anything changes.
-    pub of_sequence: Room,
-}
-
-impl Published {
-    /// A note for receipts if some of these repos are private only because nothing tells otherwise.
-    pub(super) fn note_of_private(&self, repos: impl Iterator<Item = RepoNumber>, declared: &Declared) -> Option<String> {
-        let told = |repo: RepoNumber| {
-            let sets = &self.sets;
-            sets.listed_public.contains(repo)
-                || sets.listed_private.contains(repo)
-                || sets.evidence.contains(repo)
-                || declared.public.contains(repo)
-                || declared.private.contains(repo)
-                || self.live.days_of(repo).any(|(_, live)| live.day().evidence)
-        };
-        let untold = repos.filter(|repo| !told(*repo)).count();
-        let (repos, them) = if untold == 1 { ("repo is", "it") } else { ("repos are", "them") };
-        (untold > 0).then(|| {
-            format!(
-                "{untold} {repos} private only because nothing tells otherwise: list {them} with PUT /api/v1/repos, name \
-                 {them} by a pattern as in --public 'myorg/*', or start with --visibility public if this is a public mirror"
-            )
-        })
-    }
 }
 
 /// What the threads share.

@@ -16,6 +16,8 @@ const WORD_BYTES_EACH: usize = 64;
 #[derive(Debug, Default)]
 pub struct Names {
     lists: Mutex<Lists>,
+    /// Stands for the list of texts.
+    words_list: Arc<()>,
 }
 
 #[derive(Debug, Default)]
@@ -138,5 +140,10 @@ impl Numbered {
     /// The texts that rows are numbered by.
     pub fn words(&self) -> &Words {
         &self.words
+    }
+
+    /// Which list of texts that is.
+    pub fn words_list(&self) -> &Arc<()> {
+        &self.names.words_list
     }
 }

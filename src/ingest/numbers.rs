@@ -9,7 +9,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::publish::damaged;
 use crate::model::{DownloaderKey, Who};
-use crate::rollup::{Asked, DictionaryChunk, DownloaderNumber, Entry, Numbering, Share, encode_run};
+use crate::rollup::{Asked, DictionaryChunk, DownloaderNumber, Entry, LiveNumbers, Numbering, Share, encode_run};
 use crate::store::{self, Read, RunRecord, StoreError, ViewStateRecord, WriteTxn};
 
 /// So many runs of one tier become one.
@@ -47,6 +47,23 @@ pub fn number(
         store::add_kin(txn, views, &new.kin)?;
     }
     Ok(asked.numbers(&numbering))
+}
+
+/// Has some downloaders of the overlay numbered that are not yet.
+pub fn learn(
+    txn: &(impl Read + ?Sized),
+    views: &ViewStateRecord,
+    numbers: &mut LiveNumbers,
+    keys: &[DownloaderKey],
+) -> Result<(), StoreError> {
+    let unknown: Vec<DownloaderKey> = keys.iter().filter(|key| numbers.number(**key).is_none()).copied().collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let mut numbering = Numbering::wanting(unknown);
+    join_runs(txn, views, &mut numbering)?;
+    numbering.found().for_each(|found| numbers.learn(found));
+    Ok(())
 }
 
 /// Takes what the dictionary knows of the downloaders that are wanted. Each chunk is read once at most: a repo may bring a

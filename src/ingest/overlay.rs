@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use super::numbers;
 use super::publish::damaged;
 use super::seen::{Seen, Sighting};
 use crate::block::{BodyRows, Merge, OfDownloader, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Millis, Renames, RepoNumber, Row, Words};
-use crate::rollup::{Counting, Edge, Held, Live, Numbering, RepoDay, TAIL_MS, find_edges};
+use crate::rollup::{Counting, Edge, Held, Live, LiveRepo, RepoDay, TAIL_MS, find_edges};
 use crate::sessionize::starts_session;
-use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError, ViewStateRecord};
+use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError};
 
 /// The rows of a group of pushes by day, under the names by which they are read.
 pub type ReadDays<'r> = BTreeMap<Day, Cow<'r, BodyRows>>;
@@ -42,38 +41,46 @@ impl Touch {
     fn resumes(&self, after: Millis) -> bool {
         self.first.is_some_and(|first| starts_session(Some(after), first))
     }
+
+    /// Whether the overlay has what it needs of the downloader.
+    fn is_held(&self, live: Option<&LiveRepo>) -> bool {
+        match live.map_or(Held::Nothing, |live| live.held(self.downloader)) {
+            Held::Nothing => false,
+            Held::All => true,
+            Held::After(after) => self.resumes(after),
+        }
+    }
 }
 
 /// Downloaders of repos on days.
 pub struct Touched(Vec<Touch>);
 
 impl Touched {
-    /// What the overlay must hold before some rows can be counted in it.
-    pub fn by(days: &ReadDays<'_>) -> Touched {
+    /// What the overlay must hold before some rows can be counted in it, and does not, in the order of days and repos.
+    pub fn missing(days: &ReadDays<'_>, live: &Live) -> Touched {
         let mut touched = Vec::new();
         for (day, rows) in days {
-            for OfDownloader { repo, downloader, rows, .. } in rows.of_downloaders() {
-                let touch = Touch { day: *day, repo, downloader, first: rows.first().map(|row| row.time) };
-                touched.push(touch);
-                // A POST of git can make one that comes after it count.
-                let reach = |row: &Row| if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
-                if rows.iter().any(|row| i64::from(row.time.ms_of_day()) >= DAY_MS - reach(row)) {
-                    touched.push(Touch { day: day.next(), first: None, ..touch });
+            let day = *day;
+            for of_repo in rows.of_repos() {
+                let repo = of_repo.repo;
+                let (here, next) = (live.repo(day, repo), live.repo(day.next(), repo));
+                for OfDownloader { downloader, rows, .. } in of_repo.of_downloaders() {
+                    let mut add = |day: Day, live: Option<&LiveRepo>, first: Option<Millis>| {
+                        let touch = Touch { day, repo, downloader, first };
+                        touched.extend((!touch.is_held(live)).then_some(touch));
+                    };
+                    add(day, here, rows.first().map(|row| row.time));
+                    // A POST of git can make one that comes after it count.
+                    let reach = |row: &Row| if row.method == Method::Post { TAIL_MS + FETCH_GAP_MS } else { TAIL_MS };
+                    if rows.iter().any(|row| i64::from(row.time.ms_of_day()) >= DAY_MS - reach(row)) {
+                        add(day.next(), next, None);
+                    }
                 }
             }
         }
-        Touched(touched)
-    }
-
-    /// Leaves what the overlay does not hold, in the order of days and repos.
-    pub fn without(&mut self, live: &Live) {
-        self.0.retain(|touch| match live.held(touch.day, touch.repo, touch.downloader) {
-            Held::Nothing => true,
-            Held::All => false,
-            Held::After(after) => !touch.resumes(after),
-        });
         // They come so but for those of the days after.
-        self.0.sort_by_key(|touch| (touch.day, touch.repo));
+        touched.sort_by_key(|touch| (touch.day, touch.repo));
+        Touched(touched)
     }
 }
 
@@ -189,22 +196,6 @@ fn read_bases(txn: &impl Read, day: Day, repos: &BTreeSet<RepoNumber>) -> Result
         Ok::<_, StoreError>(())
     })?;
     Ok(bases)
-}
-
-/// The numbers of downloaders that the overlay does not know yet.
-pub fn find_numbers<'a>(
-    txn: &impl Read,
-    views: &ViewStateRecord,
-    live: &Live,
-    rows: impl Iterator<Item = &'a Row>,
-) -> Result<Numbering, StoreError> {
-    let mut last = None;
-    // Rows of one downloader follow each other.
-    let different = rows.map(Row::downloader).filter(|key| last.replace(*key) != Some(*key));
-    let unknown = different.filter(|key| !live.knows(*key)).collect();
-    let mut numbering = Numbering::wanting(unknown);
-    numbers::join_runs(txn, views, &mut numbering)?;
-    Ok(numbering)
 }
 
 /// Puts what was read into the overlay. Days before days, so that each finds the one before it.

@@ -114,9 +114,7 @@ impl Writer {
                 published.renames = Arc::clone(&self.renames);
                 published.of_views = Room::default();
                 if published.doubtful {
-                    published.live = Live::over(DownloaderNumber(views.next_number));
-                    published.views = views;
-                    published.last_day = last_day;
+                    published.set_views(views, Live::default(), last_day);
                 }
             }
             if !dirty.is_empty() {
@@ -222,24 +220,21 @@ impl Writer {
         let last_day = store::last_day_view(&txn)?;
 
         let renames = Arc::clone(&self.renames);
-        let next = DownloaderNumber(views.next_number);
         let live = match publishing {
             Publishing::Overlay => {
                 let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
-                published.live.folded(next, &self.shared.counting())
+                published.live.folded(&self.shared.counting())
             }
-            Publishing::Pushes => Live::over(next),
+            Publishing::Pushes => Live::default(),
             Publishing::Document(_) | Publishing::All => {
                 self.seen.forget(&written);
-                Live::over(next)
+                Live::default()
             }
         };
         self.shared.commit(txn, |published| {
-            published.live = live;
-            published.views = views;
+            published.set_views(views, live, last_day);
             published.sets = sets;
             published.renames = renames;
-            published.last_day = last_day;
             published.changes.publish(written);
             if anew {
                 published.of_views = Room::default();

@@ -296,7 +296,8 @@ impl View<'_> {
                 })?;
             }
             for (repo, of_repo) in repos.iter().filter_map(|repo| Some((*repo, live.repo(day, *repo)?))) {
-                sets.entry(repo).or_default().add(of_repo.downloaders().filter_map(|hash| live.number(hash)));
+                let numbers = self.published.live_numbers(&self.txn, of_repo.downloaders().collect())?;
+                sets.entry(repo).or_default().add(numbers);
             }
         }
         Ok(sets.into_iter().map(|(repo, set)| (repo, Uniques(set.len()))).collect())

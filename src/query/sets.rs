@@ -114,7 +114,7 @@ impl View<'_> {
         let set = self.set_of(members, range)?;
         let read = || Ok(Persons::new(store::read_kin(&self.txn, &self.published.views)?));
         let stored = self.of_views()?.persons(&self.published.changes, read)?;
-        let live = Persons::new(self.published.live.kin().to_vec());
+        let live = Persons::new(self.published.live_kin());
         Ok(Reach { floor: Uniques(Persons::in_set(&[&stored, &live], &set)), ceiling: Uniques(set.len()) })
     }
 }

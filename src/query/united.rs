@@ -59,10 +59,9 @@ impl View<'_> {
                 set.unite(&*self.of_views()?.set(self.asked(members), alone, || self.stored_set(members, &[*day]))?);
             }
         }
-        let live = &self.published.live;
-        self.for_live_of(members, range, |_, _, repo| {
-            repo.downloaders().filter_map(|hash| live.number(hash)).for_each(|number| gather.add(number));
-        });
+        let mut live = Vec::new();
+        self.for_live_of(members, range, |_, _, repo| live.extend(repo.downloaders()));
+        self.published.live_numbers(&self.txn, live)?.into_iter().for_each(|number| gather.add(number));
         set.unite(&gather.take());
         Ok(set)
     }

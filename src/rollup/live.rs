@@ -14,9 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::counting::Counting;
 use super::facet::{Client, Place};
 use super::live_repo::{Applied, FastMap, Foreign, Held, LiveDownloader, LiveRepo, Texts, over_midnight};
-use super::numbering::{Found, Kin};
 use super::repo_day::RepoDay;
-use super::set::DownloaderNumber;
 use super::tail::Edge;
 use crate::block::BodyRows;
 use crate::model::{Day, DownloaderKey, Millis, RepoNumber, Row, SESSION_GAP_MS, Words};
@@ -28,22 +26,10 @@ pub struct Live {
     /// The days on which it says anything else than the views.
     changed: BTreeSet<Day>,
     texts: Texts,
-    numbers: FastMap<DownloaderKey, DownloaderNumber>,
-    next_provisional: u32,
-    /// The first provisional numbers of persons whom the dictionary does not know.
-    persons: FastMap<DownloaderKey, DownloaderNumber>,
-    kin: Vec<Kin>,
     rows: usize,
 }
 
 impl Live {
-    /// An empty overlay over a dictionary whose next free number is `next`. Downloaders of whom the dictionary knows
-    /// nothing get provisional numbers from there on.
-    #[must_use]
-    pub fn over(next: DownloaderNumber) -> Live {
-        Live { next_provisional: next.0, ..Live::default() }
-    }
-
     /// Rows held in memory.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -94,46 +80,10 @@ impl Live {
         self.days.get(&day).into_iter().flat_map(|repos| repos.iter().map(|(repo, live)| (*repo, live)))
     }
 
-    /// Whether a downloader has a number already.
-    #[must_use]
-    pub fn knows(&self, downloader: DownloaderKey) -> bool {
-        self.numbers.contains_key(&downloader)
-    }
-
-    /// Remembers what the dictionary knows of a downloader, and gives a provisional number if that is nothing.
-    pub fn learn(&mut self, Found { key, number, kin }: Found) {
-        if self.knows(key) {
-            return;
-        }
-        if let Some(number) = number {
-            self.numbers.insert(key, number);
-            return;
-        }
-        let number = DownloaderNumber(self.next_provisional);
-        self.next_provisional = self.next_provisional.saturating_add(1);
-        self.numbers.insert(key, number);
-        let first = kin.unwrap_or_else(|| *self.persons.entry(key.person()).or_insert(number));
-        if first != number {
-            self.kin.push((number, first));
-        }
-    }
-
-    /// Which of the provisional numbers are a person with a smaller number, ascending.
-    #[must_use]
-    pub fn kin(&self) -> &[Kin] {
-        &self.kin
-    }
-
-    /// The number of a downloader that was learnt.
-    #[must_use]
-    pub fn number(&self, downloader: DownloaderKey) -> Option<DownloaderNumber> {
-        self.numbers.get(&downloader).copied()
-    }
-
     /// What stays of the overlay once the views hold all of it: those who were there last, since they are the most likely
-    /// to come again, with half of the rows at most. `next` is the dictionary's next free number after that.
+    /// to come again, with half of the rows at most.
     #[must_use]
-    pub fn folded(&self, next: DownloaderNumber, counting: &Counting) -> Live {
+    pub fn folded(&self, counting: &Counting) -> Live {
         let all = || self.days.values().flat_map(FastMap::values).flat_map(LiveRepo::live_downloaders);
         let last_row = |downloader: &LiveDownloader| downloader.rows.last().map(|row| row.time.0);
         let mut lasts: Vec<(i64, usize)> =
@@ -149,7 +99,7 @@ impl Live {
         // Of one instant all stay or nobody does.
         let reached = lasts.get(room.count()).map_or(i64::MIN, |(last, _)| last.saturating_add(1));
         let since = reached.max(newest - SESSION_GAP_MS);
-        let mut live = Live::over(next);
+        let mut live = Live::default();
         for (day, repos) in &self.days {
             for (repo, known) in repos {
                 for (hash, LiveDownloader { rows, after, .. }) in known.live_downloaders() {
@@ -202,24 +152,26 @@ impl Live {
     /// Counts new rows of one day. Their repos must have been loaded for that day, and their downloaders as far as they have
     /// rows there that matter; the same, with all rows, for the day after where a row lies within half an hour before
     /// midnight. Their texts are of the list `texts`. What came of each body is added to its place in `applied`.
-    pub fn apply(&mut self, day: Day, rows: &BodyRows, texts: &mut Foreign<'_>, counting: &Counting, applied: &mut [Applied]) {
+    pub fn apply(&mut self, day: Day, rows: &BodyRows, texts: &Foreign<'_>, counting: &Counting, applied: &mut [Applied]) {
         self.changed.insert(day);
         let (repos, own) = (self.days.entry(day).or_default(), &mut self.texts);
+        own.follow(texts);
         let (mut moved, mut of_body) = (Vec::new(), Vec::new());
-        for of_one in rows.of_downloaders() {
-            self.rows += of_one.rows.len();
-            let (repo, hash) = (of_one.repo, of_one.downloader);
-            let live = repos.entry(repo).or_default();
-            of_one.for_each_body(&mut of_body, |body, rows| {
-                let (before, after, new) = live.join(hash, rows, texts, counting, own);
-                if let Some(applied) = applied.get_mut(body as usize) {
-                    applied.accepted += new.accepted;
-                    applied.repeated += new.repeated;
-                }
-                if over_midnight(before) != over_midnight(after) {
-                    moved.push((repo, hash, over_midnight(after)));
-                }
-            });
+        for of_repo in rows.of_repos() {
+            let live = repos.entry(of_repo.repo).or_default();
+            for of_one in of_repo.of_downloaders() {
+                self.rows += of_one.rows.len();
+                of_one.for_each_body(&mut of_body, |body, rows| {
+                    let (before, after, new) = live.join(of_one.downloader, rows, texts, counting, own);
+                    if let Some(applied) = applied.get_mut(body as usize) {
+                        applied.accepted += new.accepted;
+                        applied.repeated += new.repeated;
+                    }
+                    if over_midnight(before) != over_midnight(after) {
+                        moved.push((of_repo.repo, of_one.downloader, over_midnight(after)));
+                    }
+                });
+            }
         }
         // The day after is told that they were seen later before midnight.
         let next = day.next();
@@ -235,6 +187,8 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{AgentHash, DeliveryId, Status, Who};
 
@@ -255,14 +209,14 @@ mod tests {
     fn apply(live: &mut Live, rows: &[Row], counting: &Counting) -> Applied {
         let (words, mut applied) = (Words::default(), [Applied::default()]);
         let rows = BodyRows::of(&[(0, rows)], &words);
-        live.apply(DAY, &rows, &mut Foreign::new(&words), counting, &mut applied);
+        live.apply(DAY, &rows, &Foreign::new(&words, &Arc::default()), counting, &mut applied);
         applied[0]
     }
 
     #[test]
     fn who_was_there_last_stays_after_a_fold() {
         let counting = Counting::default();
-        let mut live = Live::over(DownloaderNumber(1));
+        let mut live = Live::default();
         live.load((DAY, REPO), RepoDay::default(), &[]);
         let rows = [row(1, 600), row(1, 640), row(2, 719), row(3, 690), row(3, 720), row(4, 540), row(4, 541)];
         apply(&mut live, &rows, &counting);
@@ -270,7 +224,7 @@ mod tests {
         let counts = live.repo(DAY, REPO).unwrap().day();
         assert_eq!((counts.counts.downloads().0, counts.uniques.0), (6, 4));
 
-        let folded = live.folded(DownloaderNumber(5), &counting);
+        let folded = live.folded(&counting);
         let held = |live: &Live, who| live.held(DAY, REPO, key(who));
         assert_eq!([1, 2, 3, 4].map(|who| held(&folded, who)), [Held::Nothing, Held::All, Held::All, Held::Nothing]);
         assert_eq!((folded.rows(), folded.changed_days().count()), (3, 0));
@@ -288,30 +242,30 @@ mod tests {
 
     #[test]
     fn the_last_ones_stay_where_all_would_be_most() {
-        let mut live = Live::over(DownloaderNumber(1));
+        let mut live = Live::default();
         live.load((DAY, REPO), RepoDay::default(), &[]);
         let counting = Counting::default();
         apply(&mut live, &[row(1, 600), row(2, 601), row(3, 400), row(4, 602)], &counting);
-        let folded = live.folded(DownloaderNumber(4), &counting);
+        let folded = live.folded(&counting);
         assert_eq!([1, 2, 3, 4].map(|who| folded.held(DAY, REPO, key(who)) == Held::All), [false, true, false, true]);
         assert_eq!(folded.rows(), 2);
         // Of those who came at one instant all would be too many.
-        let mut at_once = Live::over(DownloaderNumber(1));
+        let mut at_once = Live::default();
         at_once.load((DAY, REPO), RepoDay::default(), &[]);
         apply(&mut at_once, &[row(1, 600), row(2, 600), row(3, 600)], &counting);
-        assert_eq!(at_once.folded(DownloaderNumber(4), &counting).rows(), 0);
+        assert_eq!(at_once.folded(&counting).rows(), 0);
     }
 
     #[test]
     fn who_comes_again_after_a_pause_needs_nothing_that_is_stored() {
         let counting = Counting::default();
         let rows = [row(1, 600), row(1, 610), row(2, 605)];
-        let mut whole = Live::over(DownloaderNumber(1));
+        let mut whole = Live::default();
         whole.load((DAY, REPO), RepoDay::default(), &[]);
         apply(&mut whole, &rows, &counting);
         let stored = whole.repo(DAY, REPO).unwrap().day();
 
-        let mut live = Live::over(DownloaderNumber(3));
+        let mut live = Live::default();
         live.load((DAY, REPO), stored, &[]);
         live.resume((DAY, REPO), key(1), rows[1].time);
         assert_eq!(live.held(DAY, REPO, key(1)), Held::After(rows[1].time));
@@ -322,7 +276,7 @@ mod tests {
             assert_eq!(live.repo(DAY, REPO).unwrap().day(), whole.repo(DAY, REPO).unwrap().day());
         }
         assert_eq!(live.repo(DAY, REPO).unwrap().day().uniques.0, 3);
-        let folded = live.folded(DownloaderNumber(3), &counting);
+        let folded = live.folded(&counting);
         assert_eq!(folded.held(DAY, REPO, key(1)), Held::After(rows[1].time), "what was left out before still is");
 
         // One that lies between joins sessions, once all rows are there.

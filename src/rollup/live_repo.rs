@@ -1,6 +1,7 @@
 //! One repo on one day in the live overlay: its downloaders with all their events, and what these change about the views.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
@@ -59,6 +60,7 @@ struct Amount {
 pub(super) struct Texts {
     pub words: Words,
     pub book: FacetBook,
+    translated: Translated,
     /// Memory for the events of one downloader, and for its new rows.
     day: DownloaderDay,
     new: Vec<Row>,
@@ -67,43 +69,76 @@ pub(super) struct Texts {
     now: Amount,
 }
 
-/// Texts of rows that come from elsewhere, and what they are in the overlay as far as rows needed them.
+/// Texts of rows that come from elsewhere. The list may have grown since it was last used, and never loses a text.
 pub struct Foreign<'w> {
     words: &'w Words,
-    texts: FastMap<Word, Word>,
-    kinds: FastMap<Word, Word>,
+    /// Which list it is.
+    list: &'w Arc<()>,
 }
 
 impl<'w> Foreign<'w> {
-    /// Texts of which none was needed yet.
+    /// The texts of a list.
     #[must_use]
-    pub fn new(words: &'w Words) -> Foreign<'w> {
-        Foreign { words, texts: FastMap::default(), kinds: FastMap::default() }
+    pub fn new(words: &'w Words, list: &'w Arc<()>) -> Foreign<'w> {
+        Foreign { words, list }
+    }
+}
+
+/// What the texts of a list elsewhere are in the overlay, as far as rows needed them.
+#[derive(Default)]
+struct Translated {
+    list: Option<Arc<()>>,
+    /// By number, 0 where nobody needed it yet.
+    texts: Vec<Word>,
+    /// Of paths, the kinds of files that they name.
+    kinds: Vec<Word>,
+}
+
+impl Translated {
+    /// Goes on with a list, or begins anew with another one.
+    fn follow(&mut self, theirs: &Foreign<'_>) {
+        if self.list.as_ref().is_none_or(|list| !Arc::ptr_eq(list, theirs.list)) {
+            *self = Translated { list: Some(Arc::clone(theirs.list)), ..Translated::default() };
+        }
+        for words in [&mut self.texts, &mut self.kinds] {
+            words.resize(theirs.words.len() + 1, Word::UNKNOWN);
+        }
     }
 
-    fn text(&mut self, word: Word, own: &mut Words) -> Word {
-        if word == Word::UNKNOWN {
-            return word;
+    fn text(&mut self, word: Word, theirs: &Foreign<'_>, own: &mut Words) -> Word {
+        match self.texts.get_mut(word.0 as usize) {
+            Some(known) if *known == Word::UNKNOWN && word != Word::UNKNOWN => {
+                *known = own.number(theirs.words.text(word));
+                *known
+            }
+            known => known.copied().unwrap_or_default(),
         }
-        *self.texts.entry(word).or_insert_with(|| own.number(self.words.text(word)))
     }
 
     /// The kind of the file that a path names.
-    fn kind(&mut self, path: Word, own: &mut Words) -> Word {
-        if path == Word::UNKNOWN {
-            return path;
+    fn kind(&mut self, path: Word, theirs: &Foreign<'_>, own: &mut Words) -> Word {
+        match self.kinds.get_mut(path.0 as usize) {
+            Some(known) if *known == Word::UNKNOWN && path != Word::UNKNOWN => {
+                let kind = FileKind::of(&String::from_utf8_lossy(theirs.words.text(path)));
+                *known = own.number(kind.word().as_bytes());
+                *known
+            }
+            known => known.copied().unwrap_or_default(),
         }
-        let kind = || FileKind::of(&String::from_utf8_lossy(self.words.text(path)));
-        *self.kinds.entry(path).or_insert_with(|| own.number(kind().word().as_bytes()))
     }
 }
 
 impl Texts {
-    /// A row with texts of another list, as a row with texts of this one. Of its path only the kind is kept.
-    fn own(&mut self, row: &Row, theirs: &mut Foreign<'_>) -> Row {
-        let words = &mut self.words;
-        let (region, agent_note) = (theirs.text(row.region, words), theirs.text(row.agent_note, words));
-        Row { region, agent_note, path_name: theirs.kind(row.path_name, words), ..*row }
+    /// Makes ready for rows with texts of another list.
+    pub fn follow(&mut self, theirs: &Foreign<'_>) {
+        self.translated.follow(theirs);
+    }
+
+    /// A row with texts of the list that was followed, as a row with texts of this one. Of its path only the kind is kept.
+    fn own(&mut self, row: &Row, theirs: &Foreign<'_>) -> Row {
+        let Texts { words, translated, .. } = self;
+        let (region, agent_note) = (translated.text(row.region, theirs, words), translated.text(row.agent_note, theirs, words));
+        Row { region, agent_note, path_name: translated.kind(row.path_name, theirs, words), ..*row }
     }
 
     /// The same of rows that have kinds in place of paths.
@@ -171,7 +206,8 @@ impl LiveRepo {
     }
 
     /// What it has of a downloader.
-    pub(super) fn held(&self, downloader: DownloaderKey) -> Held {
+    #[must_use]
+    pub fn held(&self, downloader: DownloaderKey) -> Held {
         self.downloaders.get(&downloader).map_or(Held::Nothing, |of| of.after.map_or(Held::All, Held::After))
     }
 
@@ -249,7 +285,7 @@ impl LiveRepo {
         &mut self,
         hash: DownloaderKey,
         rows: &[Row],
-        theirs: &mut Foreign<'_>,
+        theirs: &Foreign<'_>,
         counting: &Counting,
         texts: &mut Texts,
     ) -> (Option<Millis>, Option<Millis>, Applied) {

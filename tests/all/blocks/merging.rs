@@ -216,14 +216,15 @@ fn rows_of_bodies_are_sorted_and_known_by_their_bodies() {
         assert_eq!(found.len(), expected.len(), "each once");
 
         let (mut handed, mut scratch, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for of_one in sorted.of_downloaders() {
-            assert!(seen.insert((of_one.repo, of_one.downloader)), "all rows of a downloader at once");
+        let of_downloaders = sorted.of_repos().flat_map(|of| of.of_downloaders().map(move |of_one| (of.repo, of_one)));
+        for (repo, of_one) in of_downloaders {
+            assert!(seen.insert((repo, of_one.downloader)), "all rows of a downloader at once");
             let mut last = None;
             of_one.for_each_body(&mut scratch, |body, rows| {
                 assert!(last.is_none_or(|last| last < body) && !rows.is_empty(), "bodies in their order");
                 last = Some(body);
                 assert!(rows.is_sorted_by(|a, b| a.cmp_stored(b).is_lt()));
-                assert!(rows.iter().all(|row| (row.repo, row.downloader()) == (of_one.repo, of_one.downloader)));
+                assert!(rows.iter().all(|row| (row.repo, row.downloader()) == (repo, of_one.downloader)));
                 handed.extend(rows.iter().map(|row| of_row(row, body)));
             });
         }
