@@ -121,6 +121,11 @@ pub struct OfDownloader<'r> {
 }
 
 impl OfDownloader<'_> {
+    /// The rows, each with its body.
+    pub fn with_bodies(&self) -> impl Iterator<Item = (&Row, u32)> {
+        self.rows.iter().zip(self.bodies.iter().copied())
+    }
+
     /// Hands out the rows of each body, in the order of the bodies. `scratch` is memory for them.
     pub fn for_each_body(&self, scratch: &mut Vec<Row>, mut each: impl FnMut(u32, &[Row])) {
         let Some(first) = self.bodies.first() else { return };

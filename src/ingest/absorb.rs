@@ -4,8 +4,9 @@
 //! stored ones: so that a view and the overlay of a day together are the day's new view.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 
-use super::open_view::OpenView;
+use super::open_view::{OpenView, facet_chunks};
 use super::publish::damaged;
 use crate::model::{Day, DownloaderKey, Downloads, RepoNumber};
 use crate::rollup::{
@@ -13,11 +14,10 @@ use crate::rollup::{
     LiveRepo, Place, RepoDay, decode_edges,
 };
 use crate::sessionize::KindFiles;
-use crate::store::{self, DayViewRecord, RepoSets, StoreError, WriteTxn};
+use crate::store::{self, DayViewRecord, ReadTxn, RepoSets, Store, StoreError};
 
 /// The new view of a day.
 pub(super) struct AbsorbedDay {
-    pub day: Day,
     pub view: OpenView,
     /// The repos that the overlay has on that day.
     pub changed: Vec<(RepoNumber, RepoDay)>,
@@ -74,60 +74,45 @@ impl<'l> Absorbing<'l> {
         self.days.iter().flat_map(|(_, repos)| repos.values()).flat_map(|repo| repo.downloaders.iter().copied())
     }
 
-    /// The new views of all days, given the numbers of all downloaders; `None` if the stored ones are not those that the
-    /// overlay lies over.
-    pub fn absorb(
-        &self,
-        txn: &WriteTxn,
-        sets: &RepoSets,
-        numbers: &[DownloaderNumber],
-    ) -> Result<Option<Vec<AbsorbedDay>>, StoreError> {
-        self.days.iter().map(|(day, repos)| self.absorb_day(txn, *day, repos, sets, numbers)).collect()
+    /// The new view of each day, given the numbers of all downloaders; none of a day whose stored view is not the one that the
+    /// overlay lies over. One by one, since all of them may be much.
+    pub fn absorbed<'a>(
+        &'a self,
+        store: &'a Store,
+        sets: &'a RepoSets,
+        numbers: &'a [DownloaderNumber],
+    ) -> impl Iterator<Item = Result<(Day, Option<AbsorbedDay>), StoreError>> {
+        self.days.iter().map(|(day, repos)| Ok((*day, self.absorb_day(store, *day, repos, sets, numbers)?)))
     }
 
     fn absorb_day(
         &self,
-        txn: &WriteTxn,
+        store: &Store,
         day: Day,
         repos: &BTreeMap<RepoNumber, OfRepo<'l>>,
         sets: &RepoSets,
         numbers: &[DownloaderNumber],
     ) -> Result<Option<AbsorbedDay>, StoreError> {
-        let stored = store::day_view(txn, day)?.unwrap_or_default();
-        let mut absorbed = AbsorbedDay { day, view: OpenView::default(), changed: Vec::new() };
-        let mut fits = true;
-        let mut add = |repo: RepoNumber, stored: Option<(RepoDay, Vec<DownloaderNumber>)>| {
-            let (before, stored) = stored.unwrap_or_default();
-            let Some(of_repo) = repos.get(&repo) else { return absorbed.view.add_repo(repo, &before, &stored, sets) };
-            let (now, numbers) = (of_repo.live.day(), of_repo.numbers(stored, numbers));
-            fits &= of_repo.live.stored() == before && now.uniques.0 == numbers.len() as u64;
-            if fits && !numbers.is_empty() {
-                absorbed.view.add_repo(repo, &now, &numbers, sets);
-                absorbed.changed.push((repo, now));
-            }
-        };
-        let mut new = repos.keys().copied().peekable();
-        for_stored_repos(txn, day, &stored, |entry, numbers| {
-            while let Some(repo) = new.next_if(|repo| *repo < entry.repo) {
-                add(repo, None);
-            }
-            new.next_if_eq(&entry.repo);
-            add(entry.repo, Some((entry.day, numbers)));
-        })?;
-        new.for_each(|repo| add(repo, None));
-        if !fits {
-            return Ok(None);
-        }
-        let facets = self.facets(txn, day, &stored, repos)?;
-        absorbed.view.add_facets(&facets.book, facets.repos())?;
-        absorbed.view.add_tails(&tails(txn, day, &stored, repos)?);
-        Ok(Some(absorbed))
+        let txn = store.read()?;
+        let stored = store::day_view(&txn, day)?.unwrap_or_default();
+        std::thread::scope(|scope| {
+            let facets = scope.spawn(|| {
+                let facets = self.facets(&store.read()?, day, &stored, repos)?;
+                Ok::<_, StoreError>(facet_chunks(&facets.book, facets.repos())?)
+            });
+            let counts = absorb_counts(&txn, (day, &stored), repos, sets, numbers);
+            let facets = facets.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let Some(mut absorbed) = counts? else { return Ok(None) };
+            absorbed.view.add_facets(facets?);
+            absorbed.view.add_tails(&tails(&txn, day, &stored, repos)?);
+            Ok(Some(absorbed))
+        })
     }
 
     /// What sessions took from their first events, and files by kind, of all repos of a day.
     fn facets(
         &self,
-        txn: &WriteTxn,
+        txn: &ReadTxn,
         day: Day,
         stored: &DayViewRecord,
         repos: &BTreeMap<RepoNumber, OfRepo<'l>>,
@@ -213,9 +198,40 @@ impl Facets {
     }
 }
 
+/// The new counts and downloaders of a day; `None` if the stored ones are not those that the overlay lies over.
+fn absorb_counts(
+    txn: &ReadTxn,
+    (day, stored): (Day, &DayViewRecord),
+    repos: &BTreeMap<RepoNumber, OfRepo<'_>>,
+    sets: &RepoSets,
+    numbers: &[DownloaderNumber],
+) -> Result<Option<AbsorbedDay>, StoreError> {
+    let mut absorbed = AbsorbedDay { view: OpenView::default(), changed: Vec::new() };
+    let mut fits = true;
+    let mut add = |repo: RepoNumber, of_repo: Option<&OfRepo<'_>>, before: RepoDay, stored: Vec<DownloaderNumber>| {
+        let Some(of_repo) = of_repo else { return absorbed.view.add_repo(repo, &before, &stored, sets) };
+        let (now, numbers) = (of_repo.live.day(), of_repo.numbers(stored, numbers));
+        fits &= of_repo.live.stored() == before && now.uniques.0 == numbers.len() as u64;
+        if fits && !numbers.is_empty() {
+            absorbed.view.add_repo(repo, &now, &numbers, sets);
+            absorbed.changed.push((repo, now));
+        }
+    };
+    let mut new = repos.iter().peekable();
+    for_stored_repos(txn, day, stored, |entry, numbers| {
+        while let Some((repo, of_repo)) = new.next_if(|(repo, _)| **repo < entry.repo) {
+            add(*repo, Some(of_repo), RepoDay::default(), Vec::new());
+        }
+        let of_repo = new.next_if(|(repo, _)| **repo == entry.repo).map(|(_, of_repo)| of_repo);
+        add(entry.repo, of_repo, entry.day, numbers);
+    })?;
+    new.for_each(|(repo, of_repo)| add(*repo, Some(of_repo), RepoDay::default(), Vec::new()));
+    Ok(fits.then_some(absorbed))
+}
+
 /// Calls `each` with all stored repos of a day and the numbers of their downloaders.
 fn for_stored_repos(
-    txn: &WriteTxn,
+    txn: &ReadTxn,
     day: Day,
     stored: &DayViewRecord,
     mut each: impl FnMut(&ChunkEntry<'_>, Vec<DownloaderNumber>),
@@ -237,7 +253,7 @@ fn for_stored_repos(
 
 /// The last events of a day: of those in the overlay as it knows them, of the others as they are stored.
 fn tails(
-    txn: &WriteTxn,
+    txn: &ReadTxn,
     day: Day,
     stored: &DayViewRecord,
     repos: &BTreeMap<RepoNumber, OfRepo<'_>>,
@@ -264,11 +280,11 @@ mod tests {
     use crate::block::BodyRows;
     use crate::model::{Millis, Row, Status, Who, Words};
     use crate::rollup::{Applied, Counting, Foreign};
-    use crate::store::{Place, Store};
+    use crate::store::Place as StorePlace;
 
     #[test]
     fn an_overlay_over_other_views_is_not_taken_in() {
-        let store = Store::open(Place::Memory, |_| [7; 32], Millis(1_780_000_000_000)).unwrap();
+        let store = Store::open(StorePlace::Memory, |_| [7; 32], Millis(1_780_000_000_000)).unwrap();
         let (day, repo, words, list) = (Day(20_000), RepoNumber(3), Words::default(), Arc::default());
         let row = Row { repo, who: Who(1), time: day.start(), status: Status(200), count: 1, ..Row::default() };
         let rows = BodyRows::of(&[(0, &[row])], &words);
@@ -278,12 +294,13 @@ mod tests {
             live.load((day, repo), base, &[]);
             let texts = Foreign::new(&words, &list);
             live.apply(day, &rows, &texts, &Counting::default(), &mut [Applied::default()]);
-            let txn = store.write().unwrap();
             let overlay = Absorbing::of(&live, &BTreeSet::from([day]));
             assert_eq!(overlay.downloaders().collect::<Vec<_>>(), [row.downloader()]);
-            let absorbed = overlay.absorb(&txn, &RepoSets::default(), &[DownloaderNumber(1)]).unwrap();
-            let downloads = absorbed.map(|days| days.iter().map(|of_day| of_day.view.all_downloads()).collect::<Vec<_>>());
-            assert_eq!(downloads, fits.then(|| vec![Downloads(1)]));
+            let (sets, numbers) = (RepoSets::default(), [DownloaderNumber(1)]);
+            let absorbed: Vec<_> = overlay.absorbed(&store, &sets, &numbers).map(Result::unwrap).collect();
+            let downloads = |absorbed: &AbsorbedDay| absorbed.view.all_downloads();
+            let told: Vec<_> = absorbed.iter().map(|(of, absorbed)| (*of, absorbed.as_ref().map(downloads))).collect();
+            assert_eq!(told, [(day, fits.then_some(Downloads(1)))]);
         }
     }
 }

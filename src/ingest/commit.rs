@@ -9,7 +9,7 @@ use super::batch::Batch;
 use super::error::{EngineError, PushError};
 use super::names::Numbered;
 use super::overlay::{self, Loaded, ReadDays, Touched};
-use super::readers::NAMES_KEPT_MAX;
+use super::readers::{NAMES_KEPT_MAX, Readers};
 use super::segments;
 use super::writer::Writer;
 use crate::block::{BodyRows, Encoder};
@@ -46,8 +46,8 @@ pub(super) enum Planned {
 }
 
 impl Group {
-    /// Takes the rows of all bodies, in stored order; a body is known by its place among the jobs.
-    fn take_rows(&mut self) -> BTreeMap<Day, BodyRows> {
+    /// Takes the rows of all bodies, in stored order; a body is known by its place among the jobs. Readers have the memory back.
+    fn take_rows(&mut self, readers: &Readers) -> BTreeMap<Day, BodyRows> {
         let mut days: BTreeMap<Day, Vec<(u32, &[Row])>> = BTreeMap::new();
         for (body, job) in (0..).zip(&mut self.jobs) {
             if let Planned::Rows { batch, .. } = job {
@@ -56,11 +56,10 @@ impl Group {
         }
         let words = self.names.words();
         let sorted = days.into_iter().map(|(day, stretches)| (day, BodyRows::of(&stretches, words))).collect();
-        for job in &mut self.jobs {
-            if let Planned::Rows { batch, .. } = job {
-                drop(std::mem::take(batch));
-            }
-        }
+        readers.take_back(self.jobs.iter_mut().filter_map(|job| match job {
+            Planned::Answered(_) => None,
+            Planned::Rows { batch, .. } => Some(std::mem::take(batch).into_rows()),
+        }));
         sorted
     }
 }
@@ -101,7 +100,7 @@ impl Writer {
         mut counters: CountersRecord,
         mut group: Group,
     ) -> Result<Vec<Answer>, EngineError> {
-        let days = group.take_rows();
+        let days = group.take_rows(&self.shared.readers);
         let renames = Arc::clone(&self.renames);
         let read = overlay::as_read(&days, &renames);
         let (loaded, segments) = self.read_and_encode(before, &group, &days, &read)?;

@@ -32,7 +32,8 @@ impl OpenView {
         numbers: &[DownloaderNumber],
         sets: &RepoSets,
     ) -> io::Result<Vec<(RepoNumber, RepoDay)>> {
-        self.add_facets(&fold.book, fold.repos_with_facets().map(|(of_repo, facets)| (of_repo.repo, facets, of_repo.kinds)))?;
+        let of_repos = fold.repos_with_facets().map(|(of_repo, facets)| (of_repo.repo, facets, of_repo.kinds));
+        self.add_facets(facet_chunks(&fold.book, of_repos)?);
         self.add_tails(&fold.tails);
         let mut days = Vec::with_capacity(fold.repos.len());
         let mut rest = numbers.iter().copied();
@@ -60,24 +61,9 @@ impl OpenView {
         self.count(repo, day.counts, sets);
     }
 
-    /// Adds what sessions took from their first events, and files by kind, of repos that come after those before.
-    ///
-    /// # Errors
-    /// When zstd fails, which it does only for want of memory.
-    pub fn add_facets<'f>(
-        &mut self,
-        book: &FacetBook,
-        repos: impl Iterator<Item = (RepoNumber, &'f [FacetCount], KindFiles)>,
-    ) -> io::Result<()> {
-        let mut writer = FacetChunkWriter::new(book);
-        for (repo, facets, kinds) in repos {
-            if writer.is_full() {
-                self.parts.facets.extend(writer.take()?);
-            }
-            writer.add(repo, facets, kinds);
-        }
-        self.parts.facets.extend(writer.take()?);
-        Ok(())
+    /// Adds the facets of repos that come after those before, as [`facet_chunks`] gives them.
+    pub fn add_facets(&mut self, chunks: Vec<(RepoNumber, Vec<u8>)>) {
+        self.parts.facets.extend(chunks);
     }
 
     /// Adds the last events of repos that come after those before, sorted.
@@ -115,4 +101,24 @@ impl OpenView {
         self.parts.chunks.extend(self.writer.take());
         (DayViewRecord { covers, ..self.record }, self.parts)
     }
+}
+
+/// What sessions took from their first events, and files by kind, of repos in order: in chunks, each with its first repo.
+///
+/// # Errors
+/// When zstd fails, which it does only for want of memory.
+pub(super) fn facet_chunks<'f>(
+    book: &FacetBook,
+    repos: impl Iterator<Item = (RepoNumber, &'f [FacetCount], KindFiles)>,
+) -> io::Result<Vec<(RepoNumber, Vec<u8>)>> {
+    let mut writer = FacetChunkWriter::new(book);
+    let mut chunks = Vec::new();
+    for (repo, facets, kinds) in repos {
+        if writer.is_full() {
+            chunks.extend(writer.take()?);
+        }
+        writer.add(repo, facets, kinds);
+    }
+    chunks.extend(writer.take()?);
+    Ok(chunks)
 }

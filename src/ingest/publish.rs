@@ -149,7 +149,6 @@ impl Writer {
 
     /// Folds days and those of the overlay in the transaction of a change that has them counted otherwise.
     pub(super) fn publish_all_of(&mut self, txn: WriteTxn, sets: RepoSets, mut days: BTreeSet<Day>) -> Result<(), EngineError> {
-        self.seen.clear();
         let views = {
             let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
             days.extend(published.live.changed_days());
@@ -208,9 +207,8 @@ impl Writer {
             histories: Histories::in_bundles_of(self.shared.sizes.bundle_changes.load(Ordering::Acquire)),
             written: BTreeSet::new(),
         };
-        if publishing != Publishing::Overlay || !self.absorb(&mut publication, &days)? {
-            self.fold_all(&mut publication, days)?;
-        }
+        let days = if publishing == Publishing::Overlay { self.absorb(&mut publication, &days)? } else { days };
+        self.fold_all(&mut publication, days.clone())?;
         let Publication { views, sets, applied, next_segment, written, .. } = publication;
         store::put_view_state(&txn, &views)?;
         store::put_repo_sets(&txn, &sets)?;
@@ -221,11 +219,17 @@ impl Writer {
 
         let renames = Arc::clone(&self.renames);
         let live = match publishing {
-            Publishing::Overlay => {
+            // Where it did not lie over the stored views, what it holds is not what they say now either.
+            Publishing::Overlay if days.is_empty() => {
                 let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
                 published.live.folded(&self.shared.counting())
             }
-            Publishing::Pushes => Live::default(),
+            Publishing::Overlay => Live::default(),
+            Publishing::Pushes => {
+                // Events may have been taken back, or count otherwise, or under other names.
+                self.seen.clear();
+                Live::default()
+            }
             Publishing::Document(_) | Publishing::All => {
                 self.seen.forget(&written);
                 Live::default()
@@ -244,25 +248,30 @@ impl Writer {
         Ok(applied)
     }
 
-    /// Adds what the overlay holds to the views of the days it changes; says whether both went together.
-    fn absorb(&self, publication: &mut Publication<'_>, days: &BTreeSet<Day>) -> Result<bool, EngineError> {
+    /// Adds what the overlay holds to the views of the days it changes; gives the days whose views are not those that the
+    /// overlay lies over.
+    fn absorb(&self, publication: &mut Publication<'_>, days: &BTreeSet<Day>) -> Result<BTreeSet<Day>, EngineError> {
         // Readers go on meanwhile, and nobody else changes what is published.
         let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
         let share_min = self.shared.sizes.share_min.load(Ordering::Acquire);
         let overlay = Absorbing::of(&published.live, days);
         let numbers = numbers::number(publication.txn, &mut publication.views, overlay.downloaders(), share_min)?;
         numbers::tidy(publication.txn, &mut publication.views)?;
-        let Some(absorbed) = overlay.absorb(publication.txn, &publication.sets, &numbers)? else {
-            debug_assert!(false, "the overlay lies over other views than the stored ones");
-            return Ok(false);
-        };
-        for AbsorbedDay { day, view, changed } in absorbed {
+        let mut others = BTreeSet::new();
+        for absorbed in overlay.absorbed(&self.shared.store, &publication.sets.clone(), &numbers) {
+            let (day, absorbed) = absorbed?;
+            let Some(AbsorbedDay { view, changed }) = absorbed else {
+                debug_assert!(false, "the overlay lies over other views than the stored ones");
+                others.insert(day);
+                continue;
+            };
             changed.into_iter().for_each(|(repo, of_day)| publication.histories.add(repo, day, Some(of_day)));
             publication.open = view;
             publication.finish_day(day, &store::manifest(publication.txn, day)?)?;
+            publication.histories.write_if_full(publication.txn, &mut publication.sets)?;
         }
         publication.histories.write(publication.txn, &mut publication.sets)?;
-        Ok(true)
+        Ok(others)
     }
 
     /// Folds all days in waves that fit into memory: while one is written, the next ones are folded.

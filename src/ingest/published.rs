@@ -39,14 +39,15 @@ pub struct Published {
 }
 
 impl Published {
-    /// The numbers of downloaders of the overlay, as the dictionary in `txn` knows them, which is the published one.
+    /// The numbers of downloaders of the overlay, in their order, as the dictionary in `txn` knows them, which is the published
+    /// one. Those that were asked for before are at hand; for others the dictionary is looked through once.
     ///
     /// # Errors
     /// When the store fails or the dictionary is damaged.
     pub fn live_numbers(&self, txn: &impl Read, keys: Vec<DownloaderKey>) -> Result<Vec<DownloaderNumber>, StoreError> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         numbers::learn(txn, &self.views, &mut numbers, &keys)?;
-        Ok(keys.into_iter().filter_map(|key| numbers.number(key)).collect())
+        Ok(keys.into_iter().map(|key| numbers.number(key).unwrap_or_default()).collect())
     }
 
     /// Which of the provisional numbers that were given are a person with a smaller number, ascending.

@@ -8,11 +8,14 @@ use super::batch::{BatchBuilder, Memo};
 use super::engine::Engine;
 use super::names::CurrentNames;
 use crate::identify::IdentityKey;
-use crate::model::Proxies;
+use crate::model::{Proxies, Row};
 
 /// Bodies of more bytes take turns, as many at once as there are cores: more would only wait for each other in the middle,
 /// each with its rows in memory. Smaller ones are read before anybody would notice.
 const LARGE_BYTES: usize = 64 << 10;
+
+/// Memory for fewer rows than this comes fast.
+const SPARE_ROWS_MIN: usize = 256;
 
 /// Readers whose memory is kept: as many as there are cores, and no more than these.
 const MEMOS_MAX: usize = 8;
@@ -24,6 +27,8 @@ pub(super) const NAMES_KEPT_MAX: usize = 1 << 16;
 pub(super) struct Readers {
     state: Mutex<State>,
     turn_ended: Condvar,
+    /// Memory of rows that were taken in, while more are to come: the system takes longer to give than to fill it.
+    spare: Arc<Mutex<Vec<Vec<Row>>>>,
     large_max: usize,
 }
 
@@ -56,11 +61,23 @@ impl Readers {
     /// Nobody has read anything yet.
     pub fn new() -> Readers {
         let large_max = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Readers { state: Mutex::default(), turn_ended: Condvar::new(), large_max }
+        Readers { state: Mutex::default(), turn_ended: Condvar::new(), spare: Arc::default(), large_max }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back the memory of rows, where it is worth it.
+    pub fn take_back(&self, rows: impl Iterator<Item = Vec<Row>>) {
+        let rows = rows.filter(|rows| rows.capacity() >= SPARE_ROWS_MIN);
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
+    }
+
+    /// Gives the memory of rows back to the system: nobody waits to be taken in.
+    pub fn rest(&self) {
+        let spare = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(spare);
     }
 
     fn turn(&self) -> Turn<'_> {
@@ -90,7 +107,7 @@ impl Readers {
                 stale => (Memo::new(names), stale),
             }
         };
-        let mut builder = BatchBuilder::new(key, proxies, memo);
+        let mut builder = BatchBuilder::new(key, proxies, memo).recycling(Arc::clone(&self.spare));
         let done = read(&mut builder);
         let mut memos = vec![builder.into_memo()];
         {

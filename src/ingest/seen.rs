@@ -58,6 +58,8 @@ pub(super) enum Sighting {
 struct OfDay {
     who: Sightings,
     rows: usize,
+    /// How many there are to be.
+    rows_stored: usize,
     last_turn: u64,
 }
 
@@ -175,7 +177,7 @@ impl OfDay {
 }
 
 impl Seen {
-    /// Forgets everything: events are read under other names, or count otherwise, or were lost.
+    /// Forgets everything: events were taken back, or count otherwise, or are read under other names, or were lost.
     pub fn clear(&mut self) {
         self.days.clear();
     }
@@ -224,7 +226,7 @@ impl Seen {
         } else {
             return Ok(());
         };
-        let mut of_day = OfDay { who, rows: 0, last_turn: turn };
+        let mut of_day = OfDay { who, rows: 0, rows_stored: rows, last_turn: turn };
         let renames = Arc::clone(counting.renames());
         let question = DayQuestion { day, repos: RepoChoice::All, sought: None, renames, wanted: Wanted::Identity };
         for (_, blocks) in store::day_rows(txn, &question, published)? {
@@ -272,7 +274,7 @@ impl Seen {
         if let Sightings::Listed(list) = &of_day.who
             && list.len() > LISTED_MAX
         {
-            of_day.who = Sightings::Filtered(list.filter(of_day.rows, &self.hasher));
+            of_day.who = Sightings::Filtered(list.filter(of_day.rows.max(of_day.rows_stored), &self.hasher));
         }
     }
 
@@ -289,7 +291,7 @@ mod tests {
     const DAY: Day = Day(20_000);
 
     fn of_day(who: Sightings, last_turn: u64) -> OfDay {
-        OfDay { who, rows: 0, last_turn }
+        OfDay { who, rows: 0, rows_stored: 0, last_turn }
     }
 
     /// Rows of as many downloaders, three in seven of them users.
@@ -355,6 +357,14 @@ mod tests {
         seen.add(DAY, &many[LISTED_MAX..], &counting);
         assert!(matches!(seen.days[&DAY].who, Sightings::Filtered(_)));
         assert!(many.iter().all(|row| seen.sighting(DAY, row.repo, row.downloader()) == Sighting::Possible));
+        assert!(!seen.days[&DAY].is_full());
+
+        // Of a day that is being read, there is room for all of it.
+        let stored = 40 * LISTED_MAX;
+        seen.days.insert(DAY, OfDay { rows_stored: stored, ..of_day(Sightings::Listed(List::default()), 0) });
+        seen.add(DAY, &many, &counting);
+        seen.days.get_mut(&DAY).unwrap().rows = stored;
+        assert!(matches!(seen.days[&DAY].who, Sightings::Filtered(_)) && !seen.days[&DAY].is_full());
     }
 
     #[test]

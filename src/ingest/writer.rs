@@ -121,7 +121,7 @@ impl Writer {
     pub fn run(&mut self, commands: &Commands) {
         let mut waiting = None;
         loop {
-            let Some(command) = waiting.take().or_else(|| self.next(commands)) else { break };
+            let Some(command) = waiting.take().or_else(|| self.next_after_rest(commands)) else { break };
             match command {
                 Command::Stop => break,
                 Command::Task(task) => task(self),
@@ -146,6 +146,17 @@ impl Writer {
             }
         }
         drop(self.attempt(Writer::note_repeats));
+    }
+
+    /// The next command; as long as there is none, no memory is held for what comes.
+    fn next_after_rest(&mut self, commands: &Commands) -> Option<Command> {
+        if self.trouble.is_none() {
+            if let Ok(command) = commands.try_recv() {
+                return Some(command);
+            }
+            self.shared.readers.rest();
+        }
+        self.next(commands)
     }
 
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {

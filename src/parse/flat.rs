@@ -93,7 +93,13 @@ pub(super) fn each<'a>(text: &'a str, habits: &mut Habits, mut take: impl FnMut(
                 (field, is_text)
             }
         };
-        let value = if is_text { Value::Text(reader.rest_of_text()?) } else { reader.value()? };
+        let value = if is_text {
+            Value::Text(reader.rest_of_text()?)
+        } else {
+            // There were none last time.
+            reader.skip_blanks();
+            reader.value()?
+        };
         take(field, value);
         before = field as usize;
         reader.skip_blanks();

@@ -228,9 +228,10 @@ mod tests {
     fn almost_valid(random: &mut impl FnMut(usize) -> usize) -> String {
         let mut parts = vec!["{"];
         for _ in 0..random(4) {
-            parts.extend(["\"", ["ts", "status", "path", "bytes", "git_protocol", "id", "other"][random(7)], "\"", ":"]);
+            parts.extend(["\"", ["ts", "status", "path", "bytes", "git_protocol", "id", "other"][random(7)], "\""]);
+            parts.push([":", ":", ":", ": ", " :"][random(5)]);
             parts.push(["\"a\"", "\"\"", "0", "-1.5", "null", "true", "\"a longer text\"", "[1]"][random(8)]);
-            parts.push(",");
+            parts.push([",", ",", ", ", " ,"][random(4)]);
         }
         parts.pop();
         parts.push(["}", "} ", "}}"][random(20).saturating_sub(17)]);
@@ -257,7 +258,10 @@ mod tests {
                 let (mut short, mut long) = (Sorted::new(naming), Sorted::new(naming));
                 let read = long.read_any(&text).and_then(|()| told(&long));
                 valid += usize::from(read.is_ok());
-                if short.read_flat(&text, habits).is_some() {
+                let is_flat = short.read_flat(&text, habits).is_some();
+                let mut alone = Sorted::new(naming);
+                assert_eq!(alone.read_flat(&text, &mut Habits::of(naming)).is_some(), is_flat, "{text:?} alone");
+                if is_flat {
                     flat += 1;
                     assert_eq!(told(&short), read, "{text:?}");
                 }

@@ -282,7 +282,7 @@ impl View<'_> {
         range: DayRange,
     ) -> Result<BTreeMap<RepoNumber, Uniques>, QueryError> {
         let mut sets: BTreeMap<RepoNumber, DownloaderSet> = BTreeMap::new();
-        let live = &self.published.live;
+        let (live, mut of_live) = (&self.published.live, Vec::new());
         for day in self.known_days(range)? {
             if let Some(record) = store::day_view(&self.txn, day)? {
                 store::for_entries_of(&self.txn, day, &record, repos, |entry| {
@@ -296,9 +296,13 @@ impl View<'_> {
                 })?;
             }
             for (repo, of_repo) in repos.iter().filter_map(|repo| Some((*repo, live.repo(day, *repo)?))) {
-                let numbers = self.published.live_numbers(&self.txn, of_repo.downloaders().collect())?;
-                sets.entry(repo).or_default().add(numbers);
+                of_live.extend(of_repo.downloaders().map(|downloader| (repo, downloader)));
             }
+        }
+        // All at once: each time the dictionary is looked through.
+        let numbers = self.published.live_numbers(&self.txn, of_live.iter().map(|(_, downloader)| *downloader).collect())?;
+        for ((repo, _), number) in of_live.into_iter().zip(numbers) {
+            sets.entry(repo).or_default().add([number]);
         }
         Ok(sets.into_iter().map(|(repo, set)| (repo, Uniques(set.len()))).collect())
     }

@@ -157,20 +157,31 @@ impl Live {
         let (repos, own) = (self.days.entry(day).or_default(), &mut self.texts);
         own.follow(texts);
         let (mut moved, mut of_body) = (Vec::new(), Vec::new());
+        let mut add = |body: u32, new: Applied| {
+            if let Some(applied) = applied.get_mut(body as usize) {
+                applied.accepted += new.accepted;
+                applied.repeated += new.repeated;
+            }
+        };
         for of_repo in rows.of_repos() {
             let live = repos.entry(of_repo.repo).or_default();
             for of_one in of_repo.of_downloaders() {
+                let repeats = live.repeats(of_one.downloader, of_one.rows);
                 self.rows += of_one.rows.len();
-                of_one.for_each_body(&mut of_body, |body, rows| {
+                let mut join = |rows: &[Row]| {
                     let (before, after, new) = live.join(of_one.downloader, rows, texts, counting, own);
-                    if let Some(applied) = applied.get_mut(body as usize) {
-                        applied.accepted += new.accepted;
-                        applied.repeated += new.repeated;
-                    }
                     if over_midnight(before) != over_midnight(after) {
                         moved.push((of_repo.repo, of_one.downloader, over_midnight(after)));
                     }
-                });
+                    new
+                };
+                if repeats {
+                    // Which body brought an event first is for its receipt to say.
+                    of_one.for_each_body(&mut of_body, |body, rows| add(body, join(rows)));
+                    continue;
+                }
+                join(of_one.rows);
+                of_one.with_bodies().for_each(|(row, body)| add(body, Applied { accepted: row.count.into(), repeated: 0 }));
             }
         }
         // The day after is told that they were seen later before midnight.

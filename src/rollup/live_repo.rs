@@ -1,4 +1,4 @@
-//! One repo on one day in the live overlay: its downloaders with all their events, and what these change about the views.
+//! One repo on one day in the live overlay: downloaders with their events, and what these change about the views.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -245,7 +245,8 @@ impl LiveRepo {
         self.downloaders.iter().filter(|(_, downloader)| downloader.last.is_some()).map(|(hash, _)| *hash)
     }
 
-    /// The last counted event of each downloader in the overlay, as far as a session could reach over midnight from it.
+    /// The last counted event that the overlay has of each downloader, as far as a session could reach over midnight from it.
+    /// Stored ones that it does not have lie before that.
     pub fn tails(&self) -> impl Iterator<Item = (DownloaderKey, Option<Millis>)> {
         self.downloaders.iter().map(|(hash, downloader)| (*hash, over_midnight(downloader.last)))
     }
@@ -313,6 +314,13 @@ impl LiveRepo {
         let outcome = (before.visits.last, now.visits.last, Applied { accepted, repeated: brought.saturating_sub(accepted) });
         (texts.before, texts.now) = (before, now);
         outcome
+    }
+
+    /// Whether some of the new rows of a downloader, of whatever bodies, are equal to each other or to rows it has.
+    pub(super) fn repeats(&self, hash: DownloaderKey, rows: &[Row]) -> bool {
+        let held = self.downloaders.get(&hash).map_or(&[][..], |downloader| &downloader.rows);
+        rows.windows(2).any(|pair| matches!(pair, [a, b] if a.cmp_identity(b).is_eq()))
+            || rows.iter().any(|row| held.binary_search_by(|known| known.cmp_identity(row)).is_ok())
     }
 
     /// Sets when a downloader was last seen before midnight, and changes the sums by what that brings.

@@ -43,6 +43,7 @@ mod reading;
 mod regressions;
 mod renames;
 mod reported;
+mod returning;
 mod seeds;
 mod server;
 mod serving;
