@@ -253,6 +253,7 @@ impl Seen {
         if let Some((day, mut of_day)) = self.days.remove_entry(&day) {
             self.put(&mut of_day, rows, counting);
             self.days.insert(day, of_day);
+            self.make_room(0);
         }
     }
 
@@ -266,15 +267,16 @@ impl Seen {
         for of_one in rows.chunk_by(|a, b| (a.repo, a.downloader()) == (b.repo, b.downloader())) {
             let Some(last) = of_one.last() else { continue };
             let (repo, downloader) = (last.repo, last.downloader());
+            // Before its table grows once more.
+            if let Sightings::Listed(list) = &of_day.who
+                && list.len() >= LISTED_MAX
+            {
+                of_day.who = Sightings::Filtered(list.filter(of_day.rows.max(of_day.rows_stored), &self.hasher));
+            }
             match &mut of_day.who {
                 Sightings::Listed(list) => list.put(repo, downloader, last.time.ms_of_day(), of_one.iter().any(counts)),
                 Sightings::Filtered(filter) => filter.put(self.hash(repo, downloader)),
             }
-        }
-        if let Sightings::Listed(list) = &of_day.who
-            && list.len() > LISTED_MAX
-        {
-            of_day.who = Sightings::Filtered(list.filter(of_day.rows.max(of_day.rows_stored), &self.hasher));
         }
     }
 
@@ -353,7 +355,7 @@ mod tests {
         seen.days.insert(DAY, of_day(Sightings::Listed(List::default()), 0));
         let many = rows(0..LISTED_MAX as u64 + 1);
         seen.add(DAY, &many[..LISTED_MAX], &counting);
-        assert!(matches!(seen.days[&DAY].who, Sightings::Listed(_)) && seen.days[&DAY].bytes() < 40 << 20);
+        assert!(matches!(seen.days[&DAY].who, Sightings::Listed(_)) && seen.days[&DAY].bytes() < BYTES_MAX);
         seen.add(DAY, &many[LISTED_MAX..], &counting);
         assert!(matches!(seen.days[&DAY].who, Sightings::Filtered(_)));
         assert!(many.iter().all(|row| seen.sighting(DAY, row.repo, row.downloader()) == Sighting::Possible));
