@@ -50,6 +50,7 @@ mod serving;
 mod settings;
 mod shippers;
 mod tail;
+mod taken_back;
 mod tools;
 mod traffic;
 mod upkeep;
