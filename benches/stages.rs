@@ -12,7 +12,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hubtally::block::{BlockError, BodyRows, Decoded, Encoder, Merge, ROWS_MAX, Wanted, decode};
+use hubtally::block::{BlockError, Decoded, Encoder, Merge, ROWS_MAX, Wanted, decode, for_sorted_blocks};
 use hubtally::classify::{agent_note, download};
 use hubtally::generate::Workload;
 use hubtally::identify::IdentityKey;
@@ -268,8 +268,14 @@ struct Commit {
 
 impl Commit {
     fn sort(&mut self) {
+        let mut block = Vec::new();
         for rows in self.days.values_mut() {
-            *rows = BodyRows::of(&[(0, rows)], &self.words).rows().to_vec();
+            let mut sorted = Vec::with_capacity(rows.len());
+            let Ok(()) = for_sorted_blocks(&[rows.as_slice()], &self.words, &mut block, |block| {
+                sorted.extend_from_slice(block);
+                Ok::<_, std::convert::Infallible>(())
+            });
+            *rows = sorted;
         }
     }
 }

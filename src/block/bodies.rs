@@ -126,16 +126,27 @@ impl OfDownloader<'_> {
         self.rows.iter().zip(self.bodies.iter().copied())
     }
 
+    /// The body that all rows came in, if they came in one.
+    fn only_body(&self) -> Option<u32> {
+        let (first, others) = self.bodies.split_first()?;
+        others.iter().all(|body| body == first).then_some(*first)
+    }
+
+    /// Whether the rows came in several bodies.
+    #[must_use]
+    pub fn is_of_several(&self) -> bool {
+        self.only_body().is_none()
+    }
+
     /// Hands out the rows of each body, in the order of the bodies. `scratch` is memory for them.
     pub fn for_each_body(&self, scratch: &mut Vec<Row>, mut each: impl FnMut(u32, &[Row])) {
-        let Some(first) = self.bodies.first() else { return };
-        if self.bodies.iter().all(|body| body == first) {
-            return each(*first, self.rows);
+        if let Some(only) = self.only_body() {
+            return each(only, self.rows);
         }
         let bodies: BTreeSet<u32> = self.bodies.iter().copied().collect();
         for body in bodies {
             scratch.clear();
-            scratch.extend(self.rows.iter().zip(self.bodies).filter(|(_, of)| **of == body).map(|(row, _)| *row));
+            scratch.extend(self.with_bodies().filter(|(_, of)| *of == body).map(|(row, _)| *row));
             each(body, scratch);
         }
     }

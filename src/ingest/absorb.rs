@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 use super::open_view::{OpenView, facet_chunks};
-use super::publish::damaged;
+use super::publish::{damaged, stored_edges};
 use crate::model::{Day, DownloaderKey, Downloads, RepoNumber};
 use crate::rollup::{
-    Change, ChunkEntry, Client, DayChunk, DownloaderNumber, Edge, Facet, FacetBook, FacetChunk, FacetCount, FacetEntry, Live,
-    LiveRepo, Place, RepoDay, decode_edges,
+    Change, Client, DownloaderNumber, Edge, Facet, FacetBook, FacetChunk, FacetCount, FacetEntry, Live, LiveRepo, Place, RepoDay,
 };
 use crate::sessionize::KindFiles;
 use crate::store::{self, DayViewRecord, ReadTxn, RepoSets, Store, StoreError};
@@ -31,7 +30,6 @@ pub(super) struct Absorbing<'l> {
 
 /// A repo in the overlay.
 struct OfRepo<'l> {
-    repo: RepoNumber,
     live: &'l LiveRepo,
     /// Those who count, in any order.
     downloaders: Vec<DownloaderKey>,
@@ -61,7 +59,7 @@ impl<'l> Absorbing<'l> {
                 let downloaders: Vec<DownloaderKey> = live.downloaders().collect();
                 numbers_at += downloaders.len();
                 let numbers_at = numbers_at - downloaders.len();
-                (repo, OfRepo { repo, live, downloaders, numbers_at })
+                (repo, OfRepo { live, downloaders, numbers_at })
             };
             (day, repos.into_iter().map(of_repo).collect())
         };
@@ -104,7 +102,7 @@ impl<'l> Absorbing<'l> {
             let facets = facets.join().unwrap_or_else(|panic| resume_unwind(panic));
             let Some(mut absorbed) = counts? else { return Ok(None) };
             absorbed.view.add_facets(facets?);
-            absorbed.view.add_tails(&tails(&txn, day, &stored, repos)?);
+            absorbed.view.add_tails(&tails(&txn, day, repos)?);
             Ok(Some(absorbed))
         })
     }
@@ -125,21 +123,15 @@ impl<'l> Absorbing<'l> {
             let chunk = FacetChunk::new(&bytes).map_err(|error| damaged("day_facets", day, error))?;
             let numbers = all.numbers(&chunk.places, &chunk.clients);
             let each = |entry: &FacetEntry| {
-                while let Some((_, of_repo)) = new.next_if(|(repo, _)| **repo < entry.repo) {
-                    all.add_live(of_repo.live, &live_numbers);
-                    all.end_repo(of_repo.repo, KindFiles::default(), Some(of_repo.live));
+                while let Some((repo, of_repo)) = new.next_if(|(repo, _)| **repo < entry.repo) {
+                    all.add(*repo, None, Some((of_repo.live, &live_numbers)));
                 }
-                all.add_stored(&entry.facets, &numbers);
-                let live = new.next_if(|(repo, _)| **repo == entry.repo).map(|(_, of_repo)| of_repo.live);
-                live.into_iter().for_each(|live| all.add_live(live, &live_numbers));
-                all.end_repo(entry.repo, entry.kinds, live);
+                let live = new.next_if(|(repo, _)| **repo == entry.repo).map(|(_, of_repo)| (of_repo.live, &live_numbers));
+                all.add(entry.repo, Some((entry, &numbers)), live);
             };
             chunk.for_all(each).map_err(|error| damaged("day_facets", day, error))?;
         }
-        for (_, of_repo) in new {
-            all.add_live(of_repo.live, &live_numbers);
-            all.end_repo(of_repo.repo, KindFiles::default(), Some(of_repo.live));
-        }
+        new.for_each(|(repo, of_repo)| all.add(*repo, None, Some((of_repo.live, &live_numbers))));
         Ok(all)
     }
 }
@@ -164,20 +156,20 @@ impl Facets {
         (places, clients.iter().map(|client| self.book.client(client)).collect())
     }
 
-    fn add_stored(&mut self, facets: &[FacetCount], (places, clients): &Numbers) {
-        // No count of downloads comes near the bound.
-        let change = |downloads: Downloads| Change::try_from(downloads.0).unwrap_or(Change::MAX);
-        let of_repo = facets.iter().map(|(facet, downloads)| (facet.renumbered(places, clients), change(*downloads)));
-        self.at_hand.extend(of_repo);
-    }
-
-    fn add_live(&mut self, live: &LiveRepo, (places, clients): &Numbers) {
-        self.at_hand.extend(live.facets().map(|(facet, change)| (facet.renumbered(places, clients), change)));
-    }
-
-    /// Ends the repo at hand, which has these stored files by kind.
-    fn end_repo(&mut self, repo: RepoNumber, mut kinds: KindFiles, live: Option<&LiveRepo>) {
-        live.into_iter().for_each(|live| kinds.change(live.kinds()));
+    /// Adds the next repo: what is stored of it and what the overlay changes, each with its numbers in the book.
+    fn add(&mut self, repo: RepoNumber, stored: Option<(&FacetEntry, &Numbers)>, live: Option<(&LiveRepo, &Numbers)>) {
+        let mut kinds = KindFiles::default();
+        if let Some((entry, (places, clients))) = stored {
+            kinds = entry.kinds;
+            // No count of downloads comes near the bound.
+            let change = |downloads: Downloads| Change::try_from(downloads.0).unwrap_or(Change::MAX);
+            let counts = entry.facets.iter();
+            self.at_hand.extend(counts.map(|(facet, count)| (facet.renumbered(places, clients), change(*count))));
+        }
+        if let Some((live, (places, clients))) = live {
+            kinds.change(live.kinds());
+            self.at_hand.extend(live.facets().map(|(facet, change)| (facet.renumbered(places, clients), change)));
+        }
         self.at_hand.sort_unstable_by_key(|(facet, _)| *facet);
         for same in self.at_hand.chunk_by(|a, b| a.0 == b.0) {
             let sum: Change = same.iter().map(|(_, change)| change).sum();
@@ -218,7 +210,7 @@ fn absorb_counts(
         }
     };
     let mut new = repos.iter().peekable();
-    for_stored_repos(txn, day, stored, |entry, numbers| {
+    store::for_all_entries(txn, day, stored, |entry, numbers| {
         while let Some((repo, of_repo)) = new.next_if(|(repo, _)| **repo < entry.repo) {
             add(*repo, Some(of_repo), RepoDay::default(), Vec::new());
         }
@@ -229,38 +221,10 @@ fn absorb_counts(
     Ok(fits.then_some(absorbed))
 }
 
-/// Calls `each` with all stored repos of a day and the numbers of their downloaders.
-fn for_stored_repos(
-    txn: &ReadTxn,
-    day: Day,
-    stored: &DayViewRecord,
-    mut each: impl FnMut(&ChunkEntry<'_>, Vec<DownloaderNumber>),
-) -> Result<(), StoreError> {
-    let of_block = |error| damaged("day_chunks", day, error);
-    for chunk in &stored.chunks {
-        let bytes = store::read_chunk(txn, day, *chunk)?;
-        for entry in DayChunk::new(&bytes).map_err(of_block)?.entries() {
-            let entry = entry.map_err(of_block)?;
-            let numbers = match entry.set_is_apart() {
-                true => store::read_set(txn, day, stored, entry.repo)?.iter().collect(),
-                false => entry.numbers().map_err(of_block)?,
-            };
-            each(&entry, numbers);
-        }
-    }
-    Ok(())
-}
-
 /// The last events of a day: of those in the overlay as it knows them, of the others as they are stored.
-fn tails(
-    txn: &ReadTxn,
-    day: Day,
-    stored: &DayViewRecord,
-    repos: &BTreeMap<RepoNumber, OfRepo<'_>>,
-) -> Result<Vec<Edge>, StoreError> {
-    let bytes = if stored.tail_bytes > 0 { store::read_tail(txn, day, stored)? } else { Vec::new() };
-    let edges = decode_edges(day, &bytes).map_err(|error| damaged("day_tails", day, error))?;
-    let mut tails: BTreeMap<_, _> = edges.into_iter().map(|edge| ((edge.repo, edge.downloader), edge.time)).collect();
+fn tails(txn: &ReadTxn, day: Day, repos: &BTreeMap<RepoNumber, OfRepo<'_>>) -> Result<Vec<Edge>, StoreError> {
+    let stored = stored_edges(txn, day)?.into_iter();
+    let mut tails: BTreeMap<_, _> = stored.map(|edge| ((edge.repo, edge.downloader), edge.time)).collect();
     for (repo, OfRepo { live, .. }) in repos {
         for (downloader, last) in live.tails() {
             match last {

@@ -180,14 +180,13 @@ impl Writer {
         let counting = self.shared.counting();
         let mut applied = vec![Applied::default(); group.jobs.len()];
         let texts = Foreign::new(group.names.words(), group.names.words_list());
-        let shared = Arc::clone(&self.shared);
-        let mut published = shared.lock()?;
+        days.iter().for_each(|(day, rows)| self.seen.add(*day, rows.rows(), &counting));
+        let mut published = self.shared.lock()?;
         overlay::load(&mut published.live, loaded, &counting);
         if let Some(sets) = sets {
             published.sets = sets;
         }
         for (day, rows) in days {
-            self.seen.add(*day, rows.rows(), &counting);
             published.live.apply(*day, rows, &texts, &counting, &mut applied);
         }
         Ok(applied)

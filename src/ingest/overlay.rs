@@ -117,10 +117,10 @@ pub fn read_missing(
         seen.read(txn, day, counting)?;
         let (mut known, mut resumed) = (Known::default(), BTreeMap::<RepoNumber, Vec<(DownloaderKey, Millis)>>::new());
         for touch in of_day {
-            let held = live.held(day, touch.repo, touch.downloader);
+            let is_new = || live.held(day, touch.repo, touch.downloader) == Held::Nothing;
             match seen.sighting(day, touch.repo, touch.downloader) {
                 Sighting::Never => {}
-                Sighting::Counted(last) if held == Held::Nothing && touch.resumes(last) => {
+                Sighting::Counted(last) if touch.resumes(last) && is_new() => {
                     resumed.entry(touch.repo).or_default().push((touch.downloader, last));
                 }
                 Sighting::Counted(_) | Sighting::Possible => drop(known.insert((touch.repo, touch.downloader))),
@@ -180,10 +180,7 @@ fn read_bases(txn: &impl Read, day: Day, repos: &BTreeSet<RepoNumber>) -> Result
         return Ok(bases);
     }
     let before = day.previous();
-    let tail = match store::day_view(txn, before)? {
-        Some(view) if view.tail_bytes > 0 => store::read_tail(txn, before, &view)?,
-        _ => Vec::new(),
-    };
+    let tail = store::read_tail(txn, before)?;
     for repo in repos {
         let edges = find_edges(before, &tail, *repo).map_err(|error| damaged("day_tails", before, error))?;
         bases.insert(*repo, (RepoDay::default(), edges));

@@ -21,8 +21,8 @@ use crate::rollup::{
     Applied, Counting, DayChunk, DayFold, DownloaderNumber, Edge, Live, VIEW_VERSION, decode_edges, encode_edges,
 };
 use crate::store::{
-    self, DayManifest, DayViewRecord, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError, Table, ViewStateRecord,
-    WriteTxn,
+    self, DayManifest, DayViewRecord, Read, ReadTxn, RepoSets, RestatementRecord, SegmentRecord, StoreError, Table,
+    ViewStateRecord, WriteTxn,
 };
 
 /// Waves that are folded while one is written: with one alone, threads would wait for its last part.
@@ -207,8 +207,9 @@ impl Writer {
             histories: Histories::in_bundles_of(self.shared.sizes.bundle_changes.load(Ordering::Acquire)),
             written: BTreeSet::new(),
         };
-        let days = if publishing == Publishing::Overlay { self.absorb(&mut publication, &days)? } else { days };
-        self.fold_all(&mut publication, days.clone())?;
+        let folded = if publishing == Publishing::Overlay { self.absorb(&mut publication, &days)? } else { days };
+        let is_absorbed = folded.is_empty();
+        self.fold_all(&mut publication, folded)?;
         let Publication { views, sets, applied, next_segment, written, .. } = publication;
         store::put_view_state(&txn, &views)?;
         store::put_repo_sets(&txn, &sets)?;
@@ -220,7 +221,7 @@ impl Writer {
         let renames = Arc::clone(&self.renames);
         let live = match publishing {
             // Where it did not lie over the stored views, what it holds is not what they say now either.
-            Publishing::Overlay if days.is_empty() => {
+            Publishing::Overlay if is_absorbed => {
                 let published = self.shared.published.read().map_err(|_| EngineError::Stopped)?;
                 published.live.folded(&self.shared.counting())
             }
@@ -270,7 +271,6 @@ impl Writer {
             publication.finish_day(day, &store::manifest(publication.txn, day)?)?;
             publication.histories.write_if_full(publication.txn, &mut publication.sets)?;
         }
-        publication.histories.write(publication.txn, &mut publication.sets)?;
         Ok(others)
     }
 
@@ -392,18 +392,12 @@ impl Publication<'_> {
         if part.is_first {
             let before = part.day.previous();
             let last = std::mem::take(&mut self.edges);
-            let before = if last.day == Some(before) { last.tails } else { self.stored_tail(before)? };
+            let before = if last.day == Some(before) { last.tails } else { stored_edges(self.txn, before)? };
             self.edges = Edges { before, day: Some(part.day), tails: Vec::new() };
         }
         fold.continue_sessions(&self.edges.before);
         self.edges.tails.extend_from_slice(&fold.tails);
-        Ok(part.is_last && encode_edges(&self.edges.tails) != encode_edges(&self.stored_tail(part.day)?))
-    }
-
-    fn stored_tail(&self, day: Day) -> Result<Vec<Edge>, StoreError> {
-        let Some(view) = store::day_view(self.txn, day)? else { return Ok(Vec::new()) };
-        let bytes = store::read_tail(self.txn, day, &view)?;
-        decode_edges(day, &bytes).map_err(|error| damaged("day_tails", day, error))
+        Ok(part.is_last && encode_edges(&self.edges.tails) != encode_edges(&stored_edges(self.txn, part.day)?))
     }
 
     /// Adds a part to the view of its day; the numbers are those of its downloaders.
@@ -459,6 +453,11 @@ impl Publication<'_> {
         let record = RestatementRecord { at_ms: self.now.0, document, day: day.0, before, after, fallen };
         store::add_restatement(self.txn, &record)
     }
+}
+
+/// Who was there before midnight, as the view of a day has it.
+pub(super) fn stored_edges(txn: &impl Read, day: Day) -> Result<Vec<Edge>, StoreError> {
+    decode_edges(day, &store::read_tail(txn, day)?).map_err(|error| damaged("day_tails", day, error))
 }
 
 pub(super) fn damaged(table: &'static str, key: impl std::fmt::Display, why: impl std::fmt::Display) -> StoreError {

@@ -218,13 +218,14 @@ impl Seen {
         let published: Vec<_> =
             store::manifest(txn, day)?.segments.into_iter().filter(|segment| segment.unpublished.is_none()).collect();
         let rows = published.iter().flat_map(|segment| &segment.blocks).map(|block| block.rows as usize).sum();
-        let filter = || Filter::of_rows(rows);
         let who = if self.make_room(LISTED_MAX.min(rows) * LISTED_BYTES) {
             Sightings::Listed(List::default())
-        } else if self.make_room(filter().bytes()) {
-            Sightings::Filtered(filter())
         } else {
-            return Ok(());
+            let filter = Filter::of_rows(rows);
+            if !self.make_room(filter.bytes()) {
+                return Ok(());
+            }
+            Sightings::Filtered(filter)
         };
         let mut of_day = OfDay { who, rows: 0, rows_stored: rows, last_turn: turn };
         let renames = Arc::clone(counting.renames());

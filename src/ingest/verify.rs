@@ -1,20 +1,20 @@
 //! Checks everything: every value's checksum, every table's sum, every block, and the counts of every day against its events.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::engine::Engine;
 use super::error::EngineError;
 use super::numbers;
 use super::parts::Part;
-use super::publish::Publishing;
+use super::publish::{Publishing, stored_edges};
 use super::waves::fold;
 use crate::block::Wanted;
-use crate::model::{Day, Downloads, RepoNumber};
-use crate::rollup::{
-    Asked, Client, DayChunk, DayFold, DownloaderNumber, FacetChunk, FacetCount, FacetEntry, Place, RepoDay, decode_edges,
-    encode_edges,
-};
+use crate::model::{Day, Downloads, RepoNumber, Uniques};
+use crate::rollup::{Asked, Client, Counting, DayFold, DownloaderNumber, FacetChunk, FacetCount, FacetEntry, Place, RepoDay};
 use crate::sessionize::KindFiles;
 use crate::store::{self, BlockIter, DayManifest, ReadTxn, StoreError, Table};
 
@@ -64,7 +64,7 @@ impl Engine {
         Ok(report)
     }
 
-    /// Counts every day anew and compares it with its view.
+    /// Counts every day anew and compares it with its view, on all cores a day each.
     fn compare_views(
         &self,
         txn: &ReadTxn,
@@ -72,27 +72,39 @@ impl Engine {
         report: &mut VerifyReport,
         progress: &(dyn Fn(&str) + Sync),
     ) {
-        let counting = self.shared.counting();
-        for (day, manifest) in manifests {
-            if manifest.segments.iter().all(|segment| segment.unpublished.is_some()) {
-                continue;
+        let (counting, snapshot, next) = (self.shared.counting(), txn.snapshot(), AtomicUsize::new(0));
+        let compare = || {
+            let (txn, mut compared) = (snapshot.read(), Vec::new());
+            while let Some((day, manifest)) = manifests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if manifest.segments.iter().any(|segment| segment.unpublished.is_none()) {
+                    progress(&format!("counting {day} again"));
+                    compared.push((*day, is_view_right(&txn, *day, manifest, &counting)));
+                }
             }
-            progress(&format!("counting {day} again"));
-            let compared = (|| {
-                let part = Part::whole(*day, Arc::new(manifest.clone()));
-                let (mut fold, _) = fold(txn, &part, &counting, Publishing::Pushes)?;
-                let before = day.previous();
-                let tail = stored_tail(txn, before)?;
-                fold.continue_sessions(&decode_edges(before, &tail).map_err(StoreError::of_block("day_tails", &[]))?);
-                Ok(counted_day(txn, &fold)? == stored_day(txn, *day)?
-                    && encode_edges(&fold.tails) == stored_tail(txn, *day)?
-                    && same_facets(txn, *day, &fold)?)
-            })();
-            if report.note(compared) == Some(false) {
+            compared
+        };
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let mut compared: Vec<_> = std::thread::scope(|scope| {
+            let started: Vec<_> = (0..cores.min(manifests.len())).map(|_| scope.spawn(compare)).collect();
+            let all = started.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            all.flatten().collect()
+        });
+        compared.sort_by_key(|(day, _)| *day);
+        for (day, is_right) in compared {
+            if report.note(is_right) == Some(false) {
                 report.findings.push(format!("the view of {day} differs from its events: run 'hubtally rebuild'"));
             }
         }
     }
+}
+
+fn is_view_right(txn: &ReadTxn, day: Day, manifest: &DayManifest, counting: &Counting) -> Result<bool, StoreError> {
+    let part = Part::whole(day, Arc::new(manifest.clone()));
+    let (mut fold, _) = fold(txn, &part, counting, Publishing::Pushes)?;
+    fold.continue_sessions(&stored_edges(txn, day.previous())?);
+    Ok(counted_day(txn, &fold)? == stored_day(txn, day)?
+        && fold.tails == stored_edges(txn, day)?
+        && same_facets(txn, day, &fold)?)
 }
 
 /// A repo on a day, and the numbers of its downloaders, ascending.
@@ -106,31 +118,16 @@ fn counted_day(txn: &ReadTxn, fold: &DayFold) -> Result<Vec<CountedRepo>, StoreE
     let counted = fold.repos_with_downloaders().map(|(repo, downloaders)| {
         let mut own: Vec<DownloaderNumber> = numbers.by_ref().take(downloaders.len()).collect();
         own.sort_unstable();
-        let uniques = crate::model::Uniques(downloaders.len() as u64);
+        let uniques = Uniques(downloaders.len() as u64);
         (repo.repo, RepoDay { counts: repo.counts, uniques, evidence: repo.evidence }, own)
     });
     Ok(counted.collect())
 }
 
-fn stored_tail(txn: &ReadTxn, day: Day) -> Result<Vec<u8>, StoreError> {
-    store::day_view(txn, day)?.map_or_else(|| Ok(Vec::new()), |view| store::read_tail(txn, day, &view))
-}
-
 fn stored_day(txn: &ReadTxn, day: Day) -> Result<Vec<CountedRepo>, StoreError> {
     let mut entries = Vec::new();
-    let Some(view) = store::day_view(txn, day)? else { return Ok(entries) };
-    for chunk in &view.chunks {
-        let bytes = store::read_chunk(txn, day, *chunk)?;
-        let key = day.0.to_be_bytes();
-        let of_block = StoreError::of_block(Table::DayChunks.name(), &key);
-        for entry in DayChunk::new(&bytes).map_err(&of_block)?.entries() {
-            let entry = entry.map_err(&of_block)?;
-            let numbers = match entry.set_is_apart() {
-                true => store::read_set(txn, day, &view, entry.repo)?.iter().collect(),
-                false => entry.numbers().map_err(&of_block)?,
-            };
-            entries.push((entry.repo, entry.day, numbers));
-        }
+    if let Some(view) = store::day_view(txn, day)? {
+        store::for_all_entries(txn, day, &view, |entry, numbers| entries.push((entry.repo, entry.day, numbers)))?;
     }
     Ok(entries)
 }

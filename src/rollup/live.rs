@@ -99,13 +99,13 @@ impl Live {
         // Of one instant all stay or nobody does.
         let reached = lasts.get(room.count()).map_or(i64::MIN, |(last, _)| last.saturating_add(1));
         let since = reached.max(newest - SESSION_GAP_MS);
-        let mut live = Live::default();
+        let (mut live, mut known_words) = (Live::default(), FastMap::default());
         for (day, repos) in &self.days {
             for (repo, known) in repos {
                 for (hash, LiveDownloader { rows, after, .. }) in known.live_downloaders() {
                     if rows.last().is_some_and(|last| last.time.0 >= since) {
                         let of_repo = live.days.entry(*day).or_default().entry(*repo).or_insert_with(|| known.folded());
-                        let rows = live.texts.own_counted(rows, &self.texts.words);
+                        let rows = live.texts.own_counted(rows, &self.texts.words, &mut known_words);
                         live.rows += of_repo.adopt(hash, rows, *after, counting, &mut live.texts);
                     }
                 }
@@ -134,7 +134,8 @@ impl Live {
     /// stored order, with the words of kinds in place of paths. The rows' texts are of the list `words`.
     pub fn adopt(&mut self, (day, repo): (Day, RepoNumber), rows: &[Row], words: &Words, counting: &Counting) {
         let Some(live) = self.days.get_mut(&day).and_then(|repos| repos.get_mut(&repo)) else { return };
-        for rows in self.texts.own_counted(rows, words).chunk_by(|a, b| a.downloader() == b.downloader()) {
+        for rows in self.texts.own_counted(rows, words, &mut FastMap::default()).chunk_by(|a, b| a.downloader() == b.downloader())
+        {
             if let Some(first) = rows.first() {
                 self.rows += live.adopt(first.downloader(), rows.to_vec(), None, counting, &mut self.texts);
             }
@@ -166,7 +167,7 @@ impl Live {
         for of_repo in rows.of_repos() {
             let live = repos.entry(of_repo.repo).or_default();
             for of_one in of_repo.of_downloaders() {
-                let repeats = live.repeats(of_one.downloader, of_one.rows);
+                let at_once = of_one.is_of_several() && !live.repeats(of_one.downloader, of_one.rows);
                 self.rows += of_one.rows.len();
                 let mut join = |rows: &[Row]| {
                     let (before, after, new) = live.join(of_one.downloader, rows, texts, counting, own);
@@ -175,13 +176,13 @@ impl Live {
                     }
                     new
                 };
-                if repeats {
+                if at_once {
+                    join(of_one.rows);
+                    of_one.with_bodies().for_each(|(row, body)| add(body, Applied { accepted: row.count.into(), repeated: 0 }));
+                } else {
                     // Which body brought an event first is for its receipt to say.
                     of_one.for_each_body(&mut of_body, |body, rows| add(body, join(rows)));
-                    continue;
                 }
-                join(of_one.rows);
-                of_one.with_bodies().for_each(|(row, body)| add(body, Applied { accepted: row.count.into(), repeated: 0 }));
             }
         }
         // The day after is told that they were seen later before midnight.

@@ -141,9 +141,8 @@ impl Texts {
         Row { region, agent_note, path_name: translated.kind(row.path_name, theirs, words), ..*row }
     }
 
-    /// The same of rows that have kinds in place of paths.
-    pub fn own_counted(&mut self, rows: &[Row], theirs: &Words) -> Vec<Row> {
-        let mut known: FastMap<Word, Word> = FastMap::default();
+    /// The same of rows that have kinds in place of paths; `known` are texts of that list that were met before.
+    pub fn own_counted(&mut self, rows: &[Row], theirs: &Words, known: &mut FastMap<Word, Word>) -> Vec<Row> {
         let words = &mut self.words;
         let mut text = |word| *known.entry(word).or_insert_with(|| words.number(theirs.text(word)));
         let own = |row: &Row| {
@@ -262,7 +261,7 @@ impl LiveRepo {
         texts: &mut Texts,
     ) -> usize {
         let mut now = std::mem::take(&mut texts.now);
-        texts.count(&rows, self.previous_of(hash, after), counting, &mut now);
+        texts.count(&rows, previous_of(&self.previous, hash, after), counting, &mut now);
         let more = rows.len();
         let before = self.downloaders.insert(hash, LiveDownloader { rows, after, last: now.visits.last });
         texts.now = now;
@@ -275,12 +274,7 @@ impl LiveRepo {
         self.downloaders.insert(hash, LiveDownloader { after: Some(after), ..LiveDownloader::default() });
     }
 
-    /// The last counted event before those that the overlay has, as far as it matters.
-    fn previous_of(&self, hash: DownloaderKey, after: Option<Millis>) -> Option<Millis> {
-        if after.is_some() { None } else { self.previous.get(&hash).copied() }
-    }
-
-    /// Joins rows of one body into a downloader's, and changes the sums by what that brings; gives its last counted events
+    /// Joins rows into a downloader's, of one body or of several that repeat nothing, and changes the sums by what that brings; gives its last counted events
     /// before and after.
     pub(super) fn join(
         &mut self,
@@ -292,7 +286,7 @@ impl LiveRepo {
     ) -> (Option<Millis>, Option<Millis>, Applied) {
         let (mut before, mut now) = (std::mem::take(&mut texts.before), std::mem::take(&mut texts.now));
         let downloader = self.downloaders.entry(hash).or_default();
-        let previous = if downloader.after.is_some() { None } else { self.previous.get(&hash).copied() };
+        let previous = previous_of(&self.previous, hash, downloader.after);
         texts.count(&downloader.rows, previous, counting, &mut before);
         let brought: u64 = rows.iter().map(|row| u64::from(row.count)).sum();
         if downloader.rows.is_empty() {
@@ -362,6 +356,11 @@ impl LiveRepo {
         self.day.uniques.0 += u64::from(counts && !is_known);
         self.day.evidence |= now.evidence;
     }
+}
+
+/// The last counted event of the day before, as far as it matters to what comes after `after`.
+fn previous_of(previous: &FastMap<DownloaderKey, Millis>, hash: DownloaderKey, after: Option<Millis>) -> Option<Millis> {
+    if after.is_some() { None } else { previous.get(&hash).copied() }
 }
 
 /// The last event if a session could reach over midnight from it.

@@ -16,7 +16,8 @@ use super::records::{DayViewRecord, ViewStateRecord};
 use super::table::{OpenTable, Read, Table, WriteTxn};
 use crate::model::{Day, DayRange, RepoKind, RepoNumber};
 use crate::rollup::{
-    ChunkEntry, DayChunk, DownloaderSet, RepoHead, RepoSet, RepoYear, StoredYear, YEAR_INLINE_BYTES_MAX, YearHead, YearPlace,
+    ChunkEntry, DayChunk, DownloaderNumber, DownloaderSet, RepoHead, RepoSet, RepoYear, StoredYear, YEAR_INLINE_BYTES_MAX,
+    YearHead, YearPlace,
 };
 
 const STATE_KEY: &[u8] = b"state";
@@ -288,6 +289,32 @@ pub fn for_entries_of<E: From<StoreError>>(
     Ok(())
 }
 
+/// Calls `each` with all repos of a day and the numbers of their downloaders, ascending.
+///
+/// # Errors
+/// When the store fails, or a chunk or set is missing, stale or damaged.
+pub fn for_all_entries(
+    txn: &(impl Read + ?Sized),
+    day: Day,
+    record: &DayViewRecord,
+    mut each: impl FnMut(&ChunkEntry<'_>, Vec<DownloaderNumber>),
+) -> Result<(), StoreError> {
+    for chunk in &record.chunks {
+        let key = day_key(day).u32(chunk.0);
+        let of_chunk = StoreError::of_block(Table::DayChunks.name(), key.bytes());
+        let bytes = read_chunk(txn, day, *chunk)?;
+        for entry in DayChunk::new(&bytes).map_err(&of_chunk)?.entries() {
+            let entry = entry.map_err(&of_chunk)?;
+            let numbers = match entry.set_is_apart() {
+                true => read_set(txn, day, record, entry.repo)?.iter().collect(),
+                false => entry.numbers().map_err(&of_chunk)?,
+            };
+            each(&entry, numbers);
+        }
+    }
+    Ok(())
+}
+
 /// The downloaders of a repo on a day whose set lies apart.
 ///
 /// # Errors
@@ -324,11 +351,12 @@ pub fn read_facets(txn: &(impl Read + ?Sized), day: Day, chunk: (u32, u32, u64))
     Ok(bytes)
 }
 
-/// The bytes of a day's tail.
+/// The bytes of a day's tail; none of a day without a view.
 ///
 /// # Errors
 /// When the store fails, or the tail is missing, stale or damaged.
-pub fn read_tail(txn: &(impl Read + ?Sized), day: Day, record: &DayViewRecord) -> Result<Vec<u8>, StoreError> {
+pub fn read_tail(txn: &(impl Read + ?Sized), day: Day) -> Result<Vec<u8>, StoreError> {
+    let Some(record) = day_view(txn, day)? else { return Ok(Vec::new()) };
     let bytes = get_pieces(txn, Table::DayTails, day_key(day).bytes(), record.tail_bytes as usize)?;
     if xxh3_64(&bytes) != record.tail_checksum {
         return Err(StoreError::damaged(Table::DayTails.name(), day_key(day).bytes(), "the tail is stale"));

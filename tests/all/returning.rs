@@ -88,18 +88,3 @@ fn whoever_counts_no_longer_counts_anew() {
         assert_eq!(comes_again(fold_after, 302, |_, _| {}), (4, 2, 0));
     }
 }
-
-#[test]
-fn a_line_is_read_the_same_whatever_lines_came_before_it() {
-    let lines = [
-        r#"{"ts":1795168800,"repo":"org/m","user":"a"}"#,
-        r#"{"ts": 1795168801,"repo":"org/m","path":"repoName","user":"b"}"#,
-        r#"{"ts":1795168802, "repo": "org/m" , "user":"c"}"#,
-    ];
-    for content in [PushContent::Lines, PushContent::Json] {
-        let engine = open();
-        let body = lines.join("\n").into_bytes();
-        let receipt = engine.push(Push { source: source(), body, content, idempotency_key: None }).unwrap();
-        assert_eq!((receipt.accepted, receipt.rejected.len()), (3, 0), "{receipt:?}");
-    }
-}

@@ -20,7 +20,7 @@ use std::fmt::Write;
 use hubtally::classify::{NotADownload, agent_note, class, download};
 use hubtally::identify::IdentityKey;
 use hubtally::model::{Format, RejectReason, SourceSettings};
-use hubtally::parse::{ChunkReader, LineParser, Request, RequestMethod, Target, is_blank, parse_instant};
+use hubtally::parse::{ChunkReader, ItemReader, LineParser, Request, RequestMethod, Target, is_blank, parse_instant};
 
 /// A GET of a URL that was answered with 200.
 fn get(url: &str) -> Request<'_> {

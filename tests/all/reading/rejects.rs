@@ -28,7 +28,7 @@ fn every_reason_has_a_line() {
         (RejectReason::OpenQuote, table_reject("1777636800,\"acme")),
         (RejectReason::CutOff, LineParser::events().parse_unterminated(&GOOD[..30]).err()),
         (RejectReason::Columns, table_reject("1777636800")),
-        (RejectReason::UnknownLine, hubtally::parse::ItemReader::default().read_line(b"log rotated", |_, read| read.err())),
+        (RejectReason::UnknownLine, ItemReader::default().read_line(b"log rotated", |_, read| read.err())),
         (RejectReason::BadSyntax, reject(b"{")),
         (RejectReason::MissingTime, reject(br#"{"repo":"acme/tiny-bert"}"#)),
         (RejectReason::BadTime, reject(br#"{"ts":"now","repo":"acme/tiny-bert"}"#)),
@@ -68,4 +68,25 @@ fn the_longest_line_is_read() {
 #[test]
 fn an_unterminated_last_line_may_be_whole() {
     assert!(LineParser::events().parse_unterminated(GOOD).is_ok());
+}
+
+#[test]
+fn a_line_is_read_the_same_whatever_lines_came_before_it() {
+    let lines = [
+        r#"{"ts":1795168800,"repo":"org/m","user":"a"}"#,
+        r#"{"ts": 1795168801,"repo":"org/m","path":"repoName","user":"b"}"#,
+        r#"{"ts":1795168802, "repo": "org/m" , "user":"c"}"#,
+    ];
+    let told = |format, read: Result<Request<'_>, RejectReason>| {
+        let request = read.unwrap();
+        assert_eq!(format, Format::Events);
+        (request.time, request.user.map(|user| user.into_owned()))
+    };
+    let mut of_lines = ItemReader::default();
+    let mut of_items = ItemReader::default();
+    for line in lines {
+        let alone = ItemReader::default().read_line(line.as_bytes(), told);
+        assert_eq!(of_lines.read_line(line.as_bytes(), told), alone);
+        assert_eq!(of_items.read_item(line.as_bytes(), told), alone);
+    }
 }
