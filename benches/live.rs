@@ -1,7 +1,8 @@
 //! Events that are pushed while they happen: durable and in every answer before each call returns.
 //!
-//! `cargo bench --bench live` pushes from 1, 8 and 64 threads, one event a body and then bodies of 1 MiB of NDJSON, each
-//! into a fresh store in a folder, and prints events per second and the latency of the calls. The latency of a durable
+//! `cargo bench --bench live` pushes from 1, 8 and 64 threads, one event a body and then bodies of 1 MiB of NDJSON, these
+//! also over HTTP to a server in the same process, so that both share the cores; each into a fresh store in a folder. It
+//! prints events per second and the latency of the calls. The latency of a durable
 //! write of 4 KiB on the same disk stands beside every line, since no durable acknowledgement can be faster.
 //! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_PUSHES` how many single events a
 //! thread pushes (500), `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give
@@ -10,15 +11,16 @@
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use std::error::Error;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use hubtally::generate::Workload;
-use hubtally::ingest::{Engine, OpenOptions, Place, Push, PushContent, PushError};
-use hubtally::model::{Caller, Day, DayRange, Format, SourceName};
+use hubtally::ingest::{Engine, OpenOptions, Place};
+use hubtally::model::{Caller, Day, DayRange, Format};
 use hubtally::query::{Scope, View};
 use latency::Latencies;
+use sender::{Sender, Serving};
 
 #[path = "common/durable.rs"]
 mod durable;
@@ -26,13 +28,12 @@ mod durable;
 mod latency;
 #[path = "common/place.rs"]
 mod place;
+#[path = "common/sender.rs"]
+mod sender;
 #[path = "common/settings.rs"]
 mod settings;
 
 const BODY_BYTES: usize = 1 << 20;
-
-/// Pause after the queue was full.
-const RETRY: Duration = Duration::from_millis(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rows = settings::rows(300_000)?;
@@ -49,11 +50,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for threads in [1, 8, 64] {
         let lines = log.split_inclusive(|byte| *byte == b'\n').take((pushes as usize).saturating_mul(threads));
         let bodies: Vec<&[u8]> = lines.collect();
-        run("one event", threads, &bodies, today)?;
+        run("one event", threads, &bodies, today, false)?;
     }
     let bodies = large_bodies(&log);
     for threads in [1, 8, 64] {
-        run("1 MiB of NDJSON", threads, &bodies, today)?;
+        run("1 MiB of NDJSON", threads, &bodies, today, false)?;
+    }
+    for threads in [1, 8, 64] {
+        run("1 MiB over HTTP", threads, &bodies, today, true)?;
     }
     Ok(())
 }
@@ -72,38 +76,47 @@ fn large_bodies(log: &[u8]) -> Vec<&[u8]> {
     bodies
 }
 
+/// What the pushes of some threads came to.
+#[derive(Default)]
+struct Outcome {
+    latencies: Latencies,
+    events: u64,
+    full: u64,
+}
+
 /// Pushes all bodies from so many threads into a fresh store.
-fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day) -> Result<(), Box<dyn Error>> {
+fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, over_http: bool) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir_in(place::base())?;
     let mut fsync = durable::durable_writes(folder.path())?;
     let place = Place::Folder(folder.path().join("data"));
     let noon = hubtally::model::Millis(today.start().0 + 43_200_000);
     let engine = Engine::open(&OpenOptions { place, default_public: true, frozen_now: Some(noon) })?;
+    let serving = if over_http { Some(Serving::start(&engine)?) } else { None };
 
-    let (next, full) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let outcome: Mutex<(Latencies, u64)> = Mutex::default();
+    let next = AtomicUsize::new(0);
+    let outcome: Mutex<Outcome> = Mutex::default();
     let failure: Mutex<Option<String>> = Mutex::default();
     let start = Instant::now();
+    let push_all = || -> Result<(), Box<dyn Error>> {
+        let (mut own, mut sender) = (Outcome::default(), Sender::new(&engine, serving.as_ref())?);
+        while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let pushed = sender.push(body)?;
+            own.latencies.add(pushed.time);
+            own.events += pushed.events;
+            own.full += pushed.full;
+        }
+        let mut all = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        all.latencies.extend([own.latencies]);
+        all.events += own.events;
+        all.full += own.full;
+        Ok(())
+    };
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let mut latencies = Latencies::default();
-                let mut events = 0;
-                while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match push(&engine, body, &full) {
-                        Ok((time, accepted)) => {
-                            latencies.add(time);
-                            events += accepted;
-                        }
-                        Err(error) => {
-                            failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).replace(error.to_string());
-                            break;
-                        }
-                    }
+                if let Err(error) = push_all() {
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).replace(error.to_string());
                 }
-                let mut all = outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                all.0.extend([latencies]);
-                all.1 += events;
             });
         }
     });
@@ -111,7 +124,7 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day) -> Result<(), B
     if let Some(error) = failure.into_inner()? {
         return Err(error.into());
     }
-    let (mut latencies, events) = outcome.into_inner()?;
+    let Outcome { mut latencies, events, full } = outcome.into_inner()?;
     let all = DayRange { first: today, last: today };
     let totals = View::of(&engine)?.scope_totals(&Scope::Hub, all, &Caller::admin())?.unwrap_or_default();
     let [p50, p99, max] = [500, 990, 1000].map(|per_mille| latencies.ms(per_mille));
@@ -119,26 +132,9 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day) -> Result<(), B
         "{what:<16} {threads:>7} {:>8} {:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {:>10}",
         bodies.len(),
         events as f64 / took,
-        full.into_inner(),
+        full,
         fsync.ms(500),
         totals.downloads().0
     );
     Ok(())
-}
-
-/// One push, repeated while the queue is full: how long it took in all, and the events it brought.
-fn push(engine: &Engine, body: &[u8], full: &AtomicUsize) -> Result<(Duration, u64), PushError> {
-    let start = Instant::now();
-    loop {
-        let push =
-            Push { source: SourceName::default_source(), body: body.to_vec(), content: PushContent::Json, idempotency_key: None };
-        match engine.push(push) {
-            Ok(receipt) => return Ok((start.elapsed(), receipt.accepted + receipt.repeated)),
-            Err(PushError::QueueFull { .. }) => {
-                full.fetch_add(1, Ordering::Relaxed);
-                std::thread::sleep(RETRY);
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }

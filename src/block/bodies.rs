@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::ROWS_MAX;
 use super::merge::{add_into, join_neighbours, same_stored};
 use super::sort::in_stored_order;
 use crate::model::{DownloaderKey, RepoNumber, Row, Words};
@@ -13,22 +14,32 @@ pub struct BodyRows {
     rows: Vec<Row>,
     /// The body of each row.
     bodies: Vec<u32>,
-    /// Whether two bodies hold equal rows of one delivery.
-    repeated: bool,
+    /// Places of rows that are equal to the one before, which came in another body.
+    repeats: Vec<usize>,
 }
 
 impl BodyRows {
     /// Sorts stretches of rows, each with its body, those of earlier bodies first. Lines of one body that are equal add up.
     #[must_use]
     pub fn of(stretches: &[(u32, &[Row])], words: &Words) -> BodyRows {
+        BodyRows::default().refilled(stretches, words)
+    }
+
+    /// The same in the memory of these rows, which are forgotten.
+    #[must_use]
+    pub fn refilled(mut self, stretches: &[(u32, &[Row])], words: &Words) -> BodyRows {
         let slices: Vec<&[Row]> = stretches.iter().map(|(_, rows)| *rows).collect();
         let count = slices.iter().map(|rows| rows.len()).sum();
-        let mut sorted = BodyRows { rows: Vec::with_capacity(count), bodies: Vec::with_capacity(count), repeated: false };
+        self.rows.clear();
+        self.bodies.clear();
+        self.repeats.clear();
+        self.rows.reserve_exact(count);
+        self.bodies.reserve_exact(count);
         in_stored_order(&slices, |stretch, row| {
             let body = stretches.get(stretch).map_or(0, |(body, _)| *body);
-            sorted.push(row, body, words);
+            self.push(row, body, words);
         });
-        sorted
+        self
     }
 
     fn push(&mut self, row: &Row, body: u32, words: &Words) {
@@ -40,7 +51,7 @@ impl BodyRows {
             if *of_last == body {
                 return add_into(last, row, words);
             }
-            self.repeated = true;
+            self.repeats.push(self.rows.len());
         }
         self.rows.push(*row);
         self.bodies.push(body);
@@ -52,15 +63,29 @@ impl BodyRows {
         &self.rows
     }
 
-    /// The rows as they are stored: equal ones of one delivery joined, whatever body they came in.
-    #[must_use]
-    pub fn joined(&self, words: &Words) -> Cow<'_, [Row]> {
-        if !self.repeated {
-            return Cow::Borrowed(&self.rows);
+    /// Hands out the rows as they are stored, block by block: equal ones of one delivery joined, whatever body they came in.
+    ///
+    /// # Errors
+    /// When `each` fails.
+    pub fn for_joined_blocks<E>(&self, words: &Words, mut each: impl FnMut(&[Row]) -> Result<(), E>) -> Result<(), E> {
+        let (mut rest, mut start, mut repeats, mut block) = (self.rows.as_slice(), 0, self.repeats.as_slice(), Vec::new());
+        while !rest.is_empty() {
+            let is_repeat = |end: &usize| self.repeats.binary_search(&(start + end)).is_ok();
+            // What is joined stays together.
+            let end = (ROWS_MAX..rest.len()).find(|end| !is_repeat(end)).unwrap_or(rest.len());
+            let (rows, behind) = rest.split_at(end);
+            let (own, later) = repeats.split_at(repeats.partition_point(|at| *at < start + end));
+            (rest, start, repeats) = (behind, start + end, later);
+            if own.is_empty() {
+                each(rows)?;
+            } else {
+                block.clear();
+                block.extend_from_slice(rows);
+                join_neighbours(&mut block, words);
+                each(&block)?;
+            }
         }
-        let mut rows = self.rows.clone();
-        join_neighbours(&mut rows, words);
-        Cow::Owned(rows)
+        Ok(())
     }
 
     /// The rows in stored order, each with its body.
@@ -86,9 +111,11 @@ impl BodyRows {
         }
         let mut moved: Vec<(Row, u32)> = self.with_bodies().map(|(row, body)| (Row { repo: name(row), ..*row }, body)).collect();
         moved.sort_unstable_by(|(a, of_a), (b, of_b)| a.cmp_stored(b).then(of_a.cmp(of_b)));
-        let (rows, bodies) = moved.into_iter().unzip();
+        let (rows, bodies): (Vec<Row>, Vec<u32>) = moved.into_iter().unzip();
         // Rows of two names may be equal under one: that is for those to join who hold both.
-        Cow::Owned(BodyRows { rows, bodies, repeated: true })
+        let pairs = rows.windows(2).zip(1..);
+        let repeats = pairs.filter(|(pair, _)| matches!(pair, [a, b] if same_stored(a, b))).map(|(_, at)| at).collect();
+        Cow::Owned(BodyRows { rows, bodies, repeats })
     }
 }
 

@@ -55,6 +55,8 @@ where
             if let Some(row) = self.rows.next() {
                 break row;
             }
+            // The next block may have its memory.
+            self.rows = Vec::new().into_iter();
             let Some(block) = self.blocks.next() else { return Ok(false) };
             let block = block?;
             self.rows = block.rows.into_iter();

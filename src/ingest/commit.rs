@@ -16,7 +16,7 @@ use crate::block::{BodyRows, Encoder};
 use crate::model::{Day, DeliveryId, Receipt, RepoKey, RepoNumber, Row, SourceId, Words};
 use crate::rollup::{Applied, Foreign};
 use crate::store::{
-    self, CountersRecord, DeliveryRecord, EncodedSegment, ReadTxn, RepoSets, SegmentEncoder, StoreError, WriteTxn,
+    self, CountersRecord, DeliveryRecord, EncodedSegment, ReadTxn, RepoSets, SegmentEncoder, SegmentRecord, StoreError, WriteTxn,
 };
 
 /// Rows whose encoding a thread of its own pays for.
@@ -46,8 +46,9 @@ pub(super) enum Planned {
 }
 
 impl Group {
-    /// Takes the rows of all bodies, in stored order; a body is known by its place among the jobs. Readers have the memory back.
-    fn take_rows(&mut self, readers: &Readers) -> BTreeMap<Day, BodyRows> {
+    /// Takes the rows of all bodies, in stored order and in the memory of `spare`; a body is known by its place among the jobs.
+    /// Readers have the memory back.
+    fn take_rows(&mut self, readers: &Readers, spare: &mut Vec<BodyRows>) -> BTreeMap<Day, BodyRows> {
         let mut days: BTreeMap<Day, Vec<(u32, &[Row])>> = BTreeMap::new();
         for (body, job) in (0..).zip(&mut self.jobs) {
             if let Planned::Rows { batch, .. } = job {
@@ -55,7 +56,8 @@ impl Group {
             }
         }
         let words = self.names.words();
-        let sorted = days.into_iter().map(|(day, stretches)| (day, BodyRows::of(&stretches, words))).collect();
+        let mut refilled = |stretches: &[(u32, &[Row])]| spare.pop().unwrap_or_default().refilled(stretches, words);
+        let sorted = days.into_iter().map(|(day, stretches)| (day, refilled(&stretches))).collect();
         readers.take_back(self.jobs.iter_mut().filter_map(|job| match job {
             Planned::Answered(_) => None,
             Planned::Rows { batch, .. } => Some(std::mem::take(batch).into_rows()),
@@ -81,14 +83,22 @@ impl Writer {
         (source, delivery): (SourceId, DeliveryId),
     ) -> Result<(), EngineError> {
         group.names.follow(&batch.names);
-        let missing = group.names.missing(batch.rows().iter().map(|row| row.repo.0));
+        let mut new: Vec<&mut Row> = Vec::new();
+        for row in batch.days_mut().flat_map(|(_, rows)| rows) {
+            (row.source, row.delivery) = (source, delivery);
+            match group.names.number(row.repo.0) {
+                Some(number) => row.repo = number,
+                None => new.push(row),
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        let missing = group.names.missing(new.iter().map(|row| row.repo.0));
         let (repos, places): (Vec<Arc<RepoKey>>, Vec<u32>) = missing.into_iter().unzip();
         let numbers = self.number_repos(txn, counters, &repos, &mut group.new_repos)?;
         places.into_iter().zip(numbers).for_each(|(place, number)| group.names.set(place, number));
-        for row in batch.days_mut().flat_map(|(_, rows)| rows) {
-            group.names.number_row(row);
-            (row.source, row.delivery) = (source, delivery);
-        }
+        new.into_iter().for_each(|row| group.names.number_row(row));
         Ok(())
     }
 
@@ -100,11 +110,11 @@ impl Writer {
         mut counters: CountersRecord,
         mut group: Group,
     ) -> Result<Vec<Answer>, EngineError> {
-        let days = group.take_rows(&self.shared.readers);
+        let days = group.take_rows(&self.shared.readers, &mut self.spare);
         let renames = Arc::clone(&self.renames);
         let read = overlay::as_read(&days, &renames);
         let (loaded, segments) = self.read_and_encode(before, &group, &days, &read)?;
-        self.put_segments(&txn, &mut counters, segments)?;
+        let due = self.put_segments(&txn, &mut counters, segments)?;
         for (id, record) in &mut group.deliveries {
             self.settle_repeats(*id, record);
             store::put_delivery(&txn, *id, record)?;
@@ -116,9 +126,12 @@ impl Writer {
 
         let applied = self.publish_group(&group, &read, &loaded, sets)?;
         let answers = self.answers(&mut group, &read, &applied)?;
+        drop(read);
+        self.spare = days.into_values().collect();
         if !group.names.is_full(NAMES_KEPT_MAX) {
             self.numbered = group.names;
         }
+        self.merge_beside(due)?;
         self.shared.advance();
         Ok(answers)
     }
@@ -151,22 +164,25 @@ impl Writer {
         })
     }
 
-    /// Writes the group's segments.
+    /// Writes the group's segments; gives the large ones that are to be merged.
     fn put_segments(
         &mut self,
         txn: &WriteTxn,
         counters: &mut CountersRecord,
         segments: Vec<EncodedSegment>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Vec<(Day, Vec<SegmentRecord>)>, EngineError> {
+        let (mut due, rows_max) = (Vec::new(), self.shared.sizes.merge_beside_min.load(Ordering::Acquire) as u64);
         for segment in segments {
             let day = segment.day;
             let mut manifest = store::manifest(txn, day)?;
             store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
             counters.segment += 1;
-            segments::tidy(txn, &mut self.encoder, day, &mut manifest, &mut counters.segment)?;
+            self.put_merged(txn, day, &mut manifest, &mut counters.segment)?;
+            let large = segments::tidy(txn, &mut self.encoder, day, &mut manifest, &mut counters.segment, rows_max)?;
+            due.extend(large.into_iter().map(|members| (day, members)));
             store::put_manifest(txn, day, &manifest)?;
         }
-        Ok(())
+        Ok(due)
     }
 
     /// Counts the committed rows in the overlay; gives what came of each body.
@@ -236,7 +252,7 @@ fn encode(encoder: &mut Encoder, days: &BTreeMap<Day, BodyRows>, words: &Words) 
     let mut segments = Vec::with_capacity(days.len());
     for (day, rows) in days {
         let mut segment = SegmentEncoder::new(*day, &mut *encoder);
-        segment.add(&rows.joined(words), words)?;
+        rows.for_joined_blocks(words, |block| segment.add(block, words))?;
         segments.extend(segment.finish());
     }
     Ok(segments)

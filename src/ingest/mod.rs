@@ -26,6 +26,7 @@ mod grouping;
 mod groups;
 mod histories;
 mod import;
+mod merging;
 mod names;
 mod numbers;
 mod observe;

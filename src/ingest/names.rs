@@ -133,7 +133,8 @@ impl Numbered {
         row.repo = self.number(row.repo.0).unwrap_or_default();
     }
 
-    fn number(&self, place: u32) -> Option<RepoNumber> {
+    /// The catalog's number of the repo at a place, if that was noted.
+    pub fn number(&self, place: u32) -> Option<RepoNumber> {
         self.repos.get(place as usize).copied().flatten()
     }
 

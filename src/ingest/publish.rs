@@ -352,7 +352,7 @@ impl Writer {
         for Merged { members, segment } in merged {
             segments::replace(txn, &mut manifest, day, &members, segment, next_segment)?;
         }
-        segments::tidy(txn, &mut self.encoder, day, &mut manifest, next_segment)?;
+        segments::tidy(txn, &mut self.encoder, day, &mut manifest, next_segment, u64::MAX)?;
         store::put_manifest(txn, day, &manifest)?;
         Ok(manifest)
     }

@@ -46,22 +46,24 @@ impl Merged {
     }
 }
 
-/// Merges the segments of a day tier by tier, until no tier has `FAN_IN` of them. Unpublished ones stay apart: their
-/// receipt is still to be counted. Says whether anything changed.
+/// Merges the segments of a day tier by tier, until no tier has `FAN_IN` of them but those with `rows_max` rows or more, which
+/// it gives back. Unpublished ones stay apart: their receipt is still to be counted.
 pub fn tidy(
     txn: &WriteTxn,
     encoder: &mut Encoder,
     day: Day,
     manifest: &mut DayManifest,
     next_id: &mut u64,
-) -> Result<bool, EngineError> {
-    let mut changed = false;
-    while let Some(members) = due(manifest, |segment| segment.unpublished.is_none()).into_iter().next() {
+    rows_max: u64,
+) -> Result<Vec<Vec<SegmentRecord>>, EngineError> {
+    loop {
+        let mut due = due(manifest, |segment| segment.unpublished.is_none());
+        let small = |members: &Vec<SegmentRecord>| members.iter().map(|segment| segment.rows).sum::<u64>() < rows_max;
+        let Some(at) = due.iter().position(small) else { return Ok(due) };
+        let members = due.swap_remove(at);
         let merged = merge(txn, encoder, day, &members, |_| true)?;
         replace(txn, manifest, day, &members, merged, next_id)?;
-        changed = true;
     }
-    Ok(changed)
 }
 
 /// One segment of the rows of several that `keep` keeps.

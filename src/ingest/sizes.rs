@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::commit::BESIDE_MIN;
 use super::engine::Engine;
 use super::histories::BUNDLE_CHANGES;
+use super::merging::MERGE_BESIDE_MIN;
 use super::names::NAMES_OF_LOG_MAX;
 use super::numbers::SHARE_MIN;
 use super::parts::PART_ROWS;
@@ -27,26 +28,35 @@ pub(super) struct PieceSizes {
     pub bundle_changes: AtomicUsize,
     /// Pushed rows that are encoded beside what is read for them, at least.
     pub beside_min: AtomicUsize,
+    /// Rows of pushed segments that are merged beside the writer, at least.
+    pub merge_beside_min: AtomicUsize,
 }
 
 impl Default for PieceSizes {
     fn default() -> PieceSizes {
-        let sizes = [CHUNK_BYTES, COMMIT_ROWS, NAMES_OF_LOG_MAX, PART_ROWS, SHARE_MIN, BUNDLE_CHANGES, BESIDE_MIN];
-        let [chunk_bytes, commit_rows, names_max, part_rows, share_min, bundle_changes, beside_min] = sizes.map(AtomicUsize::new);
-        PieceSizes { chunk_bytes, commit_rows, names_max, part_rows, share_min, bundle_changes, beside_min }
+        PieceSizes {
+            chunk_bytes: CHUNK_BYTES.into(),
+            commit_rows: COMMIT_ROWS.into(),
+            names_max: NAMES_OF_LOG_MAX.into(),
+            part_rows: PART_ROWS.into(),
+            share_min: SHARE_MIN.into(),
+            bundle_changes: BUNDLE_CHANGES.into(),
+            beside_min: BESIDE_MIN.into(),
+            merge_beside_min: MERGE_BESIDE_MIN.into(),
+        }
     }
 }
 
 impl Engine {
     /// Sets the pieces in which documents are read, committed, folded, numbered and written, from how many rows on pushes are
-    /// encoded on a thread of its own, and after how many names they, bodies and followed logs begin anew: for tests, which
+    /// encoded and merged on threads of their own, and after how many names they, bodies and followed logs begin anew: for tests, which
     /// are too short to see a second one.
     pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
         let sizes = &self.shared.sizes;
         let PieceSizes { chunk_bytes: of_chunk, commit_rows: of_commit, names_max, part_rows, share_min, bundle_changes, .. } =
             sizes;
         of_chunk.store(chunk_bytes, Ordering::Release);
-        let others = [of_commit, names_max, part_rows, share_min, bundle_changes, &sizes.beside_min];
+        let others = [of_commit, names_max, part_rows, share_min, bundle_changes, &sizes.beside_min, &sizes.merge_beside_min];
         others.into_iter().for_each(|size| size.store(commit_rows, Ordering::Release));
     }
 }

@@ -10,12 +10,13 @@ use super::batch::{Batch, add_to_record, receipt_of};
 use super::commit::{Answer, Group, Planned};
 use super::engine::{Commands, Shared, delivery_info};
 use super::error::{EngineError, PushError};
+use super::merging::Merging;
 use super::names::Numbered;
 use super::publish::Publishing;
 use super::published::Published;
 use super::recovery::Trouble;
 use super::seen::Seen;
-use crate::block::Encoder;
+use crate::block::{BodyRows, Encoder};
 use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, SourceId, SourceName};
 use crate::rollup::Live;
 use crate::store::{
@@ -72,6 +73,9 @@ pub struct Writer {
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     pub(super) repeats: BTreeMap<DeliveryId, u64>,
     pub(super) seen: Seen,
+    pub(super) merging: Option<Merging>,
+    /// Memory of the rows of the last group, while more are to come.
+    pub(super) spare: Vec<BodyRows>,
     /// Set while the store is broken.
     pub(super) trouble: Option<Trouble>,
 }
@@ -88,6 +92,8 @@ impl Writer {
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
             seen: Seen::default(),
+            merging: None,
+            spare: Vec::new(),
             trouble: None,
         })
     }
@@ -146,6 +152,7 @@ impl Writer {
             }
         }
         drop(self.attempt(Writer::note_repeats));
+        self.end_merging();
     }
 
     /// The next command; as long as there is none, no memory is held for what comes.
@@ -155,6 +162,7 @@ impl Writer {
                 return Some(command);
             }
             self.shared.readers.rest();
+            self.spare = Vec::new();
         }
         self.next(commands)
     }

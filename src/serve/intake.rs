@@ -80,9 +80,12 @@ impl Held {
         let mut share = call.app.bodies.share();
         let mut raw = Vec::new();
         let Some(body) = call.body.take() else { return Ok(Held { raw, coding: Coding::Identity, bytes_max, share }) };
-        if body.size_hint().lower() > bytes_max as u64 {
+        let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if told > bytes_max {
             return Err(too_large(bytes_max));
         }
+        // Memory that nothing was written to costs nothing, and growing means copying.
+        raw.reserve_exact(told);
         let mut intake = Intake::new(body, Some(limits::BODY_TIMEOUT));
         while let Some(chunk) = intake.next().await? {
             if raw.len() + chunk.len() > bytes_max {

@@ -63,7 +63,18 @@ fn crowded_rows(random: &mut Random, count: usize, words: &mut Words) -> Vec<Row
 /// Rows as they are stored that came in a body each.
 fn joined_bodies(rows: &[Row], words: &Words) -> Vec<Row> {
     let bodies: Vec<(u32, &[Row])> = (0..).zip(rows.chunks(1)).collect();
-    BodyRows::of(&bodies, words).joined(words).into_owned()
+    as_stored(&BodyRows::of(&bodies, words), words)
+}
+
+/// Rows as they are stored.
+fn as_stored(rows: &BodyRows, words: &Words) -> Vec<Row> {
+    let mut joined = Vec::new();
+    let done: Result<(), ()> = rows.for_joined_blocks(words, |block| {
+        joined.extend_from_slice(block);
+        Ok(())
+    });
+    done.unwrap();
+    joined
 }
 
 /// Cuts rows into inputs at random; each is sorted and joined as a commit would, and stored in blocks of a few rows.
@@ -187,10 +198,34 @@ fn lines_of_one_body_add_up_and_bodies_of_a_day_take_the_larger_count() {
     let other = Row { count: 3, region: words.number(b"a"), bytes: 7, ..row };
     let body = BodyRows::of(&[(7, &[row]), (7, &[other])], &words);
     assert_eq!(body.rows(), [Row { count: 5, ..other }], "present beats absent, then the smaller wins");
-    assert_eq!(body.rows(), &*body.joined(&words));
+    assert_eq!(body.rows(), as_stored(&body, &words));
     assert_eq!(joined_bodies(&[row, other], &words), [other]);
     let document = |row: Row| Row { delivery: DeliveryId::document(1), ..row };
     assert_eq!(joined_bodies(&[document(row), document(other)], &words), [Row { count: 5, ..document(other) }]);
+}
+
+#[test]
+fn rows_that_came_in_several_bodies_are_joined_wherever_a_block_ends() {
+    let words = Words::default();
+    let row = |second: usize| Row { time: Millis(DAY.start().0 + 1_000 * second as i64), count: 1, ..Row::default() };
+    let rows: Vec<Row> = (0..3 * ROWS_MAX).map(|at| row(at / 2)).collect();
+    let all: Vec<Row> = (0..3 * ROWS_MAX / 2).map(row).collect();
+    let pushed = |row: &Row| Row { delivery: DeliveryId::pushes(1), ..*row };
+    // Of these, all from some place on came twice, or three times, or just those around the end of a block did.
+    for twice in [0..0, 0..all.len(), ROWS_MAX - 1..all.len(), ROWS_MAX - 1..ROWS_MAX + 1, ROWS_MAX..ROWS_MAX + 1] {
+        for times in [1, 2] {
+            let all: Vec<Row> = all.iter().map(pushed).collect();
+            let mut bodies: Vec<(u32, &[Row])> = vec![(0, &all)];
+            (1..=times).for_each(|body| bodies.push((body, &all[twice.clone()])));
+            let sorted = BodyRows::of(&bodies, &words);
+            assert_eq!(sorted.rows().len(), all.len() + times as usize * twice.len());
+            assert_eq!(as_stored(&sorted, &words), all);
+            // In memory that held others, and as one body that says everything so often.
+            let again = sorted.refilled(&[(5, &rows)], &words);
+            assert_eq!(again.with_bodies().filter(|(row, body)| row.count == 2 && *body == 5).count(), all.len());
+            assert_eq!(as_stored(&again, &words), again.rows());
+        }
+    }
 }
 
 #[test]
