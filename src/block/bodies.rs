@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::ROWS_MAX;
-use super::merge::{add_into, join_neighbours, same_stored};
+use super::merge::{FRESH_ROWS_MAX, add_into, join_neighbours, same_stored};
 use super::sort::in_stored_order;
 use crate::model::{DownloaderKey, RepoNumber, Row, Words};
 
@@ -63,29 +62,24 @@ impl BodyRows {
         &self.rows
     }
 
-    /// Hands out the rows as they are stored, block by block: equal ones of one delivery joined, whatever body they came in.
-    ///
-    /// # Errors
-    /// When `each` fails.
-    pub fn for_joined_blocks<E>(&self, words: &Words, mut each: impl FnMut(&[Row]) -> Result<(), E>) -> Result<(), E> {
-        let (mut rest, mut start, mut repeats, mut block) = (self.rows.as_slice(), 0, self.repeats.as_slice(), Vec::new());
+    /// The rows as they are stored, in blocks: equal ones of one delivery joined, whatever body they came in.
+    #[must_use]
+    pub fn joined_blocks(&self, words: &Words) -> Vec<Cow<'_, [Row]>> {
+        let (mut blocks, mut rest, mut start, mut repeats) = (Vec::new(), self.rows.as_slice(), 0, self.repeats.as_slice());
         while !rest.is_empty() {
             let is_repeat = |end: &usize| self.repeats.binary_search(&(start + end)).is_ok();
             // What is joined stays together.
-            let end = (ROWS_MAX..rest.len()).find(|end| !is_repeat(end)).unwrap_or(rest.len());
+            let end = (FRESH_ROWS_MAX..rest.len()).find(|end| !is_repeat(end)).unwrap_or(rest.len());
             let (rows, behind) = rest.split_at(end);
             let (own, later) = repeats.split_at(repeats.partition_point(|at| *at < start + end));
             (rest, start, repeats) = (behind, start + end, later);
-            if own.is_empty() {
-                each(rows)?;
-            } else {
-                block.clear();
-                block.extend_from_slice(rows);
-                join_neighbours(&mut block, words);
-                each(&block)?;
+            let mut block = Cow::Borrowed(rows);
+            if !own.is_empty() {
+                join_neighbours(block.to_mut(), words);
             }
+            blocks.push(block);
         }
-        Ok(())
+        blocks
     }
 
     /// The rows in stored order, each with its body.

@@ -6,18 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::batch::Batch;
+use super::encoding::{self, Encoding};
 use super::error::{EngineError, PushError};
 use super::names::Numbered;
 use super::overlay::{self, Loaded, ReadDays, Touched};
 use super::readers::{NAMES_KEPT_MAX, Readers};
 use super::segments;
 use super::writer::Writer;
-use crate::block::{BodyRows, Encoder};
-use crate::model::{Day, DeliveryId, Receipt, RepoKey, RepoNumber, Row, SourceId, Words};
+use crate::block::BodyRows;
+use crate::model::{Day, DeliveryId, Receipt, RepoKey, RepoNumber, Row, SourceId};
 use crate::rollup::{Applied, Foreign};
-use crate::store::{
-    self, CountersRecord, DeliveryRecord, EncodedSegment, ReadTxn, RepoSets, SegmentEncoder, SegmentRecord, StoreError, WriteTxn,
-};
+use crate::store::{self, CountersRecord, DeliveryRecord, EncodedSegment, ReadTxn, RepoSets, SegmentRecord, WriteTxn};
 
 /// Rows whose encoding a thread of its own pays for.
 pub(super) const BESIDE_MIN: usize = 4_096;
@@ -137,7 +136,7 @@ impl Writer {
     }
 
     /// Reads what the overlay must hold before the group's rows can be counted in it, and encodes the rows as one segment a
-    /// day: of a large group on a thread beside.
+    /// day: those of a large group on a thread beside too.
     fn read_and_encode(
         &mut self,
         before: &ReadTxn,
@@ -145,22 +144,23 @@ impl Writer {
         days: &BTreeMap<Day, BodyRows>,
         read: &ReadDays<'_>,
     ) -> Result<(Vec<Loaded>, Vec<EncodedSegment>), EngineError> {
-        let Writer { shared, encoder, seen, .. } = self;
+        let Writer { shared, encoder, encoder_beside, seen, .. } = self;
         let rows: usize = days.values().map(|rows| rows.rows().len()).sum();
-        let mut encode = || encode(encoder, days, group.names.words());
+        let blocks = Encoding::of(days, group.names.words());
         let mut read = || -> Result<Vec<Loaded>, EngineError> {
             let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
             let missing = Touched::missing(read, &published.live);
             Ok(overlay::read_missing(before, &missing, &published.live, seen, &shared.counting())?)
         };
         if rows < shared.sizes.beside_min.load(Ordering::Acquire) {
-            return Ok((read()?, encode()?));
+            return Ok((read()?, encoding::segments(blocks.encode(encoder)?)));
         }
         std::thread::scope(|scope| {
-            let encoding = scope.spawn(encode);
-            let loaded = read();
-            let segments = encoding.join().unwrap_or_else(|panic| resume_unwind(panic));
-            Ok((loaded?, segments?))
+            let beside = scope.spawn(|| blocks.encode(encoder_beside));
+            let (loaded, here) = (read(), blocks.encode(encoder));
+            let mut encoded = beside.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            encoded.append(&mut here?);
+            Ok((loaded?, encoding::segments(encoded)))
         })
     }
 
@@ -245,15 +245,4 @@ impl Writer {
         };
         Ok(repos.into_iter().map(note).collect())
     }
-}
-
-/// The rows of some days as one segment each.
-fn encode(encoder: &mut Encoder, days: &BTreeMap<Day, BodyRows>, words: &Words) -> Result<Vec<EncodedSegment>, StoreError> {
-    let mut segments = Vec::with_capacity(days.len());
-    for (day, rows) in days {
-        let mut segment = SegmentEncoder::new(*day, &mut *encoder);
-        rows.for_joined_blocks(words, |block| segment.add(block, words))?;
-        segments.extend(segment.finish());
-    }
-    Ok(segments)
 }

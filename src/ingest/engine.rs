@@ -97,15 +97,14 @@ impl Shared {
     }
 
     /// Commits, and changes what is published with it. Nobody waits for the disk but the writer.
-    pub(super) fn commit(&self, txn: WriteTxn, change: impl FnOnce(&mut Published)) -> Result<(), EngineError> {
+    pub(super) fn commit<T>(&self, txn: WriteTxn, change: impl FnOnce(&mut Published) -> T) -> Result<T, EngineError> {
         let before = self.store.snapshot()?;
         self.published.write().map_err(|_| doubtful())?.before = Some(before);
         let outcome = txn.commit();
         let mut published = self.lock()?;
         published.before = None;
         outcome?;
-        change(&mut published);
-        Ok(())
+        Ok(change(&mut published))
     }
 
     /// The people whose events are dropped.

@@ -16,6 +16,7 @@ mod compact;
 mod counters;
 mod declared;
 mod document;
+mod encoding;
 mod engine;
 mod error;
 mod fingerprint;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::absorb::{AbsorbedDay, Absorbing};
+use super::commit::BESIDE_MIN;
 use super::error::EngineError;
 use super::histories::Histories;
 use super::open_view::OpenView;
@@ -114,7 +115,7 @@ impl Writer {
                 published.renames = Arc::clone(&self.renames);
                 published.of_views = Room::default();
                 if published.doubtful {
-                    published.set_views(views, Live::default(), last_day);
+                    drop(published.set_views(views, Live::default(), last_day));
                 }
             }
             if !dirty.is_empty() {
@@ -236,16 +237,17 @@ impl Writer {
                 Live::default()
             }
         };
-        self.shared.commit(txn, |published| {
-            published.set_views(views, live, last_day);
+        let folded = self.shared.commit(txn, |published| {
             published.sets = sets;
             published.renames = renames;
             published.changes.publish(written);
             if anew {
                 published.of_views = Room::default();
             }
+            published.set_views(views, live, last_day)
         })?;
         self.shared.advance();
+        give_back(folded);
         Ok(applied)
     }
 
@@ -452,6 +454,14 @@ impl Publication<'_> {
         };
         let record = RestatementRecord { at_ms: self.now.0, document, day: day.0, before, after, fallen };
         store::add_restatement(self.txn, &record)
+    }
+}
+
+/// Gives memory back that is in very many pieces, which takes a while: nobody waits for it.
+fn give_back(folded: Live) {
+    if folded.rows() >= BESIDE_MIN {
+        // Without a thread it is given back here.
+        drop(std::thread::Builder::new().name("give back".to_owned()).spawn(move || drop(folded)));
     }
 }
 

@@ -56,10 +56,11 @@ impl Published {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).kin().to_vec()
     }
 
-    /// Puts other views in the place of those till now, with an overlay over them.
-    pub(super) fn set_views(&mut self, views: ViewStateRecord, live: Live, last_day: Day) {
+    /// Puts other views in the place of those till now, with an overlay over them; gives the overlay there was.
+    pub(super) fn set_views(&mut self, views: ViewStateRecord, live: Live, last_day: Day) -> Live {
         self.numbers = Mutex::new(LiveNumbers::over(DownloaderNumber(views.next_number)));
-        (self.views, self.live, self.last_day) = (views, live, last_day);
+        (self.views, self.last_day) = (views, last_day);
+        std::mem::replace(&mut self.live, live)
     }
 
     /// A note for receipts if some of these repos are private only because nothing tells otherwise.

@@ -52,17 +52,13 @@ impl Engine {
             release();
             return Err(PushError::QueueFull { retry_after_s: RETRY_AFTER_S });
         }
+        let Push { source, body, idempotency_key, .. } = push;
+        // It tells bodies of one key apart, and nobody asks for it where there is none.
+        let body_hash = idempotency_key.as_ref().map_or(0, |_| xxh3_128(&body));
+        // Its rows are all that is needed from here on, and it may wait for a while.
+        drop(body);
         let (reply, answer) = channel();
-        let job = PushJob {
-            source: push.source,
-            batch,
-            formats,
-            // It tells bodies of one key apart, and nobody asks for it where there is none.
-            body_hash: push.idempotency_key.as_ref().map_or(0, |_| xxh3_128(&push.body)),
-            idempotency_key: push.idempotency_key,
-            bytes,
-            reply,
-        };
+        let job = PushJob { source, batch, formats, body_hash, idempotency_key, bytes, reply };
         match self.queue(Command::Push(Box::new(job))) {
             Ok(()) => answer.recv().map_err(|_| PushError::Engine(EngineError::Stopped))?,
             Err(TrySendError::Full(_)) => {

@@ -64,6 +64,8 @@ impl PushJob {
 pub struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) encoder: Encoder,
+    /// That of the thread beside.
+    pub(super) encoder_beside: Encoder,
     pub(super) sources: Vec<SourceEntry>,
     pub(super) names: HashMap<RepoKey, RepoNumber>,
     /// What is committed of the names that readers use.
@@ -85,6 +87,7 @@ impl Writer {
         Ok(Writer {
             shared,
             encoder: Encoder::new()?,
+            encoder_beside: Encoder::new()?,
             sources: Vec::new(),
             names: HashMap::new(),
             numbered: Numbered::default(),

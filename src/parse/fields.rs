@@ -39,7 +39,7 @@ pub(super) enum Field {
 impl Field {
     pub(super) const COUNT: usize = Field::Unknown as usize + 1;
 
-    fn bit(self) -> u32 {
+    pub(super) const fn bit(self) -> u32 {
         1 << self as u32
     }
 }

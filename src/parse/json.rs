@@ -38,26 +38,27 @@ pub(super) fn fields<'a>(text: &'a str, habits: &mut Habits) -> Result<Fields<'a
     Ok(sorted.fields)
 }
 
-/// Which JSON types a field may have. nginx writes what its `log_format` says, with quotes or without.
-fn allows(naming: Naming, field: Field, is_string: bool) -> bool {
-    match field {
-        Field::Time | Field::Status => true,
-        Field::Bytes | Field::Duration if naming == Naming::Nginx => true,
-        Field::Bytes | Field::Duration => !is_string,
-        _ => is_string,
-    }
+/// The fields that may be numbers, as bits.
+const NUMBERS: u32 = Field::Time.bit() | Field::Status.bit() | AMOUNTS;
+const AMOUNTS: u32 = Field::Bytes.bit() | Field::Duration.bit();
+
+/// The fields that may be texts, as bits. nginx writes what its `log_format` says, with quotes or without.
+fn texts(naming: Naming) -> u32 {
+    let known = !Field::Unknown.bit();
+    if naming == Naming::Nginx { known } else { known & !AMOUNTS }
 }
 
 /// The values of an object sorted into [`Fields`], as they stand in the text.
 struct Sorted<'a> {
     naming: Naming,
+    texts: u32,
     fields: Fields<'a>,
     wrong_type: bool,
 }
 
 impl<'a> Sorted<'a> {
     fn new(naming: Naming) -> Sorted<'a> {
-        Sorted { naming, fields: Fields::new(Escaping::Json), wrong_type: false }
+        Sorted { naming, texts: texts(naming), fields: Fields::new(Escaping::Json), wrong_type: false }
     }
 
     /// Sorts in one object, into nothing yet.
@@ -81,12 +82,13 @@ impl<'a> Sorted<'a> {
     }
 
     fn put(&mut self, field: Field, value: Value<'a>) {
+        // Fields come in an order of their own, so that no branch by field could be foreseen.
         match value {
+            Value::Text(text) if self.texts & field.bit() != 0 => self.fields.set(field, text, false),
+            Value::Number(text) if NUMBERS & field.bit() != 0 => self.fields.set(field, text, false),
             _ if field == Field::Unknown => {}
             Value::Null if field == Field::GitProtocol => self.fields.remove(field),
             Value::Null => self.fields.set(field, "", false),
-            Value::Text(text) if allows(self.naming, field, true) => self.fields.set(field, text, false),
-            Value::Number(text) if allows(self.naming, field, false) => self.fields.set(field, text, false),
             Value::Text(_) | Value::Number(_) | Value::Bool => self.wrong_type = true,
         }
     }
@@ -97,7 +99,7 @@ impl<'a> Sorted<'a> {
             [b'"', text @ .., b'"'] if memchr::memchr(b'\\', text).is_none() => {
                 Value::Text(raw.get(1..raw.len() - 1).unwrap_or_default())
             }
-            [b'"', ..] if allows(self.naming, field, true) => return self.fields.set(field, raw, true),
+            [b'"', ..] if self.texts & field.bit() != 0 => return self.fields.set(field, raw, true),
             [b'-' | b'0'..=b'9', ..] => Value::Number(raw),
             // Neither fits any field.
             _ => Value::Bool,

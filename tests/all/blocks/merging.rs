@@ -68,13 +68,7 @@ fn joined_bodies(rows: &[Row], words: &Words) -> Vec<Row> {
 
 /// Rows as they are stored.
 fn as_stored(rows: &BodyRows, words: &Words) -> Vec<Row> {
-    let mut joined = Vec::new();
-    let done: Result<(), ()> = rows.for_joined_blocks(words, |block| {
-        joined.extend_from_slice(block);
-        Ok(())
-    });
-    done.unwrap();
-    joined
+    rows.joined_blocks(words).concat()
 }
 
 /// Cuts rows into inputs at random; each is sorted and joined as a commit would, and stored in blocks of a few rows.
