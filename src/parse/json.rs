@@ -81,8 +81,9 @@ impl<'a> Sorted<'a> {
         reader.deserialize_map(Keys(self)).and_then(|()| reader.end()).map_err(|_| RejectReason::BadSyntax)
     }
 
+    /// Inlined, so that the value stays in registers: read from memory just behind its parts were written, it waits for them.
+    #[inline(always)]
     fn put(&mut self, field: Field, value: Value<'a>) {
-        // Fields come in an order of their own, so that no branch by field could be foreseen.
         match value {
             Value::Text(text) if self.texts & field.bit() != 0 => self.fields.set(field, text, false),
             Value::Number(text) if NUMBERS & field.bit() != 0 => self.fields.set(field, text, false),
