@@ -74,3 +74,76 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ingest::{Engine, OpenOptions, Place, Push, PushContent};
+    use crate::model::{Millis, SourceName};
+
+    const DAY: Day = Day(20_000);
+
+    /// An engine that merges whatever is due beside its writer.
+    fn engine() -> Arc<Engine> {
+        let now = Some(Millis(DAY.start().0 + 43_200_000));
+        let engine = Engine::open(&OpenOptions { place: Place::Memory, default_public: true, frozen_now: now }).unwrap();
+        engine.shared.sizes.merge_beside_min.store(1, Ordering::Release);
+        engine
+    }
+
+    /// Pushes the event of a second.
+    fn push(engine: &Engine, second: usize) {
+        let body = format!(r#"{{"ts":{},"repo":"org/name","ip":"192.0.2.1"}}"#, DAY.start().0 / 1_000 + second as i64);
+        let source = SourceName::default_source();
+        let push = Push { source, body: body.into_bytes(), content: PushContent::Json, idempotency_key: None };
+        assert_eq!(engine.push(push).unwrap().accepted, 1);
+    }
+
+    fn manifest(engine: &Engine) -> DayManifest {
+        store::manifest(&engine.shared.store.read().unwrap(), DAY).unwrap()
+    }
+
+    #[test]
+    fn what_was_merged_beside_takes_the_place_of_its_members_with_the_next_push() {
+        let engine = engine();
+        let pushed = (0..10_000).find(|second| {
+            push(&engine, *second);
+            std::thread::sleep(Duration::from_millis(1));
+            manifest(&engine).segments.len() <= *second
+        });
+        let pushed = pushed.expect("a merge ends at some time") + 1;
+        assert!(pushed > 8, "eight are merged, not fewer");
+        let segments = manifest(&engine).segments;
+        assert_eq!(segments.len(), pushed - 7);
+        assert_eq!(segments.iter().map(|segment| segment.rows).sum::<u64>(), pushed as u64);
+        assert!(engine.verify(&|_| {}).unwrap().findings.is_empty());
+    }
+
+    #[test]
+    fn what_was_made_of_segments_that_are_gone_is_given_up() {
+        let engine = engine();
+        (0..3).for_each(|second| push(&engine, second));
+        let put = |gone: bool| {
+            engine.write(move |writer| {
+                let members = store::manifest(&writer.shared.store.read()?, DAY)?.segments;
+                let merging = Merging::begin(writer.shared.store.read()?, DAY, members)?;
+                while !merging.thread.is_finished() {
+                    std::thread::yield_now();
+                }
+                writer.merging = Some(merging);
+                let (txn, mut next_id) = (writer.shared.store.write()?, 100);
+                let mut manifest = store::manifest(&txn, DAY)?;
+                manifest.segments.drain(..usize::from(gone));
+                writer.put_merged(&txn, DAY, &mut manifest, &mut next_id)?;
+                assert!(writer.merging.is_none());
+                Ok(manifest.segments.iter().map(|segment| (segment.id, segment.rows)).collect::<Vec<_>>())
+            })
+        };
+        assert_eq!(put(true).unwrap().iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(put(false).unwrap(), [(100, 3)]);
+    }
+}

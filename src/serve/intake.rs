@@ -15,6 +15,9 @@ use super::decoding::{Coding, Refusal, decode};
 use super::gate::BodyShare;
 use super::limits;
 
+/// Memory for a body grows by this factor, up to what its sender said of it.
+const GROWTH: usize = 16;
+
 /// A body being read. Only time spent waiting for the client counts against it.
 pub struct Intake {
     body: Incoming,
@@ -84,14 +87,12 @@ impl Held {
         if told > bytes_max {
             return Err(too_large(bytes_max));
         }
-        // Memory that nothing was written to costs nothing, and growing means copying.
-        raw.reserve_exact(told);
         let mut intake = Intake::new(body, Some(limits::BODY_TIMEOUT));
         while let Some(chunk) = intake.next().await? {
             if raw.len() + chunk.len() > bytes_max {
                 return Err(too_large(bytes_max));
             }
-            if !share.grow_to(raw.len() + chunk.len()) {
+            if !share.grow_to(raw.len() + chunk.len()) || !make_room(&mut raw, chunk.len(), told) {
                 return Err(no_room());
             }
             raw.extend_from_slice(&chunk);
@@ -107,6 +108,17 @@ impl Held {
         let decoded = decode(raw, coding, bytes_max, &mut |bytes| share.grow_to(bytes));
         decoded.map(|body| (body, share)).map_err(|refusal| refused(refusal, bytes_max))
     }
+}
+
+/// Makes room for what has come. Growing means copying, so that it is for more at once; but what a client says of its body
+/// is believed only as far as it has sent a part of it.
+fn make_room(raw: &mut Vec<u8>, more: usize, told: usize) -> bool {
+    let needed = raw.len() + more;
+    if needed <= raw.capacity() {
+        return true;
+    }
+    let most = if told < needed { needed.saturating_mul(2) } else { told };
+    raw.try_reserve_exact(needed.saturating_mul(GROWTH).min(most) - raw.len()).is_ok()
 }
 
 fn refused(refusal: Refusal, bytes_max: usize) -> Answer {
@@ -134,4 +146,26 @@ fn too_large(bytes_max: usize) -> Answer {
 fn no_room() -> Answer {
     let sentence = "too many bodies are being received at once; nothing of this one was kept, send it again";
     Answer::retry(StatusCode::TOO_MANY_REQUESTS, 1, sentence).with(header::CONNECTION, "close")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_grows_with_what_has_come_up_to_what_was_told() {
+        let room = |came: &[usize], told: usize| {
+            let mut raw = Vec::new();
+            for bytes in came {
+                assert!(make_room(&mut raw, *bytes, told));
+                raw.resize(raw.len() + bytes, 0);
+            }
+            raw.capacity()
+        };
+        assert_eq!(room(&[100], 32 << 20), 1_600, "not all that was told");
+        assert_eq!(room(&[100], 300), 300);
+        assert_eq!(room(&[100, 1_500, 1], 32 << 20), 1_601 * 16);
+        assert_eq!(room(&[100, 100, 1], 0), 402, "a body in chunks tells nothing");
+        assert!(!make_room(&mut Vec::new(), usize::MAX / 2 + 1, 0), "memory that there is not is no reason to end");
+    }
 }
