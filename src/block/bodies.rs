@@ -41,6 +41,12 @@ impl BodyRows {
         self
     }
 
+    /// Rows that fit into its memory.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.rows.capacity()
+    }
+
     fn push(&mut self, row: &Row, body: u32, words: &Words) {
         // Most neighbours differ in their time already.
         if let (Some(last), Some(of_last)) = (self.rows.last_mut(), self.bodies.last())
@@ -105,11 +111,9 @@ impl BodyRows {
         }
         let mut moved: Vec<(Row, u32)> = self.with_bodies().map(|(row, body)| (Row { repo: name(row), ..*row }, body)).collect();
         moved.sort_unstable_by(|(a, of_a), (b, of_b)| a.cmp_stored(b).then(of_a.cmp(of_b)));
-        let (rows, bodies): (Vec<Row>, Vec<u32>) = moved.into_iter().unzip();
-        // Rows of two names may be equal under one: that is for those to join who hold both.
-        let pairs = rows.windows(2).zip(1..);
-        let repeats = pairs.filter(|(pair, _)| matches!(pair, [a, b] if same_stored(a, b))).map(|(_, at)| at).collect();
-        Cow::Owned(BodyRows { rows, bodies, repeats })
+        let (rows, bodies) = moved.into_iter().unzip();
+        // Rows of two names may be equal under one: that is for those to join who hold both. Stored are the others.
+        Cow::Owned(BodyRows { rows, bodies, repeats: Vec::new() })
     }
 }
 

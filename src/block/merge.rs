@@ -315,8 +315,8 @@ pub(super) fn join_neighbours(rows: &mut Vec<Row>, words: &Words) {
     });
 }
 
-/// Rows of a block that comes from a log or from bodies. A day that has many of them is merged soon, and then a block of each of its
-/// segments is in memory at once, unpacked.
+/// Rows of a block that comes from a log or from bodies. A day that has many of them is merged soon, and then a block of each
+/// of its segments is in memory at once, unpacked.
 pub(super) const FRESH_ROWS_MAX: usize = ROWS_MAX / 2;
 
 /// Hands out the rows of some stretches of one document in stored order, in blocks, equal ones added up; the rows stay where

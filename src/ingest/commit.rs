@@ -21,6 +21,9 @@ use crate::store::{self, CountersRecord, DeliveryRecord, EncodedSegment, ReadTxn
 /// Rows whose encoding a thread of its own pays for.
 pub(super) const BESIDE_MIN: usize = 4_096;
 
+/// Days whose rows' memory is kept: most groups are of one, or of two around midnight.
+const SPARE_MAX: usize = 2;
+
 /// What the sender of a body is told.
 pub(super) type Answer = Result<Receipt, PushError>;
 
@@ -126,13 +129,21 @@ impl Writer {
         let applied = self.publish_group(&group, &read, &loaded, sets)?;
         let answers = self.answers(&mut group, &read, &applied)?;
         drop(read);
-        self.spare = days.into_values().collect();
+        self.keep_spare(days.into_values());
         if !group.names.is_full(NAMES_KEPT_MAX) {
             self.numbered = group.names;
         }
-        self.merge_beside(due)?;
         self.shared.advance();
+        self.merge_beside(due);
         Ok(answers)
+    }
+
+    /// Keeps the memory of rows for the next group, of as many days as groups usually have.
+    fn keep_spare(&mut self, rows: impl Iterator<Item = BodyRows>) {
+        self.spare.extend(rows);
+        // The largest comes last, which is used first.
+        self.spare.sort_unstable_by_key(BodyRows::capacity);
+        self.spare.drain(..self.spare.len().saturating_sub(SPARE_MAX));
     }
 
     /// Reads what the overlay must hold before the group's rows can be counted in it, and encodes the rows as one segment a
@@ -171,13 +182,13 @@ impl Writer {
         counters: &mut CountersRecord,
         segments: Vec<EncodedSegment>,
     ) -> Result<Vec<(Day, Vec<SegmentRecord>)>, EngineError> {
+        self.put_merged(txn, counters)?;
         let (mut due, rows_max) = (Vec::new(), self.shared.sizes.merge_beside_min.load(Ordering::Acquire) as u64);
         for segment in segments {
             let day = segment.day;
             let mut manifest = store::manifest(txn, day)?;
             store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
             counters.segment += 1;
-            self.put_merged(txn, day, &mut manifest, &mut counters.segment)?;
             let large = segments::tidy(txn, &mut self.encoder, day, &mut manifest, &mut counters.segment, rows_max)?;
             due.extend(large.into_iter().map(|members| (day, members)));
             store::put_manifest(txn, day, &manifest)?;

@@ -1,31 +1,50 @@
 //! Large segments of a day merged on a thread beside the writer, so that nobody waits for it who pushes meanwhile.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
+use super::engine::Commands;
 use super::error::EngineError;
-use super::segments::{self, Merged};
-use super::writer::Writer;
+use super::publish::covers;
+use super::segments::{self, FAN_IN, Merged};
+use super::writer::{Command, Writer};
 use crate::block::Encoder;
 use crate::model::Day;
-use crate::store::{self, DayManifest, SegmentRecord, StoreError, WriteTxn};
+use crate::store::{self, CountersRecord, ReadTxn, SegmentRecord, StoreError, WriteTxn};
 
 /// Rows that are merged beside the writer, at least: fewer are merged before a thread has started.
 pub(super) const MERGE_BESIDE_MIN: usize = 1 << 16;
 
-/// A merge on its way. What it was made of may be changed meanwhile, and then it is of no use.
-pub(super) struct Merging {
+/// So many segments of a day are merged at once beside pushes, which fill a day with segments of one size: a row is merged
+/// once while the day grows sixteenfold. Blocks of pushes are half as large as others, so that one of each takes no more
+/// memory than those of eight segments of an import.
+const BESIDE_FAN_IN: usize = 2 * FAN_IN;
+
+/// How often a writer at rest looks whether a merge has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A merge on its way. What it is made of may be changed meanwhile, and then it is of no use.
+pub(super) struct MergeBeside {
     day: Day,
+    is_given_up: Arc<AtomicBool>,
     thread: JoinHandle<Result<Merged, StoreError>>,
 }
 
-impl Merging {
+impl MergeBeside {
     /// Begins to merge committed segments of a day.
-    fn begin(txn: store::ReadTxn, day: Day, members: Vec<SegmentRecord>) -> Result<Merging, StoreError> {
+    fn begin(txn: ReadTxn, day: Day, members: Vec<SegmentRecord>) -> Result<MergeBeside, StoreError> {
+        let is_given_up = Arc::new(AtomicBool::new(false));
+        let given_up = Arc::clone(&is_given_up);
         let merge = move || {
-            let segment = segments::merge(&txn, &mut Encoder::new()?, day, &members, |_| true)?;
+            let go_on = || !given_up.load(Ordering::Acquire);
+            let segment = segments::merge(&txn, &mut Encoder::new()?, day, &members, go_on, |_| true)?;
             Ok(Merged { members, segment })
         };
-        Ok(Merging { day, thread: Builder::new().name("merge".to_owned()).spawn(merge)? })
+        let thread = Builder::new().name("merge".to_owned()).spawn(merge)?;
+        Ok(MergeBeside { day, is_given_up, thread })
     }
 
     /// What it came to, once it has ended; until then it waits.
@@ -37,39 +56,81 @@ impl Merging {
 }
 
 impl Writer {
+    /// Begins to merge what is due of one of some days, unless a merge is on its way. A day that cannot be merged is as good
+    /// as before, so that nothing is refused for it.
+    pub(super) fn merge_beside(&mut self, due: Vec<(Day, Vec<SegmentRecord>)>) {
+        if self.merging.is_some() || self.merging_failed {
+            return;
+        }
+        let Some((day, mut members)) = due.into_iter().find(|(_, members)| members.len() >= BESIDE_FAN_IN) else { return };
+        members.truncate(BESIDE_FAN_IN);
+        match self.shared.store.read().and_then(|txn| MergeBeside::begin(txn, day, members)) {
+            Ok(merging) => self.merging = Some(merging),
+            Err(error) => self.note_merge_failed(&error.into()),
+        }
+    }
+
     /// Puts a merge that has ended in the place of what it was made of, if that is all still there.
-    pub(super) fn put_merged(
-        &mut self,
-        txn: &WriteTxn,
-        day: Day,
-        manifest: &mut DayManifest,
-        next_id: &mut u64,
-    ) -> Result<(), EngineError> {
-        let Some(merging) = self.merging.take_if(|merging| merging.day == day && merging.thread.is_finished()) else {
-            return Ok(());
+    pub(super) fn put_merged(&mut self, txn: &WriteTxn, counters: &mut CountersRecord) -> Result<(), EngineError> {
+        let Some(merging) = self.merging.take_if(|merging| merging.thread.is_finished()) else { return Ok(()) };
+        let day = merging.day;
+        let Merged { members, segment } = match merging.end() {
+            Ok(merged) => merged,
+            Err(error) => {
+                self.note_merge_failed(&error);
+                return Ok(());
+            }
         };
-        let Merged { members, segment } = merging.end()?;
-        if members.iter().all(|member| manifest.segments.contains(member)) {
-            segments::replace(txn, manifest, day, &members, segment, next_id)?;
+        let mut manifest = store::manifest(txn, day)?;
+        if !members.iter().all(|member| manifest.segments.contains(member)) {
+            return Ok(());
+        }
+        let before = covers(&manifest);
+        segments::replace(txn, &mut manifest, day, &members, segment, &mut counters.segment)?;
+        store::put_manifest(txn, day, &manifest)?;
+        // A view of all events of the day still is one.
+        if let Some(view) = store::day_view(txn, day)?.filter(|view| view.covers == before) {
+            store::put_covers(txn, day, view, covers(&manifest))?;
         }
         Ok(())
     }
 
-    /// Begins to merge what is due of some days, one after the other. A merge of another day that has ended is given up:
-    /// nothing was pushed there since.
-    pub(super) fn merge_beside(&mut self, due: Vec<(Day, Vec<SegmentRecord>)>) -> Result<(), EngineError> {
-        drop(self.merging.take_if(|merging| merging.thread.is_finished()));
-        if self.merging.is_none()
-            && let Some((day, members)) = due.into_iter().next()
-        {
-            self.merging = Some(Merging::begin(self.shared.store.read()?, day, members)?);
+    /// No more is merged until the store is opened anew: what cannot be read is not read again and again.
+    fn note_merge_failed(&mut self, error: &EngineError) {
+        self.merging_failed = true;
+        self.tell(Some(error.to_string()));
+    }
+
+    /// The next command, or none when the last sender is gone; merges that end meanwhile are put in place.
+    pub(super) fn next_while_merging(&mut self, commands: &Commands) -> Option<Command> {
+        while self.merging.is_some() && self.trouble.is_none() {
+            match commands.recv_timeout(LOOK_AGAIN) {
+                Ok(command) => return Some(command),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => drop(self.attempt(Writer::put_merged_alone)),
+            }
+        }
+        self.next(commands)
+    }
+
+    /// Puts a merge that has ended in place in a transaction of its own.
+    fn put_merged_alone(&mut self) -> Result<(), EngineError> {
+        if self.merging.as_ref().is_some_and(|merging| merging.thread.is_finished()) {
+            let txn = self.shared.store.write()?;
+            let mut counters = store::counters(&txn)?;
+            self.put_merged(&txn, &mut counters)?;
+            store::put_counters(&txn, &counters)?;
+            txn.commit()?;
         }
         Ok(())
     }
 
-    /// Waits for the merge on its way, which comes too late.
+    /// Gives up the merge on its way and waits until it has ended.
     pub(super) fn end_merging(&mut self) {
+        self.merging_failed = false;
         if let Some(merging) = self.merging.take() {
+            merging.is_given_up.store(true, Ordering::Release);
+            // What it came to is of no use any more, a failure neither.
             drop(merging.end());
         }
     }
@@ -95,30 +156,40 @@ mod tests {
         engine
     }
 
-    /// Pushes the event of a second.
-    fn push(engine: &Engine, second: usize) {
-        let body = format!(r#"{{"ts":{},"repo":"org/name","ip":"192.0.2.1"}}"#, DAY.start().0 / 1_000 + second as i64);
+    /// Pushes the event of a second of a day.
+    fn push(engine: &Engine, day: Day, second: usize) {
+        let body = format!(r#"{{"ts":{},"repo":"org/name","ip":"192.0.2.1"}}"#, day.start().0 / 1_000 + second as i64);
         let source = SourceName::default_source();
         let push = Push { source, body: body.into_bytes(), content: PushContent::Json, idempotency_key: None };
         assert_eq!(engine.push(push).unwrap().accepted, 1);
     }
 
-    fn manifest(engine: &Engine) -> DayManifest {
-        store::manifest(&engine.shared.store.read().unwrap(), DAY).unwrap()
+    fn segments(engine: &Engine, day: Day) -> Vec<SegmentRecord> {
+        store::manifest(&engine.shared.store.read().unwrap(), day).unwrap().segments
+    }
+
+    /// A merge of all segments of the day, which has ended.
+    fn ended(writer: &Writer) -> Result<MergeBeside, EngineError> {
+        let members = store::manifest(&writer.shared.store.read()?, DAY)?.segments;
+        let merging = MergeBeside::begin(writer.shared.store.read()?, DAY, members)?;
+        while !merging.thread.is_finished() {
+            std::thread::yield_now();
+        }
+        Ok(merging)
     }
 
     #[test]
-    fn what_was_merged_beside_takes_the_place_of_its_members_with_the_next_push() {
+    fn what_was_merged_beside_takes_the_place_of_its_members() {
         let engine = engine();
         let pushed = (0..10_000).find(|second| {
-            push(&engine, *second);
+            push(&engine, DAY, *second);
             std::thread::sleep(Duration::from_millis(1));
-            manifest(&engine).segments.len() <= *second
+            segments(&engine, DAY).len() <= *second
         });
         let pushed = pushed.expect("a merge ends at some time") + 1;
-        assert!(pushed > 8, "eight are merged, not fewer");
-        let segments = manifest(&engine).segments;
-        assert_eq!(segments.len(), pushed - 7);
+        assert!(pushed > BESIDE_FAN_IN, "not fewer are merged");
+        let segments = segments(&engine, DAY);
+        assert_eq!(segments.len(), pushed - BESIDE_FAN_IN + 1);
         assert_eq!(segments.iter().map(|segment| segment.rows).sum::<u64>(), pushed as u64);
         assert!(engine.verify(&|_| {}).unwrap().findings.is_empty());
     }
@@ -126,24 +197,76 @@ mod tests {
     #[test]
     fn what_was_made_of_segments_that_are_gone_is_given_up() {
         let engine = engine();
-        (0..3).for_each(|second| push(&engine, second));
+        (0..3).for_each(|second| push(&engine, DAY, second));
         let put = |gone: bool| {
             engine.write(move |writer| {
-                let members = store::manifest(&writer.shared.store.read()?, DAY)?.segments;
-                let merging = Merging::begin(writer.shared.store.read()?, DAY, members)?;
+                writer.merging = Some(ended(writer)?);
+                let txn = writer.shared.store.write()?;
+                let (mut counters, mut manifest) = (store::counters(&txn)?, store::manifest(&txn, DAY)?);
+                manifest.segments.drain(..usize::from(gone));
+                store::put_manifest(&txn, DAY, &manifest)?;
+                writer.put_merged(&txn, &mut counters)?;
+                assert!(writer.merging.is_none());
+                Ok(store::manifest(&txn, DAY)?.segments.iter().map(|segment| segment.rows).collect::<Vec<_>>())
+            })
+        };
+        assert_eq!(put(true).unwrap(), [1, 1]);
+        assert_eq!(put(false).unwrap(), [3]);
+    }
+
+    #[test]
+    fn days_that_take_turns_are_merged_and_a_writer_at_rest_goes_on() {
+        let engine = engine();
+        let days = [0, 1, 2, 3].map(|later| Day(DAY.0 - later));
+        (0..2 * BESIDE_FAN_IN).for_each(|second| days.iter().for_each(|day| push(&engine, *day, second)));
+        // Nobody pushes any more; what is due is begun with a push, and put in place without one.
+        for day in days {
+            let merged = (2 * BESIDE_FAN_IN..10_000).any(|second| {
+                if segments(&engine, day).len() > BESIDE_FAN_IN {
+                    push(&engine, day, second);
+                }
+                std::thread::sleep(Duration::from_millis(5));
+                segments(&engine, day).iter().any(|segment| segment.rows >= BESIDE_FAN_IN as u64)
+            });
+            assert!(merged, "{day}");
+        }
+        assert!(engine.verify(&|_| {}).unwrap().findings.is_empty());
+    }
+
+    #[test]
+    fn a_view_of_a_merged_day_still_is_one_of_all_its_events() {
+        let engine = engine();
+        (0..3).for_each(|second| push(&engine, DAY, second));
+        let outcome = engine.write(|writer| {
+            writer.publish(std::collections::BTreeSet::new())?;
+            writer.merging = Some(ended(writer)?);
+            writer.put_merged_alone()?;
+            let txn = writer.shared.store.read()?;
+            let manifest = store::manifest(&txn, DAY)?;
+            let view = store::day_view(&txn, DAY)?.map(|view| view.covers);
+            Ok((manifest.segments.len(), view == Some(covers(&manifest))))
+        });
+        assert_eq!(outcome.unwrap(), (1, true));
+    }
+
+    #[test]
+    fn a_merge_that_fails_refuses_nobody_and_is_not_tried_again() {
+        let engine = engine();
+        (0..3).for_each(|second| push(&engine, DAY, second));
+        engine
+            .write(|writer| {
+                let mut members = store::manifest(&writer.shared.store.read()?, DAY)?.segments;
+                members.iter_mut().flat_map(|member| &mut member.blocks).for_each(|block| block.checksum ^= 1);
+                let merging = MergeBeside::begin(writer.shared.store.read()?, DAY, members)?;
                 while !merging.thread.is_finished() {
                     std::thread::yield_now();
                 }
                 writer.merging = Some(merging);
-                let (txn, mut next_id) = (writer.shared.store.write()?, 100);
-                let mut manifest = store::manifest(&txn, DAY)?;
-                manifest.segments.drain(..usize::from(gone));
-                writer.put_merged(&txn, DAY, &mut manifest, &mut next_id)?;
-                assert!(writer.merging.is_none());
-                Ok(manifest.segments.iter().map(|segment| (segment.id, segment.rows)).collect::<Vec<_>>())
+                Ok(())
             })
-        };
-        assert_eq!(put(true).unwrap().iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [1, 1]);
-        assert_eq!(put(false).unwrap(), [(100, 3)]);
+            .unwrap();
+        (3..3 + 2 * BESIDE_FAN_IN).for_each(|second| push(&engine, DAY, second));
+        assert!(engine.health().reasons.iter().any(|reason| reason.contains("block")), "{:?}", engine.health());
+        assert_eq!(segments(&engine, DAY).len(), 3 + 2 * BESIDE_FAN_IN, "no more is merged");
     }
 }

@@ -380,7 +380,7 @@ fn dirty_days(txn: &ReadTxn) -> Result<BTreeSet<Day>, StoreError> {
 }
 
 /// Checksum of the published segments of a day.
-fn covers(manifest: &DayManifest) -> u64 {
+pub(super) fn covers(manifest: &DayManifest) -> u64 {
     let published = manifest.segments.iter().filter(|segment| segment.unpublished.is_none());
     let bytes: Vec<u8> = published.flat_map(|segment| segment.id.to_le_bytes()).collect();
     xxh3_64(&bytes)

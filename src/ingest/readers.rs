@@ -10,8 +10,8 @@ use super::names::CurrentNames;
 use crate::identify::IdentityKey;
 use crate::model::{Proxies, Row};
 
-/// Bodies of more bytes take turns, as many at once as there are cores: more would only wait for each other in the middle,
-/// each with its rows in memory. Smaller ones are read before anybody would notice.
+/// Bodies of more bytes take turns, fewer at once than there are cores: more would only wait for each other in the middle, each
+/// with its rows in memory. Smaller ones are read before anybody would notice.
 const LARGE_BYTES: usize = 64 << 10;
 
 /// Memory for fewer rows than this comes fast.
@@ -60,7 +60,9 @@ impl Engine {
 impl Readers {
     /// Nobody has read anything yet.
     pub fn new() -> Readers {
-        let large_max = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        // One core is the writer's: who is read before it has time only waits.
+        let large_max = (cores - 1).max(1);
         Readers { state: Mutex::default(), turn_ended: Condvar::new(), spare: Arc::default(), large_max }
     }
 

@@ -90,6 +90,7 @@ impl Writer {
     /// What is published stays as it is if the store holds just what was committed; else it is counted anew before
     /// anybody is answered.
     fn reopen(&mut self) -> Result<(), EngineError> {
+        self.end_merging();
         let shared = Arc::clone(&self.shared);
         {
             // Readers wait: between the old database and the new one there is nothing to read.

@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 /// So many segments of one tier are merged into one of the next.
-const FAN_IN: usize = 8;
+pub(super) const FAN_IN: usize = 8;
 
 /// The tier of a segment: tiers grow eightfold, so a row is rewritten once per factor of eight.
 fn tier(segment: &SegmentRecord) -> u32 {
@@ -61,20 +61,22 @@ pub fn tidy(
         let small = |members: &Vec<SegmentRecord>| members.iter().map(|segment| segment.rows).sum::<u64>() < rows_max;
         let Some(at) = due.iter().position(small) else { return Ok(due) };
         let members = due.swap_remove(at);
-        let merged = merge(txn, encoder, day, &members, |_| true)?;
+        let merged = merge(txn, encoder, day, &members, || true, |_| true)?;
         replace(txn, manifest, day, &members, merged, next_id)?;
     }
 }
 
-/// One segment of the rows of several that `keep` keeps.
+/// One segment of the rows of several that `keep` keeps, as far as it gets while it is to `go_on`.
 pub fn merge(
     txn: &impl Read,
     encoder: &mut Encoder,
     day: Day,
     members: &[SegmentRecord],
+    go_on: impl Fn() -> bool,
     keep: impl Fn(&crate::model::Row) -> bool,
 ) -> Result<Option<EncodedSegment>, StoreError> {
-    let inputs = members.iter().map(|segment| BlockIter::all(txn, day, segment.clone(), Wanted::All));
+    let blocks = |segment: &SegmentRecord| BlockIter::all(txn, day, segment.clone(), Wanted::All).take_while(|_| go_on());
+    let inputs = members.iter().map(blocks);
     let mut segment = SegmentEncoder::new(day, encoder);
     compact(Merge::new(inputs)?, keep, |rows, words| segment.add(rows, words))?;
     Ok(segment.finish())

@@ -49,8 +49,8 @@ impl Default for PieceSizes {
 
 impl Engine {
     /// Sets the pieces in which documents are read, committed, folded, numbered and written, from how many rows on pushes are
-    /// encoded and merged on threads of their own, and after how many names they, bodies and followed logs begin anew: for tests, which
-    /// are too short to see a second one.
+    /// encoded and merged on threads of their own, and after how many names they, bodies and followed logs begin anew: for
+    /// tests, which are too short to see a second one.
     pub fn cut_imports(&self, chunk_bytes: usize, commit_rows: usize) {
         let sizes = &self.shared.sizes;
         let PieceSizes { chunk_bytes: of_chunk, commit_rows: of_commit, names_max, part_rows, share_min, bundle_changes, .. } =

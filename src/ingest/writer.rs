@@ -10,7 +10,7 @@ use super::batch::{Batch, add_to_record, receipt_of};
 use super::commit::{Answer, Group, Planned};
 use super::engine::{Commands, Shared, delivery_info};
 use super::error::{EngineError, PushError};
-use super::merging::Merging;
+use super::merging::MergeBeside;
 use super::names::Numbered;
 use super::publish::Publishing;
 use super::published::Published;
@@ -75,7 +75,9 @@ pub struct Writer {
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     pub(super) repeats: BTreeMap<DeliveryId, u64>,
     pub(super) seen: Seen,
-    pub(super) merging: Option<Merging>,
+    pub(super) merging: Option<MergeBeside>,
+    /// Set once a merge has failed, until the store is opened anew.
+    pub(super) merging_failed: bool,
     /// Memory of the rows of the last group, while more are to come.
     pub(super) spare: Vec<BodyRows>,
     /// Set while the store is broken.
@@ -96,6 +98,7 @@ impl Writer {
             repeats: BTreeMap::new(),
             seen: Seen::default(),
             merging: None,
+            merging_failed: false,
             spare: Vec::new(),
             trouble: None,
         })
@@ -167,7 +170,7 @@ impl Writer {
             self.shared.readers.rest();
             self.spare = Vec::new();
         }
-        self.next(commands)
+        self.next_while_merging(commands)
     }
 
     pub(super) fn lock(&self) -> Result<RwLockWriteGuard<'_, Published>, EngineError> {

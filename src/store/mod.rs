@@ -70,6 +70,6 @@ pub use sums::{check_table, check_truth};
 pub use table::{Read, ReadTxn, Snapshot, Table, WriteTxn};
 pub use views::{
     DayViewParts, RepoSets, RepoYears, clear_views, day_view, day_views, days_with_view, first_day_view, for_all_entries,
-    for_entries_of, get_head, get_year, last_day_view, put_day_view, put_repo_sets, put_view_state, read_chunk, read_facets,
-    read_set, read_tail, remove_day_view, repo_sets, view_state,
+    for_entries_of, get_head, get_year, last_day_view, put_covers, put_day_view, put_repo_sets, put_view_state, read_chunk,
+    read_facets, read_set, read_tail, remove_day_view, repo_sets, view_state,
 };

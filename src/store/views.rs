@@ -218,6 +218,14 @@ pub fn put_day_view(txn: &WriteTxn, day: Day, mut record: DayViewRecord, parts: 
     put_record(txn, Table::DayViews, day_key(day).bytes(), &record).map(drop)
 }
 
+/// Notes which segments a view is of, when they were replaced by others with the same events.
+///
+/// # Errors
+/// When the store fails.
+pub fn put_covers(txn: &WriteTxn, day: Day, record: DayViewRecord, covers: u64) -> Result<(), StoreError> {
+    put_record(txn, Table::DayViews, day_key(day).bytes(), &DayViewRecord { covers, ..record }).map(drop)
+}
+
 /// Removes the view of a day, if there is one.
 ///
 /// # Errors
