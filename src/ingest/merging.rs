@@ -64,10 +64,8 @@ impl Writer {
         }
         let Some((day, mut members)) = due.into_iter().find(|(_, members)| members.len() >= BESIDE_FAN_IN) else { return };
         members.truncate(BESIDE_FAN_IN);
-        match self.shared.store.read().and_then(|txn| MergeBeside::begin(txn, day, members)) {
-            Ok(merging) => self.merging = Some(merging),
-            Err(error) => self.note_merge_failed(&error.into()),
-        }
+        // Without a thread or a snapshot the next group tries again.
+        self.merging = self.shared.store.read().and_then(|txn| MergeBeside::begin(txn, day, members)).ok();
     }
 
     /// Puts a merge that has ended in the place of what it was made of, if that is all still there.
@@ -95,10 +93,13 @@ impl Writer {
         Ok(())
     }
 
-    /// No more is merged until the store is opened anew: what cannot be read is not read again and again.
+    /// No more is merged until the store is opened anew: what cannot be read is not read again and again. Damage is told at
+    /// once; of what else is wrong with the disk the next read or write tells.
     fn note_merge_failed(&mut self, error: &EngineError) {
         self.merging_failed = true;
-        self.tell(Some(error.to_string()));
+        if matches!(error, EngineError::Store(StoreError::Damaged { .. }) | EngineError::Broken(_)) {
+            self.tell(Some(error.to_string()));
+        }
     }
 
     /// The next command, or none when the last sender is gone; merges that end meanwhile are put in place.
