@@ -30,6 +30,7 @@ pub(super) struct Readers {
     /// Memory of rows that were taken in, while more are to come: the system takes longer to give than to fill it.
     spare: Arc<Mutex<Vec<Vec<Row>>>>,
     large_max: usize,
+    memos_max: usize,
 }
 
 #[derive(Default)]
@@ -62,8 +63,8 @@ impl Readers {
     pub fn new() -> Readers {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         // One core is the writer's: who is read before it has time only waits.
-        let large_max = (cores - 1).max(1);
-        Readers { state: Mutex::default(), turn_ended: Condvar::new(), spare: Arc::default(), large_max }
+        let (large_max, memos_max) = ((cores - 1).max(1), cores.min(MEMOS_MAX));
+        Readers { state: Mutex::default(), turn_ended: Condvar::new(), spare: Arc::default(), large_max, memos_max }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -117,7 +118,7 @@ impl Readers {
             let names = state.names.get(names_max);
             memos.append(&mut state.memos);
             let current = memos.extract_if(.., |memo| memo.is_of(&names));
-            state.memos = current.take(self.large_max.min(MEMOS_MAX)).collect();
+            state.memos = current.take(self.memos_max).collect();
         }
         // What is left goes without the lock: names and what was met of them may be much.
         drop(memos);
@@ -157,6 +158,22 @@ mod tests {
         assert_eq!(Arc::strong_count(&names), 1, "nobody holds on to them");
         let (others, met) = read(&readers, "org/one");
         assert!(!met && !Arc::ptr_eq(&names, &others));
+    }
+
+    #[test]
+    fn as_many_readers_as_cores_go_on_from_what_they_met() {
+        let readers = Readers { large_max: 1, memos_max: 2, ..Readers::new() };
+        let key = IdentityKey::new(&[7; 32]);
+        let at_once = |bodies: usize| {
+            let all_read = std::sync::Barrier::new(bodies);
+            std::thread::scope(|scope| {
+                for _ in 0..bodies {
+                    scope.spawn(|| readers.read((&key, Arc::default()), 100, 2, |_| all_read.wait()));
+                }
+            });
+            readers.lock().memos.len()
+        };
+        assert_eq!([1, 2, 3].map(at_once), [1, 2, 2], "bodies that are small take no turns");
     }
 
     #[test]

@@ -100,20 +100,13 @@ impl Writer {
         let removed = RefCell::new(Removed::default());
         for segment in &touched {
             let members = std::slice::from_ref(segment);
-            let rest = segments::merge(
-                txn,
-                &mut self.encoder,
-                day,
-                members,
-                || true,
-                |row| {
-                    let keeps = keep(row);
-                    if !keeps {
-                        removed.borrow_mut().add(row);
-                    }
-                    keeps
-                },
-            )?;
+            let rest = segments::merge(txn, &mut self.encoder, day, members, |row| {
+                let keeps = keep(row);
+                if !keeps {
+                    removed.borrow_mut().add(row);
+                }
+                keeps
+            })?;
             let rest = rest.map(|mut rest| {
                 rest.record.unpublished = segment.unpublished;
                 rest
