@@ -40,7 +40,7 @@ impl MergeBeside {
         let given_up = Arc::clone(&is_given_up);
         let merge = move || {
             let go_on = || !given_up.load(Ordering::Acquire);
-            let segment = segments::merge(&txn, &mut Encoder::new()?, day, &members, go_on, |_| true)?;
+            let segment = segments::merge_while(go_on, &txn, &mut Encoder::new()?, day, &members, |_| true)?;
             Ok(Merged { members, segment })
         };
         let thread = Builder::new().name("merge".to_owned()).spawn(merge)?;

@@ -61,18 +61,29 @@ pub fn tidy(
         let small = |members: &Vec<SegmentRecord>| members.iter().map(|segment| segment.rows).sum::<u64>() < rows_max;
         let Some(at) = due.iter().position(small) else { return Ok(due) };
         let members = due.swap_remove(at);
-        let merged = merge(txn, encoder, day, &members, || true, |_| true)?;
+        let merged = merge(txn, encoder, day, &members, |_| true)?;
         replace(txn, manifest, day, &members, merged, next_id)?;
     }
 }
 
-/// One segment of the rows of several that `keep` keeps, as far as it gets while it is to `go_on`.
+/// One segment of the rows of several that `keep` keeps.
 pub fn merge(
     txn: &impl Read,
     encoder: &mut Encoder,
     day: Day,
     members: &[SegmentRecord],
+    keep: impl Fn(&crate::model::Row) -> bool,
+) -> Result<Option<EncodedSegment>, StoreError> {
+    merge_while(|| true, txn, encoder, day, members, keep)
+}
+
+/// The same, as far as it gets while it is to `go_on`.
+pub fn merge_while(
     go_on: impl Fn() -> bool,
+    txn: &impl Read,
+    encoder: &mut Encoder,
+    day: Day,
+    members: &[SegmentRecord],
     keep: impl Fn(&crate::model::Row) -> bool,
 ) -> Result<Option<EncodedSegment>, StoreError> {
     let blocks = |segment: &SegmentRecord| BlockIter::all(txn, day, segment.clone(), Wanted::All).take_while(|_| go_on());
