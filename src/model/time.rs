@@ -140,6 +140,25 @@ impl DayText {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The text as ASCII.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text of the day after, if every month has one.
+    #[must_use]
+    pub fn next_in_month(&self) -> Option<DayText> {
+        let mut text = *self;
+        let [.., tens, ones] = &mut text.0;
+        match (*tens, *ones) {
+            (b'2', b'8'..) | (b'3', _) => return None,
+            (_, b'9') => (*tens, *ones) = (*tens + 1, b'0'),
+            _ => *ones += 1,
+        }
+        Some(text)
+    }
 }
 
 impl Day {
@@ -193,6 +212,12 @@ impl DayRange {
         (self.first.0..=self.last.0).map(Day)
     }
 
+    /// How many days they are.
+    #[must_use]
+    pub fn count(self) -> u32 {
+        (u32::from(self.last.0) + 1).saturating_sub(u32::from(self.first.0))
+    }
+
     /// The range without the days after `last`.
     #[must_use]
     pub fn until(self, last: Day) -> DayRange {
@@ -208,6 +233,9 @@ mod tests {
     fn a_day_is_written_as_the_calendar_writes_it() {
         for day in (0..=u16::MAX).map(Day) {
             assert_eq!(day.to_string(), day.date().format("%Y-%m-%d").to_string());
+            if let Some(text) = day.text().next_in_month().filter(|_| day < Day(u16::MAX)) {
+                assert_eq!(text.as_str(), day.next().to_string());
+            }
             let month = day.month();
             assert!(month.contains(day) && month.first.date().day() == 1, "{day}");
             let next = month.last.next().date();

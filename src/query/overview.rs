@@ -1,5 +1,7 @@
 //! One look at a scope: its figures over a stretch of time, the same of the stretch before, and the line between.
 
+use std::collections::BTreeMap;
+
 use chrono::Datelike;
 
 use super::answers::{DayRow, Interval, Scope};
@@ -65,8 +67,9 @@ impl View<'_> {
     /// When the store fails or a value is damaged.
     pub fn overview(&self, scope: &Scope, look: Look, caller: &Caller) -> Result<Option<Overview>, QueryError> {
         let ever = DayRange { first: Millis::EARLIEST.day(), last: self.today };
-        let Some(days) = self.series(scope, ever, Interval::Day, false, caller)? else { return Ok(None) };
-        let first_day = days.iter().find(|row| !row.counts.is_zero()).map(|row| row.day);
+        let Some(members) = self.members(scope, caller)? else { return Ok(None) };
+        let days = self.daily(&members, ever)?;
+        let first_day = days.iter().find(|(_, counts)| !counts.is_zero()).map(|(day, _)| *day);
         let range = match look.window {
             Span::All => DayRange { first: first_day.unwrap_or(self.today), last: self.today },
             Span::Month => DayRange::ending(self.today, MONTH_DAYS),
@@ -95,7 +98,7 @@ impl View<'_> {
         range: DayRange,
         look: Look,
         caller: &Caller,
-        days: &[DayRow],
+        days: &BTreeMap<Day, DayCounts>,
     ) -> Result<Stretch, QueryError> {
         let interval = look.interval.unwrap_or_default();
         let rows = if look.uniques {
@@ -113,9 +116,9 @@ impl View<'_> {
     }
 }
 
-fn sum(days: &[DayRow], range: DayRange) -> DayCounts {
+fn sum(days: &BTreeMap<Day, DayCounts>, range: DayRange) -> DayCounts {
     let mut sum = DayCounts::default();
-    days.iter().filter(|row| range.contains(row.day)).for_each(|row| sum += row.counts);
+    days.iter().filter(|(day, _)| range.contains(**day)).for_each(|(_, counts)| sum += *counts);
     sum
 }
 
@@ -135,18 +138,19 @@ fn fitting(range: DayRange) -> Interval {
     }
 }
 
-/// Days gathered into intervals, which carry their first day within the range.
-fn gathered(days: &[DayRow], range: DayRange, interval: Interval) -> Vec<DayRow> {
+/// Days gathered into intervals, zeros included, which carry their first day within the range.
+fn gathered(days: &BTreeMap<Day, DayCounts>, range: DayRange, interval: Interval) -> Vec<DayRow> {
     let part = |day: Day| match interval {
         Interval::Day => (0, u32::from(day.0)),
         Interval::Week => (day.date().iso_week().year(), day.date().iso_week().week()),
         Interval::Month => (day.date().year(), day.date().month()),
     };
     let mut rows: Vec<DayRow> = Vec::new();
-    for row in days.iter().filter(|row| range.contains(row.day)) {
+    for day in range.days() {
+        let counts = days.get(&day).copied().unwrap_or_default();
         match rows.last_mut() {
-            Some(last) if part(last.day) == part(row.day) => last.counts += row.counts,
-            _ => rows.push(*row),
+            Some(last) if part(last.day) == part(day) => last.counts += counts,
+            _ => rows.push(DayRow { day, counts, uniques: None }),
         }
     }
     rows
@@ -171,9 +175,9 @@ mod tests {
     fn days_are_gathered_into_calendar_weeks_and_months() {
         let counts = DayCounts { authenticated: Downloads(1), anonymous: Downloads(2), files: Files(3) };
         let range = DayRange { first: day("2026-01-30"), last: day("2026-02-03") };
-        let rows: Vec<DayRow> = range.days().map(|day| DayRow { day, counts, uniques: None }).collect();
+        let days = range.days().map(|day| (day, counts)).collect();
         let firsts = |interval| -> Vec<(String, u64)> {
-            let rows = gathered(&rows, range, interval);
+            let rows = gathered(&days, range, interval);
             rows.iter().map(|row| (row.day.to_string(), row.counts.downloads().0)).collect()
         };
         assert_eq!(firsts(Interval::Month), [("2026-01-30".to_owned(), 6), ("2026-02-01".to_owned(), 9)]);

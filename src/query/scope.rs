@@ -50,11 +50,13 @@ impl View<'_> {
     ) -> Result<Option<Vec<DayRow>>, QueryError> {
         let Some(members) = self.members(scope, caller)? else { return Ok(None) };
         let range = range.until(self.today);
-        let counts = self.daily(&members, range)?;
+        let mut counts = self.daily(&members, range)?.into_iter().peekable();
         let mut rows = Vec::new();
         for part in intervals(range, interval) {
             let mut sum = DayCounts::default();
-            counts.range(part.first..=part.last).for_each(|(_, counts)| sum += *counts);
+            while let Some((_, counts)) = counts.next_if(|(day, _)| *day <= part.last) {
+                sum += counts;
+            }
             let uniques = if uniques { Some(self.distinct(&members, part)?) } else { None };
             rows.push(DayRow { day: part.first, counts: sum, uniques });
         }

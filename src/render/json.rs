@@ -8,8 +8,8 @@ use super::analytics::{Sheet, header};
 use super::csv::CsvWriter;
 use super::milestones::{self, CounterJson, ForecastMethod, MilestoneJson};
 use crate::ingest::Health;
-use crate::model::{Day, DayRange, Downloads, Files, Likes, Millis, Uniques};
-use crate::query::{DayRow, Ecosystem, Trend};
+use crate::model::{Day, DayRange, Downloads, Likes, Millis, Uniques};
+use crate::query::{Ecosystem, Trend};
 
 /// `{"start","end","days"}`.
 #[derive(Serialize)]
@@ -21,55 +21,13 @@ pub struct Period {
 
 impl From<DayRange> for Period {
     fn from(range: DayRange) -> Period {
-        let days = (u32::from(range.last.0) + 1).saturating_sub(u32::from(range.first.0));
-        Period { start: range.first.to_string(), end: range.last.to_string(), days }
+        Period { start: range.first.to_string(), end: range.last.to_string(), days: range.count() }
     }
 }
 
-/// One day (or interval): exactly five keys, and a sixth only when asked for.
-#[derive(Serialize)]
-struct Row {
-    #[serde(serialize_with = "as_date")]
-    date: Day,
-    downloads: Downloads,
-    authenticated: Downloads,
-    anonymous: Downloads,
-    files: Files,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unique_downloaders: Option<Uniques>,
-}
-
-/// Written straight into the answer: a year of days is the most frequent long one.
+/// Written straight into the answer, without a text for each.
 pub(super) fn as_date<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(day.text().as_str())
-}
-
-impl From<&DayRow> for Row {
-    fn from(row: &DayRow) -> Row {
-        Row {
-            date: row.day,
-            downloads: row.counts.downloads(),
-            authenticated: row.counts.authenticated,
-            anonymous: row.counts.anonymous,
-            files: row.counts.files,
-            unique_downloaders: row.uniques,
-        }
-    }
-}
-
-/// `{"stats":[…],"period":{…}}`.
-#[derive(Serialize)]
-pub struct Recent {
-    stats: Vec<Row>,
-    period: Period,
-}
-
-impl Recent {
-    /// The days of one repo.
-    #[must_use]
-    pub fn new(rows: &[DayRow], range: DayRange) -> Recent {
-        Recent { stats: rows.iter().map(Row::from).collect(), period: range.into() }
-    }
 }
 
 #[derive(Serialize)]
@@ -217,21 +175,6 @@ impl HealthAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::DayCounts;
-
-    #[test]
-    fn a_day_has_five_keys_and_a_sixth_only_when_asked_for() {
-        let day = Day::parse("2026-02-28").unwrap();
-        let counts = DayCounts { authenticated: Downloads(1), anonymous: Downloads(2), files: Files(4) };
-        let range = DayRange { first: day, last: day.next() };
-        let plain = Recent::new(&[DayRow { day, counts, uniques: None }], range);
-        assert_eq!(
-            serde_json::to_string(&plain).unwrap(),
-            r#"{"stats":[{"date":"2026-02-28","downloads":3,"authenticated":1,"anonymous":2,"files":4}],"period":{"start":"2026-02-28","end":"2026-03-01","days":2}}"#
-        );
-        let more = Recent::new(&[DayRow { day, counts, uniques: Some(Uniques(2)) }], range);
-        assert!(serde_json::to_string(&more).unwrap().contains(r#""files":4,"unique_downloaders":2}"#));
-    }
 
     #[test]
     fn reasons_are_for_those_who_may_see_everything() {

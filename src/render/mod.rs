@@ -16,4 +16,5 @@ pub mod milestones;
 pub mod number;
 pub mod outgoing;
 pub mod pages;
+pub mod recent;
 pub mod report;

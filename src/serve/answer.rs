@@ -58,12 +58,16 @@ impl Answer {
     pub fn json_with<T: Serialize>(status: StatusCode, value: &T) -> Answer {
         // Most answers fit; one that grows from nothing is copied again and again.
         let mut text = Vec::with_capacity(JSON_BYTES);
-        let written = serde_json::to_writer(&mut text, value);
-        text.shrink_to_fit();
-        match written {
+        match serde_json::to_writer(&mut text, value) {
             Ok(()) => Answer::new(status, "application/json", text),
             Err(error) => Answer::error(StatusCode::INTERNAL_SERVER_ERROR, &format!("the answer could not be written: {error}")),
         }
+    }
+
+    /// 200 with what is JSON already.
+    #[must_use]
+    pub fn json_text(text: Vec<u8>) -> Answer {
+        Answer::new(StatusCode::OK, "application/json", text)
     }
 
     /// 200 with CSV.
@@ -123,9 +127,16 @@ impl Answer {
     pub fn with(mut self, name: HeaderName, value: &str) -> Answer {
         let visible = |byte: u8| if (0x20..0x7f).contains(&byte) { byte } else { b'?' };
         let bytes: Vec<u8> = value.bytes().take(HEADER_TEXT_MAX).map(visible).collect();
-        if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(bytes)) {
             self.headers.push((name, value));
         }
+        self
+    }
+
+    /// The answer with one more header that is always the same.
+    #[must_use]
+    pub fn with_constant(mut self, name: HeaderName, value: &'static str) -> Answer {
+        self.headers.push((name, HeaderValue::from_static(value)));
         self
     }
 }

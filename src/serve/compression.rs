@@ -39,7 +39,9 @@ impl Packing {
         }
     }
 
-    fn word(self) -> &'static str {
+    /// What a header calls it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Packing::Gzip => "gzip",
             Packing::Zstd => "zstd",

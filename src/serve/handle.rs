@@ -26,26 +26,29 @@ use super::tag::{self, State};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Request ids of clients are echoed up to this length.
 const REQUEST_ID_MAX: usize = 128;
+/// Headers that an answer gets beside its own, with the two that hyper writes.
+const HEADERS_OF_ALL: usize = 8;
 
 /// Answers one request; a panic on the way is an answer too.
 pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     app.front.localize(&mut head);
-    let front = app.front.clone();
+    let server = Arc::clone(&app);
     let id = request_id(&app, &head);
     let packing = Packing::accepted(&head.headers);
     let (answer, access) = match router::find(&head.method, path_of(&head)) {
-        Match::Found(route, params) => (answered(Arc::clone(&app), trust, route, params, head, body).await, Some(route.access)),
+        Match::Found(route, params) => (answered(app, trust, route, params, head, body).await, Some(route.access)),
         Match::OtherMethods(routes) => (other_method(&head, &routes), None),
         Match::TrailingSlash => (without_slash(&head), None),
         Match::Unknown => (Answer::unknown_route(), None),
     };
-    app.answers.add(answer.status);
+    server.answers.add(answer.status);
     let mut answer = packed(answer, packing);
-    front.mount(&mut answer.headers);
+    server.front.mount(&mut answer.headers);
     let mut response = Response::new(answer.body);
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
+    headers.reserve(answer.headers.len() + HEADERS_OF_ALL);
     headers.extend(answer.headers);
     headers.insert(X_REQUEST_ID, id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -126,13 +129,14 @@ async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head
     } else {
         endpoints::answer(endpoint, call).await?
     };
-    Ok(answer.with(header::ETAG, &tag).with(header::CACHE_CONTROL, cache))
+    Ok(answer.with(header::ETAG, &tag).with_constant(header::CACHE_CONTROL, cache))
 }
 
 /// The answer somebody got to the same question in this state, or a new one.
-async fn kept(endpoint: Endpoint, call: Call, state: State, question: String) -> Outcome {
+async fn kept(endpoint: Endpoint, call: Call, state: State, mut question: String) -> Outcome {
     let packing = Packing::accepted(&call.head.headers);
-    let question = format!("{packing:?} {question}");
+    question.push(' ');
+    question.push_str(packing.map_or("plain", Packing::word));
     if let Some(answer) = call.app.kept.find(state, &question) {
         return Ok(answer);
     }

@@ -1,5 +1,6 @@
 //! Answers that were given: the same question of the same caller gets the same bytes until something is published or the
-//! day changes. Nothing is kept by time; what is kept has a bound in bytes.
+//! day changes. Nothing is kept by time; what is kept has a bound in bytes. A question that nobody asked lately is not kept
+//! for: who walks over all repos once would only push out what others ask for again and again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::answer::Answer;
 use super::body::Body;
@@ -16,6 +18,8 @@ use super::tag::State;
 const BYTES_MAX: usize = 4 << 20;
 /// A longer answer is not kept.
 const BODY_BYTES_MAX: usize = 64 << 10;
+/// Questions that are remembered as asked, by a hash each: 32 KiB.
+const ASKED: usize = 4096;
 /// About what a header takes beside its value.
 const HEADER_BYTES: usize = 64;
 
@@ -28,6 +32,27 @@ struct Kept {
     state: Option<State>,
     answers: HashMap<String, Whole>,
     bytes: usize,
+    asked: Asked,
+}
+
+/// Hashes of the questions that came last, each in a place that others may take. They outlast a state: what is asked all the
+/// time is kept from its first answer in the next one on.
+struct Asked(Box<[u64; ASKED]>);
+
+impl Default for Asked {
+    fn default() -> Asked {
+        Asked(Box::new([0; ASKED]))
+    }
+}
+
+impl Asked {
+    /// Remembers a question; says whether it is asked again.
+    fn again(&mut self, question: &str) -> bool {
+        let hash = xxh3_64(question.as_bytes());
+        let places = self.0.len() as u64;
+        let place = usize::try_from(hash % places).ok().and_then(|place| self.0.get_mut(place));
+        place.is_some_and(|place| std::mem::replace(place, hash) == hash)
+    }
 }
 
 /// An answer whose body is in memory: copies share it.
@@ -45,20 +70,25 @@ impl KeptAnswers {
         Some(Answer { status: StatusCode::OK, headers, body: Body::Whole(body) })
     }
 
-    /// Keeps an answer that came from this state or a later one, if it is a short one that went well.
+    /// Keeps an answer that came from this state or a later one, if it is a short one that went well to a question that is
+    /// asked again.
     pub fn keep(&self, state: State, question: String, answer: &Answer) {
         let Body::Whole(body) = &answer.body else { return };
         if answer.status != StatusCode::OK || body.len() > BODY_BYTES_MAX {
             return;
         }
-        let whole = Whole { headers: answer.headers.clone(), body: body.clone() };
+        let mut kept = self.lock();
+        if !kept.asked.again(&question) {
+            return;
+        }
+        // A copy takes no more than it has to; the answer's own memory may be longer than its text.
+        let whole = Whole { headers: answer.headers.clone(), body: Bytes::copy_from_slice(body) };
         let headers: usize = whole.headers.iter().map(|(_, value)| value.len() + HEADER_BYTES).sum();
         let bytes = question.len() + headers + whole.body.len() + size_of::<(String, Whole)>();
-        let mut kept = self.lock();
         let mut old = HashMap::new();
         if kept.state != Some(state) || kept.bytes + bytes > BYTES_MAX {
-            let anew = Kept { state: Some(state), ..Kept::default() };
-            old = std::mem::replace(&mut *kept, anew).answers;
+            old = std::mem::take(&mut kept.answers);
+            (kept.state, kept.bytes) = (Some(state), 0);
         }
         if kept.answers.insert(question, whole).is_none() {
             kept.bytes += bytes;
@@ -85,16 +115,42 @@ mod tests {
         })
     }
 
+    /// A question that is asked a second time.
+    fn twice(kept: &KeptAnswers, state: State, question: &str, answer: &Answer) {
+        for _ in 0..2 {
+            kept.keep(state, question.to_owned(), answer);
+        }
+    }
+
+    #[test]
+    fn who_asks_of_everything_once_does_not_push_out_what_is_asked_again() {
+        let kept = KeptAnswers::default();
+        let state = State { sequence: 7, today: Day(3) };
+        let answer = Answer::csv("x".repeat(BODY_BYTES_MAX));
+        kept.keep(state, "a".to_owned(), &answer);
+        assert!(kept.find(state, "a").is_none(), "asked once");
+        kept.keep(state, "a".to_owned(), &answer);
+        assert!(kept.find(state, "a").is_some(), "asked again");
+        for number in 0..10 * ASKED {
+            kept.keep(state, format!("crawler {number}"), &answer);
+        }
+        assert_eq!((kept.find(state, "a").is_some(), kept.lock().answers.len()), (true, 1));
+        // In the next state, too, it is not new.
+        twice(&kept, state, "b", &answer);
+        kept.keep(State { sequence: 8, ..state }, "b".to_owned(), &answer);
+        assert!(kept.find(State { sequence: 8, ..state }, "b").is_some());
+    }
+
     #[test]
     fn an_answer_is_kept_until_the_state_changes() {
         let kept = KeptAnswers::default();
         let state = State { sequence: 7, today: Day(3) };
-        kept.keep(state, "a".to_owned(), &Answer::json(&1));
+        twice(&kept, state, "a", &Answer::json(&1));
         assert_eq!(body(kept.find(state, "a")).as_deref(), Some(&b"1"[..]));
         assert_eq!(body(kept.find(state, "b")), None);
         assert_eq!(body(kept.find(State { sequence: 8, ..state }, "a")), None);
         assert_eq!(body(kept.find(State { today: Day(4), ..state }, "a")), None);
-        kept.keep(State { sequence: 8, ..state }, "b".to_owned(), &Answer::json(&2));
+        twice(&kept, State { sequence: 8, ..state }, "b", &Answer::json(&2));
         assert_eq!(body(kept.find(state, "a")), None, "an older state does not come back");
     }
 
@@ -102,12 +158,12 @@ mod tests {
     fn only_short_answers_that_went_well_are_kept_and_few() {
         let kept = KeptAnswers::default();
         let state = State { sequence: 1, today: Day(1) };
-        kept.keep(state, "bad".to_owned(), &Answer::bad_request("no"));
-        kept.keep(state, "long".to_owned(), &Answer::csv("x".repeat(BODY_BYTES_MAX + 1)));
+        twice(&kept, state, "bad", &Answer::bad_request("no"));
+        twice(&kept, state, "long", &Answer::csv("x".repeat(BODY_BYTES_MAX + 1)));
         assert!(kept.find(state, "bad").is_none() && kept.find(state, "long").is_none());
         let many = 3 * BYTES_MAX / BODY_BYTES_MAX;
         for number in 0..many {
-            kept.keep(state, number.to_string(), &Answer::csv("x".repeat(BODY_BYTES_MAX)));
+            twice(&kept, state, &number.to_string(), &Answer::csv("x".repeat(BODY_BYTES_MAX)));
             assert!(kept.lock().bytes <= BYTES_MAX);
         }
         assert!(kept.find(state, "0").is_none());

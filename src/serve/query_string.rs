@@ -1,5 +1,7 @@
 //! Query strings and forms: names and values, decoded exactly once.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 /// The parameters in the order they came.
@@ -36,7 +38,8 @@ impl QueryString {
 }
 
 fn decode(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

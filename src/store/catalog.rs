@@ -49,6 +49,13 @@ fn repo_number(key: &[u8], value: &[u8]) -> Result<RepoNumber, StoreError> {
 /// # Errors
 /// When the store fails.
 pub fn find_repo(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Option<RepoNumber>, StoreError> {
+    let key = name_key(repo);
+    // Who asks mostly names a repo that is there; one look is less than a walk. (Who enters repos mostly has new ones.)
+    if is_lower_case(repo.name.as_str())
+        && let Some(value) = txn.get(Table::RepoNames, &key)?
+    {
+        return repo_number(&key, &value).map(Some);
+    }
     find_among(repo, |key| txn.get(Table::RepoNames, key), |prefix| txn.with_prefix(Table::RepoNames, prefix))
 }
 

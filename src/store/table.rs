@@ -224,6 +224,8 @@ fn scan_table(
 
 type OpenForReading = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
+const TABLES: usize = Table::ALL.len();
+
 /// What was committed at one instant, for several readers. Short-lived: while it is held the file grows.
 #[derive(Clone)]
 pub struct Snapshot {
@@ -241,13 +243,14 @@ impl Snapshot {
     /// A read transaction of it.
     #[must_use]
     pub fn read(&self) -> ReadTxn {
-        ReadTxn { tables: Table::ALL.iter().map(|_| OnceCell::new()).collect(), snapshot: self.clone() }
+        ReadTxn { tables: [const { OnceCell::new() }; TABLES], snapshot: self.clone() }
     }
 }
 
 /// A read transaction. Short-lived: a reader that is held makes the file grow.
 pub struct ReadTxn {
-    tables: Vec<OnceCell<OpenForReading>>,
+    /// Boxed, since a question opens two or three of them.
+    tables: [OnceCell<Box<OpenForReading>>; TABLES],
     /// Last, so that it outlives the tables.
     snapshot: Snapshot,
 }
@@ -269,7 +272,7 @@ impl ReadTxn {
             return Ok(open);
         }
         let open = self.snapshot.txn.open_table(table.definition())?;
-        Ok(cell.get_or_init(|| open))
+        Ok(cell.get_or_init(|| Box::new(open)))
     }
 
     /// How many values a table has.

@@ -2,7 +2,7 @@
 
 use crate::model::DayRange;
 use crate::query::{Rule, View};
-use crate::render::json::Recent;
+use crate::render::recent::recent_json;
 use crate::serve::answer::{Answer, Outcome, X_COUNTING_RULE};
 use crate::serve::call::Call;
 use crate::serve::validation::Validation;
@@ -48,7 +48,7 @@ pub fn recent(call: &Call) -> Outcome {
         Rule::Reported => view.reported_recent(number, range, zero_days)?,
         _ => view.recent(number, range, zero_days, uniques)?,
     };
-    Ok(labelled(Answer::json(&Recent::new(&rows, range)), rule))
+    Ok(labelled(Answer::json_text(recent_json(&rows, range)), rule))
 }
 
 /// Says in a header that figures are another system's: the keys of these answers are not ours to change.
