@@ -31,7 +31,7 @@ impl Changes {
     /// The last publication that changed a day of the range.
     #[must_use]
     pub fn last_of(&self, range: DayRange) -> Publication {
-        if range.first > range.last {
+        if range.is_empty() {
             return Publication::default();
         }
         self.days.range(range.first..=range.last).map(|(_, publication)| *publication).max().unwrap_or_default()

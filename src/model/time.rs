@@ -147,7 +147,7 @@ impl DayText {
         &self.0
     }
 
-    /// The text of the day after, if every month has one.
+    /// The text of the day after; `None` from the 28th on, where the month decides what that is.
     #[must_use]
     pub fn next_in_month(&self) -> Option<DayText> {
         let mut text = *self;
@@ -212,6 +212,12 @@ impl DayRange {
         (self.first.0..=self.last.0).map(Day)
     }
 
+    /// Whether it holds no day.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.first > self.last
+    }
+
     /// How many days they are.
     #[must_use]
     pub fn count(self) -> u32 {
@@ -233,7 +239,9 @@ mod tests {
     fn a_day_is_written_as_the_calendar_writes_it() {
         for day in (0..=u16::MAX).map(Day) {
             assert_eq!(day.to_string(), day.date().format("%Y-%m-%d").to_string());
-            if let Some(text) = day.text().next_in_month().filter(|_| day < Day(u16::MAX)) {
+            let next_in_month = day.text().next_in_month();
+            assert_eq!(next_in_month.is_some(), day.date().day() < 28, "{day}");
+            if let Some(text) = next_in_month.filter(|_| day < Day(u16::MAX)) {
                 assert_eq!(text.as_str(), day.next().to_string());
             }
             let month = day.month();

@@ -63,14 +63,13 @@ impl View<'_> {
 
     /// The days of a repo that have counted events, until today.
     pub(super) fn days(&self, repo: RepoNumber, range: DayRange) -> Result<BTreeMap<Day, RepoDay>, QueryError> {
-        let stored = self.stored_days(repo, range.until(self.today))?;
-        Ok(self.replaced_by_live(repo, range, stored))
+        self.days_by(self.head(repo)?.as_ref(), repo, range)
     }
 
-    /// Days that the views hold, with what the overlay says in place of them.
-    fn replaced_by_live(&self, repo: RepoNumber, range: DayRange, stored: Vec<(Day, RepoDay)>) -> BTreeMap<Day, RepoDay> {
+    /// The same, with the repo's head at hand.
+    fn days_by(&self, head: Option<&RepoHead>, repo: RepoNumber, range: DayRange) -> Result<BTreeMap<Day, RepoDay>, QueryError> {
         let range = range.until(self.today);
-        let mut days: BTreeMap<Day, RepoDay> = stored.into_iter().collect();
+        let mut days: BTreeMap<Day, RepoDay> = self.stored_days_by(head, repo, range)?.into_iter().collect();
         for (day, live) in self.published.live.days_of(repo).filter(|(day, _)| range.contains(*day)) {
             let of_day = live.day();
             if of_day.uniques.0 == 0 {
@@ -79,18 +78,18 @@ impl View<'_> {
                 days.insert(day, of_day);
             }
         }
-        days
+        Ok(days)
     }
 
     /// The days of a repo that the views hold, ascending.
     pub(super) fn stored_days(&self, repo: RepoNumber, range: DayRange) -> Result<Vec<(Day, RepoDay)>, QueryError> {
-        self.days_of_years(repo, self.head(repo)?.as_ref(), range)
+        self.stored_days_by(self.head(repo)?.as_ref(), repo, range)
     }
 
-    fn days_of_years(
+    fn stored_days_by(
         &self,
-        repo: RepoNumber,
         head: Option<&RepoHead>,
+        repo: RepoNumber,
         range: DayRange,
     ) -> Result<Vec<(Day, RepoDay)>, QueryError> {
         let mut days = Vec::new();
@@ -105,10 +104,10 @@ impl View<'_> {
 
     /// The first day on which anything of the repo was counted.
     pub(super) fn first_day(&self, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
-        self.first_counted(repo, self.head(repo)?.as_ref())
+        self.first_day_by(self.head(repo)?.as_ref(), repo)
     }
 
-    fn first_counted(&self, repo: RepoNumber, head: Option<&RepoHead>) -> Result<Option<Day>, QueryError> {
+    fn first_day_by(&self, head: Option<&RepoHead>, repo: RepoNumber) -> Result<Option<Day>, QueryError> {
         let stored = match head.and_then(|head| head.years.first()) {
             Some(year) => store::get_year(&self.txn, repo, year)?.days.first().map(|day| day.day),
             None => None,
@@ -124,8 +123,7 @@ impl View<'_> {
     /// When the store fails or a value is damaged.
     pub fn recent(&self, repo: RepoNumber, range: DayRange, zero_days: bool, uniques: bool) -> Result<Vec<DayRow>, QueryError> {
         let head = self.head(repo)?;
-        let stored = self.days_of_years(repo, head.as_ref(), range.until(self.today))?;
-        let days = self.replaced_by_live(repo, range, stored);
+        let days = self.days_by(head.as_ref(), repo, range)?;
         let row = |day: Day, of_day: RepoDay| DayRow { day, counts: of_day.counts, uniques: uniques.then_some(of_day.uniques) };
         if !zero_days {
             let filled = days.into_iter().filter(|(_, of_day)| !of_day.counts.is_zero());
@@ -135,7 +133,7 @@ impl View<'_> {
         // Where the range begins with a known day, nothing earlier matters.
         let counted = match days.keys().next() {
             Some(day) if *day == range.first => Some(*day),
-            _ => self.first_counted(repo, head.as_ref())?,
+            _ => self.first_day_by(head.as_ref(), repo)?,
         };
         let Some(first) = counted.into_iter().chain(reported).min() else { return Ok(Vec::new()) };
         let range = DayRange { first: range.first.max(first), last: range.last.min(self.today) };

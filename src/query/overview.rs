@@ -125,13 +125,13 @@ fn sum(days: &BTreeMap<Day, DayCounts>, range: DayRange) -> DayCounts {
 /// The stretch of the same length that ends where this one begins.
 #[must_use]
 pub fn preceding(range: DayRange) -> DayRange {
-    let days = (range.last.0 + 1).saturating_sub(range.first.0);
+    let days = u16::try_from(range.count()).unwrap_or(u16::MAX);
     DayRange { first: range.first.minus(days), last: range.first.previous() }
 }
 
 /// An interval that gives a line of about a hundred points at most.
 fn fitting(range: DayRange) -> Interval {
-    match (range.last.0 + 1).saturating_sub(range.first.0) {
+    match range.count() {
         0..=120 => Interval::Day,
         121..=800 => Interval::Week,
         _ => Interval::Month,
@@ -175,12 +175,15 @@ mod tests {
     fn days_are_gathered_into_calendar_weeks_and_months() {
         let counts = DayCounts { authenticated: Downloads(1), anonymous: Downloads(2), files: Files(3) };
         let range = DayRange { first: day("2026-01-30"), last: day("2026-02-03") };
-        let days = range.days().map(|day| (day, counts)).collect();
+        let days = ["2026-01-29", "2026-01-30", "2026-02-02", "2026-02-04"].map(|text| (day(text), counts)).into();
         let firsts = |interval| -> Vec<(String, u64)> {
             let rows = gathered(&days, range, interval);
             rows.iter().map(|row| (row.day.to_string(), row.counts.downloads().0)).collect()
         };
-        assert_eq!(firsts(Interval::Month), [("2026-01-30".to_owned(), 6), ("2026-02-01".to_owned(), 9)]);
-        assert_eq!(firsts(Interval::Week), [("2026-01-30".to_owned(), 9), ("2026-02-02".to_owned(), 6)]);
+        let row = |day: &str, downloads| (day.to_owned(), downloads);
+        let by_day = [("2026-01-30", 3), ("2026-01-31", 0), ("2026-02-01", 0), ("2026-02-02", 3), ("2026-02-03", 0)];
+        assert_eq!(firsts(Interval::Day), by_day.map(|(day, downloads)| row(day, downloads)));
+        assert_eq!(firsts(Interval::Month), [row("2026-01-30", 3), row("2026-02-01", 3)]);
+        assert_eq!(firsts(Interval::Week), [row("2026-01-30", 3), row("2026-02-02", 3)]);
     }
 }

@@ -310,9 +310,12 @@ impl View<'_> {
 
 /// Cuts a window into the parts of a sparkline: days, or stretches of equally many days, the last ending with the window.
 fn parts(range: DayRange) -> Vec<DayRange> {
-    let days = usize::from(range.last.0.saturating_sub(range.first.0)) + 1;
-    let step = u16::try_from(days.div_ceil(SPARKLINE_POINTS)).unwrap_or(u16::MAX);
     let mut parts = Vec::new();
+    if range.is_empty() {
+        return parts;
+    }
+    let days = range.count() as usize;
+    let step = u16::try_from(days.div_ceil(SPARKLINE_POINTS)).unwrap_or(u16::MAX);
     let mut last = range.last;
     loop {
         let first = Day(last.0.saturating_sub(step - 1)).max(range.first);

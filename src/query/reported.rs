@@ -165,7 +165,7 @@ impl View<'_> {
             return Err(nothing_reported());
         }
         let mut days: BTreeMap<Day, DayCounts> = BTreeMap::new();
-        for (day, downloads) in histories.iter().flat_map(|history| history.days.range(range.first..=range.last)) {
+        for (day, downloads) in histories.iter().flat_map(|history| &history.days).filter(|(day, _)| range.contains(**day)) {
             days.entry(*day).or_default().anonymous += *downloads;
         }
         Ok(days)
@@ -174,7 +174,7 @@ impl View<'_> {
     /// Downloads of some repos before the days that another system lists: a part of sums that begin with the first day there
     /// can be, and of no day.
     pub(super) fn reported_earlier(&self, members: &Members, range: DayRange) -> Result<Downloads, QueryError> {
-        if range.first > Millis::EARLIEST.day() {
+        if range.first > Millis::EARLIEST.day() || range.is_empty() {
             return Ok(Downloads(0));
         }
         Ok(self.reported_histories(members)?.iter().map(|history| history.earlier).sum())

@@ -26,6 +26,10 @@ impl View<'_> {
     /// Counts of some repos by day.
     pub(super) fn daily(&self, members: &Arc<Members>, range: DayRange) -> Result<BTreeMap<Day, DayCounts>, QueryError> {
         let range = range.until(self.today);
+        // As a map cannot be asked for one.
+        if range.is_empty() {
+            return Ok(BTreeMap::new());
+        }
         if let Members::Some(repos) = &**members
             && repos.len() < FEW_REPOS
         {

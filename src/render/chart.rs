@@ -251,7 +251,7 @@ pub fn sparkline(values: &[u64]) -> String {
     };
     match values {
         // A line needs two points; a single one is a bar.
-        [0] => String::new(),
+        [] | [0] => String::new(),
         [_] => "M100 23V1".to_owned(),
         _ => path(&values.iter().enumerate().map(place).collect::<Vec<_>>()),
     }

@@ -403,3 +403,57 @@ fn paths_and_regions_that_a_spreadsheet_would_run_come_back_from_our_export_as_t
         assert_eq!(keys(&there), keys(&here), "by {by}");
     }
 }
+
+#[test]
+fn ranges_that_hold_no_day_have_no_figures() {
+    let hub = Hub::start();
+    // An import takes what was pushed into the stored views.
+    let event = json!({ "ts": NOON_MS - 3 * DAY_MS, "repo": "acme/open", "ip": "203.0.113.9", "path": "a", "status": 200 });
+    assert_eq!(hub.send("POST", "/api/v1/import", None, &event).status, 200);
+    let csv = "repoType,repoName,total,timestamp,downloads\nmodel,acme/open,9,2026-06-01T00:00:00.000Z,4\n";
+    let told = hub.server.post("/api/v1/import?name=a.csv", &[("Authorization", &bearer(&hub.admin))], csv.as_bytes());
+    assert_eq!(told.status, 200, "{}", told.text());
+
+    let scopes = ["hub", "types/model", "orgs/acme", "repos/model/acme/open"];
+    let figures = [
+        "totals?",
+        "series?",
+        "uniques?",
+        "breakdown?by=country&",
+        "breakdown?by=file&",
+        "repos?",
+        "cohorts?",
+        "coverage?",
+        "restatements?",
+        "explain?",
+        "totals?rule=reported&",
+        "series?rule=reported&",
+        "totals?rule=hf-model&",
+        "totals?class=browser&",
+    ];
+    for range in ["to=2010-01-01", "from=2099-01-01", "from=2099-01-01&to=2099-12-31", "from=2001-01-01&to=2002-01-01"] {
+        for scope in scopes {
+            for figure in figures {
+                let path = format!("/api/v1/{scope}/{figure}{range}");
+                let reply = hub.get_as(Some(&hub.admin), &path);
+                assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+            }
+            for rule in ["", "rule=reported&"] {
+                let totals = hub.get(&format!("/api/v1/{scope}/totals?{rule}{range}"));
+                assert_eq!(totals["downloads"], json!(0), "{scope} {rule}{range}: {totals}");
+            }
+            let series = hub.get(&format!("/api/v1/{scope}/series?{range}"));
+            assert!(series["series"].as_array().is_none_or(Vec::is_empty), "{scope} {range}: {series}");
+        }
+        for path in [
+            "/",
+            "/orgs/acme",
+            "/models/acme/open",
+            "/overlap?a=orgs/acme&b=repos/model/acme/open&",
+            "/api/v1/overlap?a=orgs/acme&b=hub&",
+        ] {
+            let path = format!("{path}{}{range}", if path.ends_with('&') { "" } else { "?" });
+            assert!(hub.get_as(Some(&hub.admin), &path).status < 500, "{path}");
+        }
+    }
+}

@@ -58,7 +58,7 @@ pub fn cohorts(
     }
     let range = figures.now.range;
     // Few points: each is a union of its own.
-    let interval = match (range.last.0 + 1).saturating_sub(range.first.0) {
+    let interval = match range.count() {
         0..=31 => Interval::Day,
         32..=190 => Interval::Week,
         _ => Interval::Month,
