@@ -1,9 +1,10 @@
 //! Events that are pushed while they happen: durable and in every answer before each call returns.
 //!
 //! `cargo bench --bench live` pushes from 1, 8 and 64 threads, one event a body and then bodies of 1 MiB of NDJSON, these
-//! also over HTTP to a server in the same process, so that both share the cores; each into a fresh store in a folder. It
-//! prints events per second and the latency of the calls. The latency of a durable
-//! write of 4 KiB on the same disk stands beside every line, since no durable acknowledgement can be faster.
+//! also over HTTP to a server in the same process, so that both share the cores, and over HTTP without region,
+//! duration and id, on which downloads do not depend (lean); each into a fresh store in a folder. Beside them stands what a bare server makes of the lean bodies,
+//! which reads them with hyper and serde_json and keeps nothing. It prints events per second and the latency of the calls. The
+//! latency of a durable write of 4 KiB on the same disk stands beside every line, since no durable acknowledgement can be faster.
 //! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_PUSHES` how many single events a
 //! thread pushes (500), `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give
 //! equal downloads: the last column must be the same for all lines of one kind that push the same events.
@@ -50,16 +51,35 @@ fn main() -> Result<(), Box<dyn Error>> {
     for threads in [1, 8, 64] {
         let lines = log.split_inclusive(|byte| *byte == b'\n').take((pushes as usize).saturating_mul(threads));
         let bodies: Vec<&[u8]> = lines.collect();
-        run("one event", threads, &bodies, today, false)?;
+        run("one event", threads, &bodies, today, Way::Direct)?;
     }
-    let bodies = large_bodies(&log);
-    for threads in [1, 8, 64] {
-        run("1 MiB of NDJSON", threads, &bodies, today, false)?;
-    }
-    for threads in [1, 8, 64] {
-        run("1 MiB over HTTP", threads, &bodies, today, true)?;
+    let lean = without_extras(&log);
+    let large = [
+        ("1 MiB of NDJSON", &log, Way::Direct),
+        ("1 MiB over HTTP", &log, Way::Http),
+        ("1 MiB, lean", &lean, Way::Http),
+        ("lean, bare", &lean, Way::Bare),
+    ];
+    for (what, log, way) in large {
+        let bodies = large_bodies(log);
+        for threads in [1, 8, 64] {
+            run(what, threads, &bodies, today, way)?;
+        }
     }
     Ok(())
+}
+
+/// The events without region, duration and id, which stand last in each and on which downloads do not depend.
+fn without_extras(log: &[u8]) -> Vec<u8> {
+    let mut lean = Vec::with_capacity(log.len());
+    for line in log.split_inclusive(|byte| *byte == b'\n') {
+        let extras = [&b",\"region\":"[..], b",\"duration_ms\":"].map(|name| memchr::memmem::find(line, name));
+        match extras.into_iter().flatten().min().and_then(|at| line.get(..at)) {
+            Some(rest) => lean.extend(rest.iter().chain(b"}\n")),
+            None => lean.extend(line),
+        }
+    }
+    lean
 }
 
 /// The log in pieces of whole lines.
@@ -76,6 +96,15 @@ fn large_bodies(log: &[u8]) -> Vec<&[u8]> {
     bodies
 }
 
+/// Where bodies go.
+#[derive(Clone, Copy)]
+enum Way {
+    Direct,
+    Http,
+    /// To a server that reads events and does nothing with them.
+    Bare,
+}
+
 /// What the pushes of some threads came to.
 #[derive(Default)]
 struct Outcome {
@@ -85,13 +114,17 @@ struct Outcome {
 }
 
 /// Pushes all bodies from so many threads into a fresh store.
-fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, over_http: bool) -> Result<(), Box<dyn Error>> {
+fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, way: Way) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir_in(place::base())?;
     let mut fsync = durable::durable_writes(folder.path())?;
     let place = Place::Folder(folder.path().join("data"));
     let noon = hubtally::model::Millis(today.start().0 + 43_200_000);
     let engine = Engine::open(&OpenOptions { place, default_public: true, frozen_now: Some(noon) })?;
-    let serving = if over_http { Some(Serving::start(&engine)?) } else { None };
+    let serving = match way {
+        Way::Direct => None,
+        Way::Http => Some(Serving::start(&engine)?),
+        Way::Bare => Some(Serving::bare()?),
+    };
 
     let next = AtomicUsize::new(0);
     let outcome: Mutex<Outcome> = Mutex::default();
@@ -125,16 +158,21 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, over_http: bool
         return Err(error.into());
     }
     let Outcome { mut latencies, events, full } = outcome.into_inner()?;
-    let all = DayRange { first: today, last: today };
-    let totals = View::of(&engine)?.scope_totals(&Scope::Hub, all, &Caller::admin())?.unwrap_or_default();
+    let counted = match way {
+        Way::Bare => "-".to_owned(),
+        Way::Direct | Way::Http => {
+            let all = DayRange { first: today, last: today };
+            let totals = View::of(&engine)?.scope_totals(&Scope::Hub, all, &Caller::admin())?.unwrap_or_default();
+            totals.downloads().0.to_string()
+        }
+    };
     let [p50, p99, max] = [500, 990, 1000].map(|per_mille| latencies.ms(per_mille));
     println!(
-        "{what:<16} {threads:>7} {:>8} {:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {:>10}",
+        "{what:<16} {threads:>7} {:>8} {:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {counted:>10}",
         bodies.len(),
         events as f64 / took,
         full,
-        fsync.ms(500),
-        totals.downloads().0
+        fsync.ms(500)
     );
     Ok(())
 }

@@ -11,6 +11,9 @@ use hubtally::serve::{ServeOptions, Server};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
+#[path = "bare.rs"]
+mod bare;
+
 type Failure = Box<dyn std::error::Error>;
 
 /// Pause after the queue was full.
@@ -30,7 +33,7 @@ struct Receipt {
     repeated: u64,
 }
 
-/// A server of an engine, on a port of its own, for as long as this is held.
+/// A server, of an engine or a bare one, on a port of its own, for as long as this is held.
 pub struct Serving {
     address: SocketAddr,
     token: String,
@@ -54,6 +57,13 @@ impl Serving {
         let address = server.address();
         runtime.spawn(server.run());
         Ok(Serving { address, token, _runtime: runtime })
+    }
+
+    /// Serves nothing: bodies are received and read, and that is all.
+    pub fn bare() -> Result<Serving, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let address = runtime.block_on(bare::serve())?;
+        Ok(Serving { address, token: String::new(), _runtime: runtime })
     }
 }
 

@@ -35,7 +35,7 @@ pub fn recent_json(rows: &[DayRow], range: DayRange) -> Vec<u8> {
 struct Json {
     text: Vec<u8>,
     digits: itoa::Buffer,
-    /// The last day that was written.
+    /// A day with its text: the last that was written, at first the first of the range.
     date: (Day, DayText),
 }
 

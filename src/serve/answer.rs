@@ -20,8 +20,8 @@ pub const X_COUNTING_RULE: HeaderName = HeaderName::from_static("x-counting-rule
 /// Header values longer than this are cut.
 const HEADER_TEXT_MAX: usize = 4096;
 
-/// Bytes that most JSON answers do not exceed: thirty days of a repo take 2.8 KB.
-const JSON_BYTES: usize = 4096;
+/// Bytes that most short JSON answers do not exceed, and that an allocator has at hand.
+const JSON_BYTES: usize = 1000;
 
 /// Status, headers and body.
 pub struct Answer {
@@ -56,7 +56,7 @@ impl Answer {
     /// A status with a value as JSON.
     #[must_use]
     pub fn json_with<T: Serialize>(status: StatusCode, value: &T) -> Answer {
-        // Most answers fit; one that grows from nothing is copied again and again.
+        // An answer that grows from nothing is copied again and again.
         let mut text = Vec::with_capacity(JSON_BYTES);
         match serde_json::to_writer(&mut text, value) {
             Ok(()) => Answer::new(status, "application/json", text),

@@ -26,8 +26,8 @@ use super::tag::{self, State};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Request ids of clients are echoed up to this length.
 const REQUEST_ID_MAX: usize = 128;
-/// Headers that an answer gets beside its own, with the two that hyper writes.
-const HEADERS_OF_ALL: usize = 8;
+/// Headers that an answer gets beside its own, at most.
+const HEADERS_OF_ALL: usize = 6;
 
 /// Answers one request; a panic on the way is an answer too.
 pub async fn handle(app: Arc<App>, trust: Trust, request: Request<Incoming>) -> Response<Body> {

@@ -30,28 +30,32 @@ pub struct KeptAnswers(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     state: Option<State>,
-    answers: HashMap<String, Whole>,
+    answers: HashMap<Box<str>, Whole>,
     bytes: usize,
     asked: Asked,
 }
 
-/// Hashes of the questions that came last, each in a place that others may take. They outlast a state: what is asked all the
-/// time is kept from its first answer in the next one on.
-struct Asked(Box<[u64; ASKED]>);
+/// Hashes of the questions that were not answered from what is kept lately, in pairs of places: the older of a pair makes way.
+/// They outlast a state, so that what is asked all the time is kept from its first answer in the next one on, unless others
+/// took its place meanwhile.
+struct Asked(Box<[[u64; 2]; ASKED / 2]>);
 
 impl Default for Asked {
     fn default() -> Asked {
-        Asked(Box::new([0; ASKED]))
+        Asked(Box::new([[0; 2]; ASKED / 2]))
     }
 }
 
 impl Asked {
-    /// Remembers a question; says whether it is asked again.
-    fn again(&mut self, question: &str) -> bool {
-        let hash = xxh3_64(question.as_bytes());
-        let places = self.0.len() as u64;
-        let place = usize::try_from(hash % places).ok().and_then(|place| self.0.get_mut(place));
-        place.is_some_and(|place| std::mem::replace(place, hash) == hash)
+    /// Remembers the question of a hash; says whether it is asked again.
+    fn again(&mut self, hash: u64) -> bool {
+        let pairs = self.0.len() as u64;
+        let Some(pair) = usize::try_from(hash % pairs).ok().and_then(|at| self.0.get_mut(at)) else { return false };
+        let again = pair.contains(&hash);
+        if !again {
+            *pair = [hash, pair[0]];
+        }
+        again
     }
 }
 
@@ -77,15 +81,16 @@ impl KeptAnswers {
         if answer.status != StatusCode::OK || body.len() > BODY_BYTES_MAX {
             return;
         }
-        let mut kept = self.lock();
-        if !kept.asked.again(&question) {
+        let hash = xxh3_64(question.as_bytes());
+        if !self.lock().asked.again(hash) {
             return;
         }
-        // A copy takes no more than it has to; the answer's own memory may be longer than its text.
-        let whole = Whole { headers: answer.headers.clone(), body: Bytes::copy_from_slice(body) };
+        // Copies take no more than they have to; the memory of a question or an answer may be longer than its text.
+        let (question, body) = (question.into_boxed_str(), Bytes::copy_from_slice(body));
+        let whole = Whole { headers: answer.headers.clone(), body };
         let headers: usize = whole.headers.iter().map(|(_, value)| value.len() + HEADER_BYTES).sum();
-        let bytes = question.len() + headers + whole.body.len() + size_of::<(String, Whole)>();
-        let mut old = HashMap::new();
+        let bytes = question.len() + headers + whole.body.len() + size_of::<(Box<str>, Whole)>();
+        let (mut kept, mut old) = (self.lock(), HashMap::new());
         if kept.state != Some(state) || kept.bytes + bytes > BYTES_MAX {
             old = std::mem::take(&mut kept.answers);
             (kept.state, kept.bytes) = (Some(state), 0);
@@ -135,6 +140,10 @@ mod tests {
             kept.keep(state, format!("crawler {number}"), &answer);
         }
         assert_eq!((kept.find(state, "a").is_some(), kept.lock().answers.len()), (true, 1));
+        // Two that share their places, and are asked in turns.
+        let mut asked = Asked::default();
+        let (one, other) = (7, 7 + ASKED as u64 / 2);
+        assert_eq!([one, other, one, other].map(|hash| asked.again(hash)), [false, false, true, true]);
         // In the next state, too, it is not new.
         twice(&kept, state, "b", &answer);
         kept.keep(State { sequence: 8, ..state }, "b".to_owned(), &answer);

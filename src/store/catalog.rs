@@ -49,29 +49,19 @@ fn repo_number(key: &[u8], value: &[u8]) -> Result<RepoNumber, StoreError> {
 /// # Errors
 /// When the store fails.
 pub fn find_repo(txn: &(impl Read + ?Sized), repo: &RepoKey) -> Result<Option<RepoNumber>, StoreError> {
-    let key = name_key(repo);
-    // Who asks mostly names a repo that is there; one look is less than a walk. (Who enters repos mostly has new ones.)
-    if is_lower_case(repo.name.as_str())
-        && let Some(value) = txn.get(Table::RepoNames, &key)?
-    {
-        return repo_number(&key, &value).map(Some);
+    let (key, name) = (name_key(repo), repo.name.as_str());
+    // One look is less than a walk, and who asks mostly names a repo that is there. (Who enters repos mostly has new ones.)
+    match txn.get(Table::RepoNames, &key)? {
+        Some(value) => repo_number(&key, &value).map(Some),
+        None if is_lower_case(name) => find_spelled(&key, name, txn.with_prefix(Table::RepoNames, &key)?),
+        None => Ok(None),
     }
-    find_among(repo, |key| txn.get(Table::RepoNames, key), |prefix| txn.with_prefix(Table::RepoNames, prefix))
 }
 
-/// The same, whoever has the table of names open.
-fn find_among(
-    repo: &RepoKey,
-    get: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, StoreError>,
-    with_prefix: impl FnOnce(&[u8]) -> Result<Vec<KeyValue>, StoreError>,
-) -> Result<Option<RepoNumber>, StoreError> {
-    let (key, name) = (name_key(repo), repo.name.as_str());
-    if !is_lower_case(name) {
-        return get(&key)?.map(|value| repo_number(&key, &value)).transpose();
-    }
-    let spelled =
-        |found: &[u8]| found.strip_prefix(key.as_slice()).is_some_and(|rest| rest.is_empty() || rest == name.as_bytes());
-    let found = with_prefix(&key)?.into_iter().find(|(found, _)| spelled(found));
+/// The number of the repo of exactly a lower-case name, among all that begin with its key: older stores have the name behind.
+fn find_spelled(key: &[u8], name: &str, found: Vec<KeyValue>) -> Result<Option<RepoNumber>, StoreError> {
+    let spelled = |found: &[u8]| found.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest == name.as_bytes());
+    let found = found.into_iter().find(|(found, _)| spelled(found));
     found.map(|(key, value)| repo_number(&key, &value)).transpose()
 }
 
@@ -104,12 +94,18 @@ impl RepoTables<'_> {
     /// # Errors
     /// When the store fails.
     pub fn allocate(&mut self, counters: &mut CountersRecord, repo: &RepoKey) -> Result<RepoNumber, StoreError> {
-        if let Some(number) = find_among(repo, |key| self.names.get(key), |prefix| self.names.with_prefix(prefix))? {
+        let (key, name) = (name_key(repo), repo.name.as_str());
+        let known = if is_lower_case(name) {
+            find_spelled(&key, name, self.names.with_prefix(&key)?)?
+        } else {
+            self.names.get(&key)?.map(|value| repo_number(&key, &value)).transpose()?
+        };
+        if let Some(number) = known {
             return Ok(number);
         }
         let number = RepoNumber(counters.repo);
         counters.repo = counters.repo.saturating_add(1);
-        self.names.put(&name_key(repo), &number.0.to_be_bytes())?;
+        self.names.put(&key, &number.0.to_be_bytes())?;
         let record = RepoRecord { kind: repo.kind.code(), name: repo.name.as_str().to_owned(), listing: None };
         let key = Key::default().repo(number);
         self.repos.put(key.bytes(), &encode(Table::Repos, key.bytes(), &record)?)?;
