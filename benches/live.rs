@@ -2,9 +2,10 @@
 //!
 //! `cargo bench --bench live` pushes from 1, 8 and 64 threads, one event a body and then bodies of 1 MiB of NDJSON, these
 //! also over HTTP to a server in the same process, so that both share the cores, and over HTTP without region,
-//! duration and id, on which downloads do not depend (lean); each into a fresh store in a folder. Beside them stands what a bare server makes of the lean bodies,
-//! which reads them with hyper and serde_json and keeps nothing. It prints events per second and the latency of the calls. The
-//! latency of a durable write of 4 KiB on the same disk stands beside every line, since no durable acknowledgement can be faster.
+//! duration and id, on which downloads do not depend (lean); each into a fresh store in a folder. Beside them stands what a
+//! bare server makes of the lean bodies, which reads them with hyper and serde_json and keeps nothing. It prints events per
+//! second and the latency of the calls. The latency of a durable write of 4 KiB on the same disk stands beside every line,
+//! since no durable acknowledgement can be faster.
 //! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_PUSHES` how many single events a
 //! thread pushes (500), `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give
 //! equal downloads: the last column must be the same for all lines of one kind that push the same events.

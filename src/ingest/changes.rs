@@ -31,10 +31,7 @@ impl Changes {
     /// The last publication that changed a day of the range.
     #[must_use]
     pub fn last_of(&self, range: DayRange) -> Publication {
-        if range.is_empty() {
-            return Publication::default();
-        }
-        self.days.range(range.first..=range.last).map(|(_, publication)| *publication).max().unwrap_or_default()
+        range.among(&self.days).map(|(_, publication)| *publication).max().unwrap_or_default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Instants in milliseconds, UTC days and ranges of days.
 
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 
 use chrono::{DateTime, Datelike, NaiveDate};
@@ -224,6 +225,11 @@ impl DayRange {
         (u32::from(self.last.0) + 1).saturating_sub(u32::from(self.first.0))
     }
 
+    /// What a map holds of its days; nothing if there is none, for which a map asked for a range would panic.
+    pub fn among<T>(self, days: &BTreeMap<Day, T>) -> btree_map::Range<'_, Day, T> {
+        if self.is_empty() { days.range(self.first..self.first) } else { days.range(self.first..=self.last) }
+    }
+
     /// The range without the days after `last`.
     #[must_use]
     pub fn until(self, last: Day) -> DayRange {
@@ -234,6 +240,18 @@ impl DayRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_holds_nothing() {
+        let days: BTreeMap<Day, u16> = [3, 4, 6].map(|day| (Day(day), day)).into();
+        let among = |first, last| -> Vec<u16> {
+            let range = DayRange { first: Day(first), last: Day(last) };
+            assert_eq!((range.is_empty(), range.count() as usize), (range.days().next().is_none(), range.days().count()));
+            range.among(&days).map(|(_, value)| *value).collect()
+        };
+        assert_eq!((among(4, 6), among(4, 4), among(0, u16::MAX)), (vec![4, 6], vec![4], vec![3, 4, 6]));
+        assert_eq!((among(4, 3), among(6, 0), among(u16::MAX, 0)), (vec![], vec![], vec![]));
+    }
 
     #[test]
     fn a_day_is_written_as_the_calendar_writes_it() {

@@ -118,7 +118,7 @@ impl View<'_> {
 
 fn sum(days: &BTreeMap<Day, DayCounts>, range: DayRange) -> DayCounts {
     let mut sum = DayCounts::default();
-    days.iter().filter(|(day, _)| range.contains(**day)).for_each(|(_, counts)| sum += *counts);
+    range.among(days).for_each(|(_, counts)| sum += *counts);
     sum
 }
 

@@ -164,9 +164,7 @@ impl View<'_> {
         let mut rows = Vec::with_capacity(page.len());
         for (repo, candidate) in page {
             let days = self.days(candidate.number, range)?;
-            let sum = |part: &DayRange| {
-                days.range(part.first..=part.last).map(|(_, of_day)| of_day.counts.downloads()).sum::<Downloads>()
-            };
+            let sum = |part: &DayRange| part.among(&days).map(|(_, of_day)| of_day.counts.downloads()).sum::<Downloads>();
             rows.push(TableRow {
                 repo,
                 downloads: candidate.all,

@@ -165,7 +165,7 @@ impl View<'_> {
             return Err(nothing_reported());
         }
         let mut days: BTreeMap<Day, DayCounts> = BTreeMap::new();
-        for (day, downloads) in histories.iter().flat_map(|history| &history.days).filter(|(day, _)| range.contains(**day)) {
+        for (day, downloads) in histories.iter().flat_map(|history| range.among(&history.days)) {
             days.entry(*day).or_default().anonymous += *downloads;
         }
         Ok(days)

@@ -119,7 +119,7 @@ impl View<'_> {
         };
         let row = |part: DayRange| {
             let mut counts = DayCounts::default();
-            days.range(part.first..=part.last).for_each(|(_, of_day)| counts += *of_day);
+            part.among(&days).for_each(|(_, of_day)| counts += *of_day);
             DayRow { day: part.first, counts, uniques: None }
         };
         Ok(Some(intervals(range, interval).into_iter().map(row).collect()))

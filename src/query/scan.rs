@@ -166,7 +166,7 @@ impl View<'_> {
         let mut rows = Vec::new();
         for part in intervals(range, interval) {
             let mut counts = DayCounts::default();
-            days.range(part.first..=part.last).for_each(|(_, of_day)| counts += *of_day);
+            part.among(&days).for_each(|(_, of_day)| counts += *of_day);
             let uniques = if uniques { Some(self.reach_of(members, part, filter)?.ceiling) } else { None };
             rows.push(DayRow { day: part.first, counts, uniques });
         }

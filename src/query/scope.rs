@@ -88,8 +88,7 @@ impl View<'_> {
         let all = DayRange { first: Day(0), last: self.today };
         let daily = self.daily(&members, all)?;
         let range = DayRange::ending(self.today, 30);
-        let sum =
-            |days: DayRange| -> Downloads { daily.range(days.first..=days.last).map(|(_, counts)| counts.downloads()).sum() };
+        let sum = |days: DayRange| -> Downloads { days.among(&daily).map(|(_, counts)| counts.downloads()).sum() };
         let mut repos = self.counted_repos()?;
         repos.subtract(&hidden);
         Ok(HubTotals {

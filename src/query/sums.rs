@@ -26,10 +26,6 @@ impl View<'_> {
     /// Counts of some repos by day.
     pub(super) fn daily(&self, members: &Arc<Members>, range: DayRange) -> Result<BTreeMap<Day, DayCounts>, QueryError> {
         let range = range.until(self.today);
-        // As a map cannot be asked for one.
-        if range.is_empty() {
-            return Ok(BTreeMap::new());
-        }
         if let Members::Some(repos) = &**members
             && repos.len() < FEW_REPOS
         {
@@ -42,7 +38,7 @@ impl View<'_> {
             return Ok(sums);
         }
         let stored: Days = self.of_views()?.days(self.asked(members), || self.stored_daily(members))?;
-        let mut sums: BTreeMap<Day, DayCounts> = stored.range(range.first..=range.last).map(|(day, sum)| (*day, *sum)).collect();
+        let mut sums: BTreeMap<Day, DayCounts> = range.among(&stored).map(|(day, sum)| (*day, *sum)).collect();
         self.for_live_of(members, range, |day, _, live| {
             let sum = sums.entry(day).or_default();
             *sum = sum.with(live.day().counts, live.stored().counts);

@@ -132,13 +132,6 @@ impl Answer {
         }
         self
     }
-
-    /// The answer with one more header that is always the same.
-    #[must_use]
-    pub fn with_constant(mut self, name: HeaderName, value: &'static str) -> Answer {
-        self.headers.push((name, HeaderValue::from_static(value)));
-        self
-    }
 }
 
 impl From<EngineError> for Answer {

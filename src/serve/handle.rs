@@ -129,7 +129,7 @@ async fn answer(app: Arc<App>, trust: Trust, route: &Route, params: Params, head
     } else {
         endpoints::answer(endpoint, call).await?
     };
-    Ok(answer.with(header::ETAG, &tag).with_constant(header::CACHE_CONTROL, cache))
+    Ok(answer.with(header::ETAG, &tag).with(header::CACHE_CONTROL, cache))
 }
 
 /// The answer somebody got to the same question in this state, or a new one.

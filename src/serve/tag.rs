@@ -9,9 +9,6 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::app::App;
 use crate::model::{Caller, Day};
 
-/// Bytes of most questions.
-const QUESTION_BYTES: usize = 128;
-
 /// What answers come from: nothing else changes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
@@ -31,7 +28,7 @@ impl State {
 /// What is asked and by whom: with the state all that an answer depends on.
 #[must_use]
 pub fn question(head: &Parts, caller: &Caller, csv: bool) -> String {
-    let mut text = String::with_capacity(QUESTION_BYTES);
+    let mut text = String::with_capacity(128);
     let _ = write!(text, "{csv} {}", head.uri);
     for role in &caller.roles {
         let _ = write!(text, " {role}");
@@ -46,8 +43,7 @@ pub fn question(head: &Parts, caller: &Caller, csv: bool) -> String {
 #[must_use]
 pub fn tag(app: &App, state: State, question: &str) -> String {
     let State { sequence, today } = state;
-    let mut text = String::with_capacity(QUESTION_BYTES + 48);
-    let _ = write!(text, "{:x} {sequence:x} {today} {question}", app.boot);
+    let text = format!("{:x} {sequence:x} {today} {question}", app.boot);
     format!("W/\"{:016x}\"", xxh3_64(text.as_bytes()))
 }
 

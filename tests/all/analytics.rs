@@ -1,5 +1,8 @@
 //! The analytics routes as clients see them: shapes, filters, pages, groups, and who may ask.
 
+use hubtally::ingest::{Engine, OpenOptions, Place, Push, PushContent};
+use hubtally::model::{Caller, Day, DayRange, Millis, SourceName};
+use hubtally::query::{Interval, Look, Scope, Span, View};
 use serde_json::{Value, json};
 
 use crate::server::{Reply, Server};
@@ -456,4 +459,24 @@ fn ranges_that_hold_no_day_have_no_figures() {
             assert!(hub.get_as(Some(&hub.admin), &path).status < 500, "{path}");
         }
     }
+}
+
+#[test]
+fn a_period_before_that_begins_before_2015_has_all_its_months() {
+    let now = Some(Millis(NOON_MS as i64));
+    let engine = Engine::open(&OpenOptions { place: Place::Memory, default_public: true, frozen_now: now }).unwrap();
+    let body = br#"{"ts":"2016-03-05T12:00:00Z","repo":"acme/open","ip":"203.0.113.9"}"#.to_vec();
+    let push = Push { source: SourceName::default_source(), body, content: PushContent::Json, idempotency_key: None };
+    assert_eq!(engine.push(push).unwrap().accepted, 1);
+    let day = |text: &str| Day::parse(text).unwrap();
+    let window = Span::Range(DayRange { first: day("2019-01-01"), last: day("2026-06-10") });
+    let look = Look { window, interval: Some(Interval::Month), compare: true, ..Look::default() };
+    let overview = View::of(&engine).unwrap().overview(&Scope::Hub, look, &Caller::admin()).unwrap().unwrap();
+    let before = overview.before.unwrap();
+    let (first, last) = (before.rows.first().unwrap().day, before.rows.last().unwrap().day);
+    assert_eq!((first, last), (before.range.first, day("2018-12-01")));
+    assert_eq!((before.range.first, before.rows.len()), (day("2011-07-24"), 90));
+    let filled: Vec<(usize, Day)> =
+        before.rows.iter().enumerate().filter(|(_, row)| !row.counts.is_zero()).map(|(at, row)| (at, row.day)).collect();
+    assert_eq!(filled, [(56, day("2016-03-01"))], "between December 2015 and April 2016");
 }
