@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::merge::{FRESH_ROWS_MAX, add_into, join_neighbours, same_stored};
+use super::Decoded;
+use super::merge::{FRESH_ROWS_MAX, Merge, add_into, join_neighbours, same_stored};
 use super::sort::in_stored_order;
 use crate::model::{DownloaderKey, RepoNumber, Row, Words};
 
@@ -39,6 +40,18 @@ impl BodyRows {
             self.push(row, body, words);
         });
         self
+    }
+
+    /// All rows of a merge; the body of each is the number of its input.
+    ///
+    /// # Errors
+    /// When an input fails.
+    pub fn of_merge<E>(merge: &mut Merge<impl Iterator<Item = Result<Decoded, E>>>) -> Result<BodyRows, E> {
+        let mut all = BodyRows::default();
+        while let Some((input, row)) = merge.next_row()? {
+            all.push(&row, u32::try_from(input).unwrap_or(u32::MAX), merge.words());
+        }
+        Ok(all)
     }
 
     /// Rows that fit into its memory.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::batch::Batch;
+use super::behind::replace_apart;
 use super::encoding::{self, Encoding};
 use super::error::{EngineError, PushError};
 use super::names::Numbered;
@@ -16,7 +17,9 @@ use super::writer::Writer;
 use crate::block::BodyRows;
 use crate::model::{Day, DeliveryId, Receipt, RepoKey, RepoNumber, Row, SourceId};
 use crate::rollup::{Applied, Foreign};
-use crate::store::{self, CountersRecord, DeliveryRecord, EncodedSegment, ReadTxn, RepoSets, SegmentRecord, WriteTxn};
+use crate::store::{
+    self, CountersRecord, DayManifest, DeliveryRecord, EncodedSegment, ReadTxn, RepoSets, SegmentRecord, WriteTxn,
+};
 
 /// Rows whose encoding a thread of its own pays for.
 pub(super) const BESIDE_MIN: usize = 4_096;
@@ -189,8 +192,12 @@ impl Writer {
             let mut manifest = store::manifest(txn, day)?;
             store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
             counters.segment += 1;
-            let large = segments::tidy(txn, &mut self.encoder, day, &mut manifest, &mut counters.segment, rows_max)?;
-            due.extend(large.into_iter().map(|members| (day, members)));
+            if !segments::due(&manifest, |segment| segment.unpublished.is_none()).is_empty() {
+                let (encoder, next) = (&mut self.encoder, &mut counters.segment);
+                let tidy = |manifest: &mut DayManifest| segments::tidy(txn, encoder, day, manifest, next, rows_max);
+                let large = replace_apart(txn, day, &mut manifest, tidy)?;
+                due.extend(large.into_iter().flatten().map(|members| (day, members)));
+            }
             store::put_manifest(txn, day, &manifest)?;
         }
         Ok(due)

@@ -6,14 +6,14 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::behind::replace_apart;
 use super::engine::Commands;
 use super::error::EngineError;
-use super::publish::covers;
 use super::segments::{self, FAN_IN, Merged};
 use super::writer::{Command, Writer};
 use crate::block::Encoder;
 use crate::model::Day;
-use crate::store::{self, CountersRecord, ReadTxn, SegmentRecord, StoreError, WriteTxn};
+use crate::store::{self, CountersRecord, DayManifest, ReadTxn, SegmentRecord, StoreError, WriteTxn};
 
 /// Rows that are merged beside the writer, at least: fewer are merged before a thread has started.
 pub(super) const MERGE_BESIDE_MIN: usize = 1 << 16;
@@ -79,18 +79,18 @@ impl Writer {
                 return Ok(());
             }
         };
-        let mut manifest = store::manifest(txn, day)?;
-        if !members.iter().all(|member| manifest.segments.contains(member)) {
-            return Ok(());
-        }
-        let before = covers(&manifest);
-        segments::replace(txn, &mut manifest, day, &members, segment, &mut counters.segment)?;
-        store::put_manifest(txn, day, &manifest)?;
-        // A view of all events of the day still is one.
-        if let Some(view) = store::day_view(txn, day)?.filter(|view| view.covers == before) {
-            store::put_covers(txn, day, view, covers(&manifest))?;
-        }
-        Ok(())
+        let (mut manifest, mut segment) = (store::manifest(txn, day)?, Some(segment));
+        // Nothing is done where they are not all together, as after a change that took some of them away.
+        let replace = |manifest: &mut DayManifest| -> Result<(), EngineError> {
+            if members.iter().all(|member| manifest.segments.contains(member))
+                && let Some(segment) = segment.take()
+            {
+                segments::replace(txn, manifest, day, &members, segment, &mut counters.segment)?;
+            }
+            Ok(())
+        };
+        replace_apart(txn, day, &mut manifest, replace)?;
+        Ok(store::put_manifest(txn, day, &manifest)?)
     }
 
     /// No more is merged until the store is opened anew: what cannot be read is not read again and again. Damage is told at
@@ -144,6 +144,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::ingest::behind::covers;
     use crate::ingest::{Engine, OpenOptions, Place, Push, PushContent};
     use crate::model::{Millis, SourceName};
 

@@ -9,6 +9,7 @@ mod agents;
 mod append;
 mod backup;
 mod batch;
+mod behind;
 mod catalog;
 mod changes;
 mod commit;

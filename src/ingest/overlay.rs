@@ -12,7 +12,7 @@ use crate::block::{BodyRows, Merge, OfDownloader, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Millis, Renames, RepoNumber, Row, Words};
 use crate::rollup::{Counting, Edge, Held, Live, LiveRepo, RepoDay, TAIL_MS, find_edges};
 use crate::sessionize::starts_session;
-use crate::store::{self, DayQuestion, Read, RepoChoice, StoreError};
+use crate::store::{self, DayQuestion, Read, RepoChoice, SegmentRecord, StoreError};
 
 /// The rows of a group of pushes by day, under the names by which they are read.
 pub type ReadDays<'r> = BTreeMap<Day, Cow<'r, BodyRows>>;
@@ -115,7 +115,7 @@ pub fn read_missing(
     for of_day in missing.0.chunk_by(|a, b| a.day == b.day) {
         let Some(day) = of_day.first().map(|touch| touch.day) else { continue };
         seen.read(txn, day, counting)?;
-        let (mut known, mut resumed) = (Known::default(), BTreeMap::<RepoNumber, Vec<(DownloaderKey, Millis)>>::new());
+        let (mut known, mut resumed) = (Known::default(), Resumed::new());
         for touch in of_day {
             let is_new = || live.held(day, touch.repo, touch.downloader) == Held::Nothing;
             match seen.sighting(day, touch.repo, touch.downloader) {
@@ -126,17 +126,50 @@ pub fn read_missing(
                 Sighting::Counted(_) | Sighting::Possible => drop(known.insert((touch.repo, touch.downloader))),
             }
         }
-        let (mut rows, words) = read_rows(txn, day, &known, counting.renames())?;
-        let mut repos: Vec<RepoNumber> = of_day.iter().map(|touch| touch.repo).collect();
-        repos.dedup();
-        let new = repos.iter().filter(|repo| live.repo(day, **repo).is_none()).copied().collect();
-        let mut bases = read_bases(txn, day, &new)?;
-        for repo in repos {
-            let (base, rows) = (bases.remove(&repo), rows.remove(&repo).unwrap_or_default());
-            let resumed = resumed.remove(&repo).unwrap_or_default();
-            if base.is_some() || !rows.is_empty() || !resumed.is_empty() {
-                loaded.push(Loaded { day, repo, base, resumed, rows, words: Arc::clone(&words) });
-            }
+        loaded.extend(read_day(txn, of_day, live, (&known, resumed), (&BTreeSet::new(), counting))?);
+    }
+    Ok(loaded)
+}
+
+/// The same where nothing is known of who was seen; what segments hold that came `since` the views were written is left out.
+pub fn read_all_missing(
+    txn: &impl Read,
+    missing: &Touched,
+    live: &Live,
+    since: &BTreeSet<u64>,
+    counting: &Counting,
+) -> Result<Vec<Loaded>, StoreError> {
+    let mut loaded = Vec::new();
+    for of_day in missing.0.chunk_by(|a, b| a.day == b.day) {
+        let known = of_day.iter().map(|touch| (touch.repo, touch.downloader)).collect();
+        loaded.extend(read_day(txn, of_day, live, (&known, Resumed::new()), (since, counting))?);
+    }
+    Ok(loaded)
+}
+
+/// Downloaders by repo whose rows can stay where they are, and the last of these.
+type Resumed = BTreeMap<RepoNumber, Vec<(DownloaderKey, Millis)>>;
+
+/// Reads what is missing of a day: the rows of those who are known there, but not those of segments that came `since`.
+fn read_day(
+    txn: &impl Read,
+    of_day: &[Touch],
+    live: &Live,
+    (known, mut resumed): (&Known, Resumed),
+    (since, counting): (&BTreeSet<u64>, &Counting),
+) -> Result<Vec<Loaded>, StoreError> {
+    let Some(day) = of_day.first().map(|touch| touch.day) else { return Ok(Vec::new()) };
+    let (mut rows, words) = read_rows(txn, day, known, since, counting.renames())?;
+    let mut repos: Vec<RepoNumber> = of_day.iter().map(|touch| touch.repo).collect();
+    repos.dedup();
+    let new = repos.iter().filter(|repo| live.repo(day, **repo).is_none()).copied().collect();
+    let mut bases = read_bases(txn, day, &new)?;
+    let mut loaded = Vec::new();
+    for repo in repos {
+        let (base, rows) = (bases.remove(&repo), rows.remove(&repo).unwrap_or_default());
+        let resumed = resumed.remove(&repo).unwrap_or_default();
+        if base.is_some() || !rows.is_empty() || !resumed.is_empty() {
+            loaded.push(Loaded { day, repo, base, resumed, rows, words: Arc::clone(&words) });
         }
     }
     Ok(loaded)
@@ -146,8 +179,14 @@ type Known = HashSet<(RepoNumber, DownloaderKey), FixedState>;
 
 type RowsByRepo = BTreeMap<RepoNumber, Vec<Row>>;
 
-/// The stored rows of downloaders of repos on a day, with their texts.
-fn read_rows(txn: &impl Read, day: Day, known: &Known, renames: &Arc<Renames>) -> Result<(RowsByRepo, Arc<Words>), StoreError> {
+/// The stored rows of downloaders of repos on a day, with their texts, but for those of some segments.
+fn read_rows(
+    txn: &impl Read,
+    day: Day,
+    known: &Known,
+    without: &BTreeSet<u64>,
+    renames: &Arc<Renames>,
+) -> Result<(RowsByRepo, Arc<Words>), StoreError> {
     let mut rows = RowsByRepo::new();
     if known.is_empty() {
         return Ok((rows, Arc::default()));
@@ -156,8 +195,9 @@ fn read_rows(txn: &impl Read, day: Day, known: &Known, renames: &Arc<Renames>) -
     let sought = Some(Arc::new(known.iter().map(|(repo, downloader)| (*repo, downloader.who)).collect()));
     let question = DayQuestion { day, repos, sought, renames: Arc::clone(renames), wanted: Wanted::Counting };
     let manifest = store::manifest(txn, day)?;
-    let published = manifest.segments.into_iter().filter(|segment| segment.unpublished.is_none());
-    let inputs = store::day_rows(txn, &question, published)?.into_iter().map(|(_, blocks)| {
+    let is_counted = |segment: &SegmentRecord| segment.unpublished.is_none() && !without.contains(&segment.id);
+    let counted = manifest.segments.into_iter().filter(is_counted);
+    let inputs = store::day_rows(txn, &question, counted)?.into_iter().map(|(_, blocks)| {
         blocks.map(|block| {
             block.map(|mut block| {
                 block.rows.retain(|row| known.contains(&(row.repo, row.downloader())));

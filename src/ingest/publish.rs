@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::absorb::{AbsorbedDay, Absorbing};
+use super::behind::{Behind, covers};
 use super::commit::BESIDE_MIN;
 use super::error::EngineError;
 use super::histories::Histories;
@@ -96,8 +97,8 @@ impl Writer {
         xxh3_64(&bytes)
     }
 
-    /// Brings the views up to what the events say: after a start, and after a failure. What is published stays in force
-    /// until then, unless it is in doubt.
+    /// Brings what is published up to what the events say: after a start, and after a failure. What is published stays in
+    /// force until then, unless it is in doubt.
     pub(super) fn catch_up(&mut self) -> Result<(), EngineError> {
         let txn = self.shared.store.read()?;
         let views = store::view_state(&txn)?;
@@ -106,6 +107,9 @@ impl Writer {
             self.rebuild(Publishing::All)?;
         } else {
             let dirty = dirty_days(&txn)?;
+            let behind = Behind::of(&txn, &dirty, 2 * self.shared.overlay_rows_max.load(Ordering::Acquire))?;
+            let is_behind = behind.is_some();
+            let live = behind.map(|behind| self.overlay_of(&txn, behind)).transpose()?.unwrap_or_default();
             let sets = store::repo_sets(&txn)?;
             let last_day = store::last_day_view(&txn)?;
             drop(txn);
@@ -114,11 +118,11 @@ impl Writer {
                 published.sets = sets;
                 published.renames = Arc::clone(&self.renames);
                 published.of_views = Room::default();
-                if published.doubtful {
-                    drop(published.set_views(views, Live::default(), last_day));
+                if published.doubtful || is_behind {
+                    drop(published.set_views(views, live, last_day));
                 }
             }
-            if !dirty.is_empty() {
+            if !is_behind {
                 self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
             }
         }
@@ -377,13 +381,6 @@ fn dirty_days(txn: &ReadTxn) -> Result<BTreeSet<Day>, StoreError> {
     }
     dirty.extend(known.keys().filter(|day| !manifests.contains_key(day)));
     Ok(dirty)
-}
-
-/// Checksum of the published segments of a day.
-pub(super) fn covers(manifest: &DayManifest) -> u64 {
-    let published = manifest.segments.iter().filter(|segment| segment.unpublished.is_none());
-    let bytes: Vec<u8> = published.flat_map(|segment| segment.id.to_le_bytes()).collect();
-    xxh3_64(&bytes)
 }
 
 impl Publication<'_> {
