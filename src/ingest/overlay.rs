@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use foldhash::fast::FixedState;
 
+use super::error::EngineError;
 use super::publish::damaged;
 use super::seen::{Seen, Sighting};
 use crate::block::{BodyRows, Merge, OfDownloader, Wanted};
 use crate::model::{DAY_MS, Day, DownloaderKey, FETCH_GAP_MS, Method, Millis, Renames, RepoNumber, Row, Words};
 use crate::rollup::{Counting, Edge, Held, Live, LiveRepo, RepoDay, TAIL_MS, find_edges};
 use crate::sessionize::starts_session;
-use crate::store::{self, DayQuestion, Read, RepoChoice, SegmentRecord, StoreError};
+use crate::store::{self, DayQuestion, Read, ReadTxn, RepoChoice, SegmentRecord, StoreError};
 
 /// The rows of a group of pushes by day, under the names by which they are read.
 pub type ReadDays<'r> = BTreeMap<Day, Cow<'r, BodyRows>>;
@@ -131,20 +134,44 @@ pub fn read_missing(
     Ok(loaded)
 }
 
-/// The same where nothing is known of who was seen; what segments hold that came `since` the views were written is left out.
+/// The same on all cores where nothing is known of who was seen; what segments hold that came `since` the views were written
+/// is left out.
 pub fn read_all_missing(
-    txn: &impl Read,
+    txn: &ReadTxn,
     missing: &Touched,
     live: &Live,
     since: &BTreeSet<u64>,
     counting: &Counting,
-) -> Result<Vec<Loaded>, StoreError> {
+) -> Result<Vec<Loaded>, EngineError> {
+    let (snapshot, cores) = (txn.snapshot(), std::thread::available_parallelism().map_or(1, NonZero::get));
+    let read = &|share: &[Touch]| {
+        let known = share.iter().map(|touch| (touch.repo, touch.downloader)).collect();
+        read_day(&snapshot.read(), share, live, (&known, Resumed::new()), (since, counting))
+    };
     let mut loaded = Vec::new();
     for of_day in missing.0.chunk_by(|a, b| a.day == b.day) {
-        let known = of_day.iter().map(|touch| (touch.repo, touch.downloader)).collect();
-        loaded.extend(read_day(txn, of_day, live, (&known, Resumed::new()), (since, counting))?);
+        let parts: Vec<_> = std::thread::scope(|scope| {
+            let started: Vec<_> = by_repos(of_day, cores).into_iter().map(|share| scope.spawn(move || read(share))).collect();
+            started.into_iter().map(ScopedJoinHandle::join).collect()
+        });
+        for part in parts {
+            let panicked = |_| EngineError::Broken("reading who came again ended in a panic".to_owned());
+            loaded.extend(part.map_err(panicked)??);
+        }
     }
     Ok(loaded)
+}
+
+/// What is touched on a day in so many shares, each repo in one of them.
+fn by_repos(of_day: &[Touch], count: usize) -> Vec<&[Touch]> {
+    let (mut shares, mut rest) = (Vec::new(), of_day);
+    let last = of_day.len().div_ceil(count).saturating_sub(1);
+    while let Some(last) = rest.get(last).or(rest.last()) {
+        let (share, behind) = rest.split_at(rest.partition_point(|touch| touch.repo <= last.repo));
+        shares.push(share);
+        rest = behind;
+    }
+    shares
 }
 
 /// Downloaders by repo whose rows can stay where they are, and the last of these.
@@ -245,5 +272,30 @@ pub fn load(live: &mut Live, loaded: &[Loaded], counting: &Counting) {
             live.resume((part.day, part.repo), *downloader, *after);
         }
         live.adopt((part.day, part.repo), &part.rows, &part.words, counting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Who;
+
+    #[test]
+    fn shares_are_of_whole_repos_and_hold_everybody_once() {
+        let downloader = DownloaderKey::of(Who(1), false, crate::model::AgentHash(0));
+        let touch = |repo: u32| Touch { day: Day(20_000), repo: RepoNumber(repo), downloader, first: None };
+        for (repos, shared) in [
+            (vec![], vec![]),
+            (vec![7], vec![1]),
+            (vec![1, 2, 3, 4], vec![2, 2]),
+            (vec![1, 1, 1, 2, 3], vec![3, 2]),
+            (vec![1, 2, 2, 2, 2], vec![5]),
+            (vec![1, 2, 3, 3, 4, 5, 6], vec![4, 3]),
+        ] {
+            let touched: Vec<Touch> = repos.iter().map(|repo| touch(*repo)).collect();
+            let shares = by_repos(&touched, 2);
+            assert_eq!(shares.iter().map(|share| share.len()).collect::<Vec<_>>(), shared, "{repos:?}");
+            assert_eq!(shares.concat().iter().map(|touch| touch.repo.0).collect::<Vec<_>>(), repos);
+        }
     }
 }
