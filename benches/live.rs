@@ -2,9 +2,8 @@
 //!
 //! `cargo bench --bench live` pushes from 1, 8 and 64 threads, one event a body and then bodies of 1 MiB of NDJSON, these
 //! also over HTTP to a server in the same process, so that both share the cores, and over HTTP without region,
-//! duration and id, on which downloads do not depend (lean); each into a fresh store in a folder. The day after is pushed over
-//! HTTP behind as many events of the day before, which are not measured: to a server that knows the hub. Beside them stands what
-//! a bare server makes of the lean bodies, which reads them with hyper and serde_json and keeps nothing. It prints events per
+//! duration and id, on which downloads do not depend (lean); each into a fresh store in a folder. Beside them stands what a
+//! bare server makes of the lean bodies, which reads them with hyper and serde_json and keeps nothing. It prints events per
 //! second and the latency of the calls. The latency of a durable write of 4 KiB on the same disk stands beside every line,
 //! since no durable acknowledgement can be faster.
 //! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_PUSHES` how many single events a
@@ -53,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for threads in [1, 8, 64] {
         let lines = log.split_inclusive(|byte| *byte == b'\n').take((pushes as usize).saturating_mul(threads));
         let bodies: Vec<&[u8]> = lines.collect();
-        run("one event", threads, &[], &bodies, today, Way::Direct)?;
+        run("one event", threads, &bodies, today, Way::Direct)?;
     }
     let lean = without_extras(&log);
     let large = [
@@ -65,15 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (what, log, way) in large {
         let bodies = large_bodies(log);
         for threads in [1, 8, 64] {
-            run(what, threads, &[], &bodies, today, way)?;
+            run(what, threads, &bodies, today, way)?;
         }
-    }
-    let mut log = Vec::new();
-    Workload { rows: 2 * rows, days: 2, ..workload }.write_to(&mut log)?;
-    let bodies = large_bodies(&log);
-    let (before, after) = bodies.split_at(bodies.len() / 2);
-    for threads in [1, 8, 64] {
-        run("the day after", threads, before, after, today.next(), Way::Http)?;
     }
     Ok(())
 }
@@ -122,8 +114,8 @@ struct Outcome {
     full: u64,
 }
 
-/// Pushes all bodies from so many threads into a store, after those that come before.
-fn run(what: &str, threads: usize, before: &[&[u8]], bodies: &[&[u8]], today: Day, way: Way) -> Result<(), Box<dyn Error>> {
+/// Pushes all bodies from so many threads into a fresh store.
+fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, way: Way) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir_in(place::base())?;
     let mut fsync = durable::durable_writes(folder.path())?;
     let place = Place::Folder(folder.path().join("data"));
@@ -135,36 +127,12 @@ fn run(what: &str, threads: usize, before: &[&[u8]], bodies: &[&[u8]], today: Da
         Way::Bare => Some(Serving::bare()?),
     };
 
-    push_all(&engine, serving.as_ref(), threads, before)?;
-    let start = Instant::now();
-    let Outcome { mut latencies, events, full } = push_all(&engine, serving.as_ref(), threads, bodies)?;
-    let took = start.elapsed().as_secs_f64();
-    let counted = match way {
-        Way::Bare => "-".to_owned(),
-        Way::Direct | Way::Http => {
-            let all = DayRange { first: today.previous(), last: today };
-            let totals = View::of(&engine)?.scope_totals(&Scope::Hub, all, &Caller::admin())?.unwrap_or_default();
-            totals.downloads().0.to_string()
-        }
-    };
-    let [p50, p99, max] = [500, 990, 1000].map(|per_mille| latencies.ms(per_mille));
-    println!(
-        "{what:<16} {threads:>7} {:>8} {:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {counted:>10}",
-        bodies.len(),
-        events as f64 / took,
-        full,
-        fsync.ms(500)
-    );
-    Ok(())
-}
-
-/// Pushes bodies from so many threads, each the next one.
-fn push_all(engine: &Engine, serving: Option<&Serving>, threads: usize, bodies: &[&[u8]]) -> Result<Outcome, Box<dyn Error>> {
     let next = AtomicUsize::new(0);
     let outcome: Mutex<Outcome> = Mutex::default();
     let failure: Mutex<Option<String>> = Mutex::default();
-    let push_own = || -> Result<(), Box<dyn Error>> {
-        let (mut own, mut sender) = (Outcome::default(), Sender::new(engine, serving)?);
+    let start = Instant::now();
+    let push_all = || -> Result<(), Box<dyn Error>> {
+        let (mut own, mut sender) = (Outcome::default(), Sender::new(&engine, serving.as_ref())?);
         while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
             let pushed = sender.push(body)?;
             own.latencies.add(pushed.time);
@@ -180,14 +148,32 @@ fn push_all(engine: &Engine, serving: Option<&Serving>, threads: usize, bodies: 
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                if let Err(error) = push_own() {
+                if let Err(error) = push_all() {
                     failure.lock().unwrap_or_else(PoisonError::into_inner).replace(error.to_string());
                 }
             });
         }
     });
-    match failure.into_inner()? {
-        Some(error) => Err(error.into()),
-        None => Ok(outcome.into_inner()?),
+    let took = start.elapsed().as_secs_f64();
+    if let Some(error) = failure.into_inner()? {
+        return Err(error.into());
     }
+    let Outcome { mut latencies, events, full } = outcome.into_inner()?;
+    let counted = match way {
+        Way::Bare => "-".to_owned(),
+        Way::Direct | Way::Http => {
+            let all = DayRange { first: today, last: today };
+            let totals = View::of(&engine)?.scope_totals(&Scope::Hub, all, &Caller::admin())?.unwrap_or_default();
+            totals.downloads().0.to_string()
+        }
+    };
+    let [p50, p99, max] = [500, 990, 1000].map(|per_mille| latencies.ms(per_mille));
+    println!(
+        "{what:<16} {threads:>7} {:>8} {:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {counted:>10}",
+        bodies.len(),
+        events as f64 / took,
+        full,
+        fsync.ms(500)
+    );
+    Ok(())
 }

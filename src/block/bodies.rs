@@ -42,14 +42,16 @@ impl BodyRows {
         self
     }
 
-    /// All rows of a merge; the body of each is the number of its input.
+    /// All rows of a merge; the body of each is the number of its input. What is equal in one input was stored under several
+    /// names: that is for those to join who hold both.
     ///
     /// # Errors
     /// When an input fails.
     pub fn of_merge<E>(merge: &mut Merge<impl Iterator<Item = Result<Decoded, E>>>) -> Result<BodyRows, E> {
         let mut all = BodyRows::default();
         while let Some((input, row)) = merge.next_row()? {
-            all.push(&row, u32::try_from(input).unwrap_or(u32::MAX), merge.words());
+            all.rows.push(row);
+            all.bodies.push(u32::try_from(input).unwrap_or(u32::MAX));
         }
         Ok(all)
     }

@@ -5,12 +5,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::EngineError;
-use super::overlay::{self, ReadDays, Touched};
-use super::writer::Writer;
+use super::overlay::{self, ReadDays, Stored, Touched};
+use super::writer::{LIVE_REPO_DAYS_MAX, Writer};
 use crate::block::{BodyRows, Merge, Wanted};
 use crate::model::Day;
 use crate::rollup::{Foreign, Live};
@@ -81,48 +82,52 @@ pub(super) fn replace_apart<T>(
 }
 
 /// Segments that no view holds yet, by day.
-#[derive(Default)]
-pub(super) struct Behind(BTreeMap<Day, Vec<SegmentRecord>>);
+type Behind = BTreeMap<Day, Vec<SegmentRecord>>;
 
-impl Behind {
-    /// What days lack whose views are not those of their events; `None` if one of them must be counted as a whole, or if all
-    /// are more rows than the overlay takes.
-    pub fn of(txn: &ReadTxn, days: &BTreeSet<Day>, rows_max: usize) -> Result<Option<Behind>, StoreError> {
-        let (mut behind, mut rows) = (BTreeMap::new(), 0);
-        for day in days {
-            let (manifest, view) = (store::manifest(txn, *day)?, store::day_view(txn, *day)?);
-            let all_published = manifest.segments.iter().all(|segment| segment.unpublished.is_none());
-            let Some(Halves { since, .. }) = Halves::of(manifest, view.as_ref()).ok().filter(|_| all_published) else {
-                return Ok(None);
-            };
-            rows += since.segments.iter().map(|segment| segment.rows).sum::<u64>();
-            behind.insert(*day, since.segments);
-        }
-        Ok((rows <= rows_max as u64).then_some(Behind(behind)))
+/// What days lack whose views are not those of their events; `None` if one of them must be counted as a whole.
+fn behind(txn: &ReadTxn, days: &BTreeSet<Day>) -> Result<Option<Behind>, StoreError> {
+    let mut behind = Behind::new();
+    for day in days {
+        let (manifest, view) = (store::manifest(txn, *day)?, store::day_view(txn, *day)?);
+        let all_published = manifest.segments.iter().all(|segment| segment.unpublished.is_none());
+        let Some(Halves { since, .. }) = Halves::of(manifest, view.as_ref()).ok().filter(|_| all_published) else {
+            return Ok(None);
+        };
+        behind.insert(*day, since.segments);
     }
+    Ok(Some(behind))
 }
 
 impl Writer {
-    /// Counts what came after the views into an overlay over them, day by day as if it were pushed once more.
-    pub(super) fn overlay_of(&self, txn: &ReadTxn, behind: Behind) -> Result<Live, EngineError> {
-        let counting = self.shared.counting();
-        let ids: BTreeSet<u64> = behind.0.values().flatten().map(|segment| segment.id).collect();
+    /// Counts what came after the views of some days into an overlay over them, day by day as if it were pushed once more.
+    /// `None` if a day must be counted as a whole, or if the overlay would be too large.
+    pub(super) fn overlay_behind(&self, txn: &ReadTxn, days: &BTreeSet<Day>) -> Result<Option<Live>, EngineError> {
+        let Some(behind) = behind(txn, days)? else { return Ok(None) };
+        let since: BTreeSet<u64> = behind.values().flatten().map(|segment| segment.id).collect();
+        // A group came on top of what the overlay takes, and whoever goes on with a session brings all events of the day.
+        let rows_max = 2 * self.shared.overlay_rows_max.load(Ordering::Acquire);
+        if behind.values().flatten().map(|segment| segment.rows).sum::<u64>() > rows_max as u64 {
+            return Ok(None);
+        }
+        let (counting, share_min) = (self.shared.counting(), self.shared.sizes.share_min.load(Ordering::Acquire));
         let mut live = Live::default();
-        for (day, segments) in behind.0 {
+        for (day, segments) in behind {
             let renames = Arc::clone(&self.renames);
             let question = DayQuestion { day, repos: RepoChoice::All, sought: None, renames, wanted: Wanted::All };
             let mut rows = Merge::new(store::day_rows(txn, &question, segments)?.into_iter().map(|(_, blocks)| blocks))?;
-            // What one segment holds was joined, and that of several is joined where it is counted.
-            let of_day = BodyRows::of_merge(&mut rows)?;
-            let days = ReadDays::from([(day, Cow::Owned(of_day))]);
+            let days = ReadDays::from([(day, Cow::Owned(BodyRows::of_merge(&mut rows)?))]);
             let missing = Touched::missing(&days, &live);
-            let loaded = overlay::read_all_missing(txn, &missing, &live, &ids, &counting)?;
+            let stored = Stored { since: &since, rows_max: rows_max.saturating_sub(live.rows()), counting: &counting };
+            let Some(loaded) = overlay::read_all_missing(txn, &missing, &live, &stored, share_min)? else { return Ok(None) };
             overlay::load(&mut live, &loaded, &counting);
             let list = Arc::default();
             let texts = Foreign::new(rows.words(), &list);
             days.iter().for_each(|(day, rows)| live.apply(*day, rows, &texts, &counting, &mut []));
+            if live.rows() > rows_max || live.repo_days() > 2 * LIVE_REPO_DAYS_MAX {
+                return Ok(None);
+            }
         }
-        Ok(live)
+        Ok(Some(live))
     }
 }
 
@@ -132,8 +137,9 @@ mod tests {
 
     use super::*;
     use crate::ingest::segments::FAN_IN;
-    use crate::ingest::{Engine, OpenOptions, Place, Push, PushContent};
-    use crate::model::{Millis, SourceName};
+    use crate::ingest::{Engine, FormerName, OpenOptions, Place, Push, PushContent, RepoListing};
+    use crate::model::{Millis, RepoKey, RepoKind, RepoName, SourceName};
+    use crate::store::{Read, Table};
 
     const DAY: Day = Day(20_000);
 
@@ -199,6 +205,33 @@ mod tests {
     }
 
     #[test]
+    fn an_event_under_two_former_names_is_one_event_at_a_start_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = open(folder.path());
+        let names = ["one", "other"].map(|name| RepoName::parse(&format!("org/{name}")).unwrap());
+        let listing = RepoListing {
+            repo: RepoKey { kind: RepoKind::Model, name: RepoName::parse("org/new").unwrap() },
+            private: None,
+            likes: None,
+            library: None,
+            created_at: None,
+            renamed_from: names.into_iter().map(|name| FormerName { name, at: None }).collect(),
+        };
+        engine.put_repos(vec![listing]).unwrap();
+        let line = |name| format!(r#"{{"ts":{},"repo":"org/{name}","ip":"192.0.2.1"}}"#, DAY.start().0 / 1_000);
+        let body = ["one", "other"].map(line).join("\n");
+        let source = SourceName::default_source();
+        engine.push(Push { source, body: body.into_bytes(), content: PushContent::Json, idempotency_key: None }).unwrap();
+        let files = |engine: &Engine| {
+            let published = engine.shared.published.read().unwrap();
+            published.live.repos_on(DAY).map(|(_, live)| live.day().counts.files.0).collect::<Vec<_>>()
+        };
+        assert_eq!(files(&engine), [1]);
+        drop(engine);
+        assert_eq!(files(&open(folder.path())), [1]);
+    }
+
+    #[test]
     fn a_day_whose_view_is_of_other_segments_is_counted_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
         let engine = open(folder.path());
@@ -218,6 +251,107 @@ mod tests {
         let engine = open(folder.path());
         assert_eq!(counted(&engine), (0, [2, 2]));
         assert_eq!(rows_of_halves(&engine).unwrap(), [vec![1, 1], vec![]]);
+    }
+
+    #[test]
+    fn what_is_too_much_for_the_overlay_is_counted_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = open(folder.path());
+        [10, 20, 30].into_iter().for_each(|second| push(&engine, second, 1));
+        fold(&engine);
+        [40, 50].into_iter().for_each(|second| push(&engine, second, 1));
+        // Whether to fold is asked behind the answer.
+        engine.write(|_| Ok(())).unwrap();
+        // Twice as many are taken: two rows came, and with those before they are five.
+        let caught_up = |rows: usize, share_min: usize| {
+            engine.fold_pushes_after(rows);
+            engine.shared.sizes.share_min.store(share_min, Ordering::Release);
+            let overlay = engine.write(|writer| {
+                let txn = writer.shared.store.read()?;
+                writer.overlay_behind(&txn, &BTreeSet::from([DAY]))
+            });
+            overlay.unwrap().map(|live| (live.rows(), live.repos_on(DAY).map(|(_, live)| live.day().counts.files.0).sum::<u64>()))
+        };
+        assert_eq!([0, 2, 3, 100].map(|rows| caught_up(rows, 1)), [None, None, Some((5, 5)), Some((5, 5))]);
+        assert_eq!(caught_up(3, usize::MAX), Some((5, 5)));
+        engine.fold_pushes_after(0);
+        engine.write(Writer::catch_up).unwrap();
+        assert_eq!((counted(&engine), rows_of_halves(&engine)), ((0, [1, 1]), Some([vec![1; 5], vec![]])));
+    }
+
+    #[test]
+    fn a_fold_that_cannot_read_a_view_makes_it_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = open(folder.path());
+        push(&engine, 10, 1);
+        fold(&engine);
+        push(&engine, 20, 2);
+        engine
+            .write(|writer| {
+                let txn = writer.shared.store.write()?;
+                for (key, mut value) in txn.with_prefix(Table::DayFacets, &[])? {
+                    value.iter_mut().for_each(|byte| *byte ^= 1);
+                    txn.put(Table::DayFacets, &key, &value)?;
+                }
+                Ok(txn.commit()?)
+            })
+            .unwrap();
+        engine.fold_pushes_after(0);
+        push(&engine, 30, 3);
+        push(&engine, 40, 4);
+        // The fold comes behind the answer.
+        engine.write(|_| Ok(())).unwrap();
+        assert!(engine.health().ready, "{:?}", engine.health());
+        assert_eq!(counted(&engine).1, [4, 4]);
+        assert_eq!(rows_of_halves(&engine).unwrap(), [vec![1; 4], vec![]]);
+        assert!(engine.verify(&|_| {}).unwrap().findings.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_published_yet_is_of_neither_half() {
+        let segment =
+            |id: u64, unpublished| SegmentRecord { id, rows: 1, unpublished, deliveries: Vec::new(), blocks: Vec::new() };
+        let all = [(1, None), (2, Some(9)), (3, None), (4, Some(9)), (5, None)].map(|(id, of)| segment(id, of)).to_vec();
+        let ids = |manifest: &DayManifest| manifest.segments.iter().map(|segment| segment.id).collect::<Vec<_>>();
+        for (viewed, end) in [(vec![], 0), (vec![1], 1), (vec![1, 3], 3), (vec![1, 3, 5], 5)] {
+            let covers = covers(&DayManifest { segments: viewed.into_iter().map(|id| segment(id, None)).collect() });
+            let view = DayViewRecord { covers, ..DayViewRecord::default() };
+            let halves = Halves::of(DayManifest { segments: all.clone() }, Some(&view)).ok().unwrap();
+            assert_eq!((ids(&halves.viewed).len(), ids(&halves.since).len()), (end, 5 - end));
+        }
+        for others in [vec![3], vec![3, 1], vec![1, 5], vec![1, 2]] {
+            let covers = covers(&DayManifest { segments: others.into_iter().map(|id| segment(id, None)).collect() });
+            let view = DayViewRecord { covers, ..DayViewRecord::default() };
+            assert!(Halves::of(DayManifest { segments: all.clone() }, Some(&view)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_session_over_midnight_is_one_whatever_came_since_the_views() {
+        // Before midnight late and early, and after it, folded or not behind each.
+        for folded in 0..8 {
+            let folder = tempfile::tempdir().unwrap();
+            let engine = open(folder.path());
+            for (number, second) in [-20, 10, -1_000].into_iter().enumerate() {
+                push(&engine, second, 1);
+                if folded >> number & 1 == 1 {
+                    fold(&engine);
+                }
+            }
+            drop(engine);
+            let engine = open(folder.path());
+            let downloads = |engine: &Engine| {
+                let of_today = counted(engine).1[0];
+                let txn = engine.shared.store.read().unwrap();
+                let live =
+                    engine.shared.published.read().unwrap().live.repos_on(DAY.previous()).map(|(_, live)| live.day()).next();
+                let stored = store::day_view(&txn, DAY.previous()).unwrap().map(|view| view.anonymous);
+                (live.map(|day| day.counts.downloads().0).or(stored), of_today)
+            };
+            assert_eq!(downloads(&engine), (Some(1), 0), "folded {folded:03b}");
+            push(&engine, 3_000, 1);
+            assert_eq!(downloads(&engine), (Some(1), 1), "folded {folded:03b}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::batch::Batch;
 use super::behind::replace_apart;
 use super::encoding::{self, Encoding};
 use super::error::{EngineError, PushError};
+use super::merging::BESIDE_FAN_IN;
 use super::names::Numbered;
 use super::overlay::{self, Loaded, ReadDays, Touched};
 use super::readers::{NAMES_KEPT_MAX, Readers};
@@ -192,7 +193,9 @@ impl Writer {
             let mut manifest = store::manifest(txn, day)?;
             store::add_segment(&mut txn.open(store::Table::Blocks)?, &mut manifest, segment, counters.segment)?;
             counters.segment += 1;
-            if !segments::due(&manifest, |segment| segment.unpublished.is_none()).is_empty() {
+            // Most groups merge nothing, and need not know what the day's view is of.
+            let merges = |members: &Vec<_>| segments::is_small(members, rows_max) || members.len() >= BESIDE_FAN_IN;
+            if segments::due(&manifest, |segment| segment.unpublished.is_none()).iter().any(merges) {
                 let (encoder, next) = (&mut self.encoder, &mut counters.segment);
                 let tidy = |manifest: &mut DayManifest| segments::tidy(txn, encoder, day, manifest, next, rows_max);
                 let large = replace_apart(txn, day, &mut manifest, tidy)?;

@@ -21,7 +21,7 @@ pub(super) const MERGE_BESIDE_MIN: usize = 1 << 16;
 /// So many segments of a day are merged at once beside pushes, which fill a day with segments of one size: a row is merged
 /// once while the day grows sixteenfold. Blocks of pushes are half as large as others, so that one of each takes no more
 /// memory than those of eight segments of an import.
-const BESIDE_FAN_IN: usize = 2 * FAN_IN;
+pub(super) const BESIDE_FAN_IN: usize = 2 * FAN_IN;
 
 /// How often a writer at rest looks whether a merge has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -31,6 +31,29 @@ pub(super) struct MergeBeside {
     day: Day,
     is_given_up: Arc<AtomicBool>,
     thread: JoinHandle<Result<Merged, StoreError>>,
+}
+
+/// What the writer has merged beside it.
+#[derive(Default)]
+pub(super) enum Merging {
+    #[default]
+    Nothing,
+    Segments(MergeBeside),
+    /// Nothing any more until the store is opened anew, since what cannot be read is not read again and again.
+    Failed,
+}
+
+impl Merging {
+    /// The merge that has ended, if one has; others may begin then.
+    fn take_ended(&mut self) -> Option<MergeBeside> {
+        match std::mem::take(self) {
+            Merging::Segments(merge) if merge.thread.is_finished() => Some(merge),
+            others => {
+                *self = others;
+                None
+            }
+        }
+    }
 }
 
 impl MergeBeside {
@@ -59,18 +82,19 @@ impl Writer {
     /// Begins to merge what is due of one of some days, unless a merge is on its way. A day that cannot be merged is as good
     /// as before, so that nothing is refused for it.
     pub(super) fn merge_beside(&mut self, due: Vec<(Day, Vec<SegmentRecord>)>) {
-        if self.merging.is_some() || self.merging_failed {
+        if !matches!(self.merging, Merging::Nothing) {
             return;
         }
         let Some((day, mut members)) = due.into_iter().find(|(_, members)| members.len() >= BESIDE_FAN_IN) else { return };
         members.truncate(BESIDE_FAN_IN);
         // Without a thread or a snapshot the next group tries again.
-        self.merging = self.shared.store.read().and_then(|txn| MergeBeside::begin(txn, day, members)).ok();
+        let begun = self.shared.store.read().and_then(|txn| MergeBeside::begin(txn, day, members));
+        self.merging = begun.map_or(Merging::Nothing, Merging::Segments);
     }
 
     /// Puts a merge that has ended in the place of what it was made of, if that is all still there.
     pub(super) fn put_merged(&mut self, txn: &WriteTxn, counters: &mut CountersRecord) -> Result<(), EngineError> {
-        let Some(merging) = self.merging.take_if(|merging| merging.thread.is_finished()) else { return Ok(()) };
+        let Some(merging) = self.merging.take_ended() else { return Ok(()) };
         let day = merging.day;
         let Merged { members, segment } = match merging.end() {
             Ok(merged) => merged,
@@ -93,10 +117,9 @@ impl Writer {
         Ok(store::put_manifest(txn, day, &manifest)?)
     }
 
-    /// No more is merged until the store is opened anew: what cannot be read is not read again and again. Damage is told at
-    /// once; of what else is wrong with the disk the next read or write tells.
+    /// Damage is told at once; of what else is wrong with the disk the next read or write tells.
     fn note_merge_failed(&mut self, error: &EngineError) {
-        self.merging_failed = true;
+        self.merging = Merging::Failed;
         if matches!(error, EngineError::Store(StoreError::Damaged { .. }) | EngineError::Broken(_)) {
             self.tell(Some(error.to_string()));
         }
@@ -104,7 +127,7 @@ impl Writer {
 
     /// The next command, or none when the last sender is gone; merges that end meanwhile are put in place.
     pub(super) fn next_while_merging(&mut self, commands: &Commands) -> Option<Command> {
-        while self.merging.is_some() && self.trouble.is_none() {
+        while matches!(self.merging, Merging::Segments(_)) && self.trouble.is_none() {
             match commands.recv_timeout(LOOK_AGAIN) {
                 Ok(command) => return Some(command),
                 Err(RecvTimeoutError::Disconnected) => return None,
@@ -116,7 +139,7 @@ impl Writer {
 
     /// Puts a merge that has ended in place in a transaction of its own.
     fn put_merged_alone(&mut self) -> Result<(), EngineError> {
-        if self.merging.as_ref().is_some_and(|merging| merging.thread.is_finished()) {
+        if matches!(&self.merging, Merging::Segments(merge) if merge.thread.is_finished()) {
             let txn = self.shared.store.write()?;
             let mut counters = store::counters(&txn)?;
             self.put_merged(&txn, &mut counters)?;
@@ -128,8 +151,7 @@ impl Writer {
 
     /// Gives up the merge on its way and waits until it has ended.
     pub(super) fn end_merging(&mut self) {
-        self.merging_failed = false;
-        if let Some(merging) = self.merging.take() {
+        if let Merging::Segments(merging) = std::mem::take(&mut self.merging) {
             merging.is_given_up.store(true, Ordering::Release);
             // What it came to is of no use any more, a failure neither.
             drop(merging.end());
@@ -202,13 +224,13 @@ mod tests {
         (0..3).for_each(|second| push(&engine, DAY, second));
         let put = |gone: bool| {
             engine.write(move |writer| {
-                writer.merging = Some(ended(writer)?);
+                writer.merging = Merging::Segments(ended(writer)?);
                 let txn = writer.shared.store.write()?;
                 let (mut counters, mut manifest) = (store::counters(&txn)?, store::manifest(&txn, DAY)?);
                 manifest.segments.drain(..usize::from(gone));
                 store::put_manifest(&txn, DAY, &manifest)?;
                 writer.put_merged(&txn, &mut counters)?;
-                assert!(writer.merging.is_none());
+                assert!(matches!(writer.merging, Merging::Nothing));
                 Ok(store::manifest(&txn, DAY)?.segments.iter().map(|segment| segment.rows).collect::<Vec<_>>())
             })
         };
@@ -235,20 +257,29 @@ mod tests {
         assert!(engine.verify(&|_| {}).unwrap().findings.is_empty());
     }
 
+    /// How many segments the day has, and whether its view is of all of them.
+    fn is_of_all(writer: &Writer) -> Result<(usize, bool), EngineError> {
+        let txn = writer.shared.store.read()?;
+        let manifest = store::manifest(&txn, DAY)?;
+        let view = store::day_view(&txn, DAY)?.map(|view| view.covers);
+        Ok((manifest.segments.len(), view == Some(covers(&manifest))))
+    }
+
     #[test]
     fn a_view_of_a_merged_day_still_is_one_of_all_its_events() {
         let engine = engine();
         (0..3).for_each(|second| push(&engine, DAY, second));
         let outcome = engine.write(|writer| {
-            writer.publish(std::collections::BTreeSet::new())?;
-            writer.merging = Some(ended(writer)?);
+            // Begun before the view was of them, or when it was.
+            writer.merging = Merging::Segments(ended(writer)?);
+            writer.fold_overlay()?;
             writer.put_merged_alone()?;
-            let txn = writer.shared.store.read()?;
-            let manifest = store::manifest(&txn, DAY)?;
-            let view = store::day_view(&txn, DAY)?.map(|view| view.covers);
-            Ok((manifest.segments.len(), view == Some(covers(&manifest))))
+            let first = is_of_all(writer)?;
+            writer.merging = Merging::Segments(ended(writer)?);
+            writer.put_merged_alone()?;
+            Ok([first, is_of_all(writer)?])
         });
-        assert_eq!(outcome.unwrap(), (1, true));
+        assert_eq!(outcome.unwrap(), [(1, true), (1, true)]);
     }
 
     #[test]
@@ -263,7 +294,7 @@ mod tests {
                 while !merging.thread.is_finished() {
                     std::thread::yield_now();
                 }
-                writer.merging = Some(merging);
+                writer.merging = Merging::Segments(merging);
                 Ok(())
             })
             .unwrap();

@@ -129,37 +129,51 @@ pub fn read_missing(
                 Sighting::Counted(_) | Sighting::Possible => drop(known.insert((touch.repo, touch.downloader))),
             }
         }
-        loaded.extend(read_day(txn, of_day, live, (&known, resumed), (&BTreeSet::new(), counting))?);
+        let all = Stored { since: &BTreeSet::new(), rows_max: usize::MAX, counting };
+        loaded.extend(read_day(txn, of_day, live, &known, resumed, &all)?.into_iter().flatten());
     }
     Ok(loaded)
 }
 
-/// The same on all cores where nothing is known of who was seen; what segments hold that came `since` the views were written
-/// is left out.
+/// Which stored rows are read.
+pub struct Stored<'s> {
+    /// Segments that are left out, since they came after the views.
+    pub since: &'s BTreeSet<u64>,
+    /// So many at most.
+    pub rows_max: usize,
+    pub counting: &'s Counting,
+}
+
+/// The same where nothing is known of who was seen, on all cores, each with `share_min` downloaders at least. `None` if there
+/// are more rows than are to be read.
 pub fn read_all_missing(
     txn: &ReadTxn,
     missing: &Touched,
     live: &Live,
-    since: &BTreeSet<u64>,
-    counting: &Counting,
-) -> Result<Vec<Loaded>, EngineError> {
+    stored: &Stored<'_>,
+    share_min: usize,
+) -> Result<Option<Vec<Loaded>>, EngineError> {
     let (snapshot, cores) = (txn.snapshot(), std::thread::available_parallelism().map_or(1, NonZero::get));
-    let read = &|share: &[Touch]| {
-        let known = share.iter().map(|touch| (touch.repo, touch.downloader)).collect();
-        read_day(&snapshot.read(), share, live, (&known, Resumed::new()), (since, counting))
-    };
     let mut loaded = Vec::new();
     for of_day in missing.0.chunk_by(|a, b| a.day == b.day) {
+        let shares = by_repos(of_day, cores.min(of_day.len() / share_min.max(1)).max(1));
+        let of_share = &Stored { rows_max: stored.rows_max / shares.len().max(1), ..*stored };
+        let read = &|share: &[Touch]| {
+            let known = share.iter().map(|touch| (touch.repo, touch.downloader)).collect();
+            read_day(&snapshot.read(), share, live, &known, Resumed::new(), of_share)
+        };
         let parts: Vec<_> = std::thread::scope(|scope| {
-            let started: Vec<_> = by_repos(of_day, cores).into_iter().map(|share| scope.spawn(move || read(share))).collect();
-            started.into_iter().map(ScopedJoinHandle::join).collect()
+            let (own, others) = shares.split_first().unwrap_or((&of_day, &[]));
+            let started: Vec<_> = others.iter().map(|share| scope.spawn(move || read(share))).collect();
+            std::iter::once(Ok(read(own))).chain(started.into_iter().map(ScopedJoinHandle::join)).collect()
         });
         for part in parts {
             let panicked = |_| EngineError::Broken("reading who came again ended in a panic".to_owned());
-            loaded.extend(part.map_err(panicked)??);
+            let Some(part) = part.map_err(panicked)?? else { return Ok(None) };
+            loaded.extend(part);
         }
     }
-    Ok(loaded)
+    Ok(Some(loaded))
 }
 
 /// What is touched on a day in so many shares, each repo in one of them.
@@ -177,16 +191,17 @@ fn by_repos(of_day: &[Touch], count: usize) -> Vec<&[Touch]> {
 /// Downloaders by repo whose rows can stay where they are, and the last of these.
 type Resumed = BTreeMap<RepoNumber, Vec<(DownloaderKey, Millis)>>;
 
-/// Reads what is missing of a day: the rows of those who are known there, but not those of segments that came `since`.
+/// Reads what is missing of a day, with the rows of those who are known there; `None` if these are too many.
 fn read_day(
     txn: &impl Read,
     of_day: &[Touch],
     live: &Live,
-    (known, mut resumed): (&Known, Resumed),
-    (since, counting): (&BTreeSet<u64>, &Counting),
-) -> Result<Vec<Loaded>, StoreError> {
-    let Some(day) = of_day.first().map(|touch| touch.day) else { return Ok(Vec::new()) };
-    let (mut rows, words) = read_rows(txn, day, known, since, counting.renames())?;
+    known: &Known,
+    mut resumed: Resumed,
+    stored: &Stored<'_>,
+) -> Result<Option<Vec<Loaded>>, StoreError> {
+    let Some(day) = of_day.first().map(|touch| touch.day) else { return Ok(Some(Vec::new())) };
+    let Some((mut rows, words)) = read_rows(txn, day, known, stored)? else { return Ok(None) };
     let mut repos: Vec<RepoNumber> = of_day.iter().map(|touch| touch.repo).collect();
     repos.dedup();
     let new = repos.iter().filter(|repo| live.repo(day, **repo).is_none()).copied().collect();
@@ -199,30 +214,30 @@ fn read_day(
             loaded.push(Loaded { day, repo, base, resumed, rows, words: Arc::clone(&words) });
         }
     }
-    Ok(loaded)
+    Ok(Some(loaded))
 }
 
 type Known = HashSet<(RepoNumber, DownloaderKey), FixedState>;
 
 type RowsByRepo = BTreeMap<RepoNumber, Vec<Row>>;
 
-/// The stored rows of downloaders of repos on a day, with their texts, but for those of some segments.
+/// The stored rows of downloaders of repos on a day, with their texts; `None` if they are too many.
 fn read_rows(
     txn: &impl Read,
     day: Day,
     known: &Known,
-    without: &BTreeSet<u64>,
-    renames: &Arc<Renames>,
-) -> Result<(RowsByRepo, Arc<Words>), StoreError> {
+    stored: &Stored<'_>,
+) -> Result<Option<(RowsByRepo, Arc<Words>)>, StoreError> {
     let mut rows = RowsByRepo::new();
     if known.is_empty() {
-        return Ok((rows, Arc::default()));
+        return Ok(Some((rows, Arc::default())));
     }
     let repos = RepoChoice::These(Arc::new(known.iter().map(|(repo, _)| *repo).collect()));
     let sought = Some(Arc::new(known.iter().map(|(repo, downloader)| (*repo, downloader.who)).collect()));
-    let question = DayQuestion { day, repos, sought, renames: Arc::clone(renames), wanted: Wanted::Counting };
+    let renames = Arc::clone(stored.counting.renames());
+    let question = DayQuestion { day, repos, sought, renames, wanted: Wanted::Counting };
     let manifest = store::manifest(txn, day)?;
-    let is_counted = |segment: &SegmentRecord| segment.unpublished.is_none() && !without.contains(&segment.id);
+    let is_counted = |segment: &SegmentRecord| segment.unpublished.is_none() && !stored.since.contains(&segment.id);
     let counted = manifest.segments.into_iter().filter(is_counted);
     let inputs = store::day_rows(txn, &question, counted)?.into_iter().map(|(_, blocks)| {
         blocks.map(|block| {
@@ -233,10 +248,15 @@ fn read_rows(
         })
     });
     let mut merge = Merge::new(inputs)?;
+    let mut read = 0;
     while let Some((_, row)) = merge.next_row()? {
+        read += 1;
+        if read > stored.rows_max {
+            return Ok(None);
+        }
         rows.entry(row.repo).or_default().push(row);
     }
-    Ok((rows, Arc::new(merge.words().clone())))
+    Ok(Some((rows, Arc::new(merge.words().clone()))))
 }
 
 /// What the overlay must know of some repos on a day that it does not have; every chunk of the day's view is read once at

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::absorb::{AbsorbedDay, Absorbing};
-use super::behind::{Behind, covers};
+use super::behind::covers;
 use super::commit::BESIDE_MIN;
 use super::error::EngineError;
 use super::histories::Histories;
@@ -107,25 +107,26 @@ impl Writer {
             self.rebuild(Publishing::All)?;
         } else {
             let dirty = dirty_days(&txn)?;
-            let behind = Behind::of(&txn, &dirty, 2 * self.shared.overlay_rows_max.load(Ordering::Acquire))?;
-            let is_behind = behind.is_some();
-            let live = behind.map(|behind| self.overlay_of(&txn, behind)).transpose()?.unwrap_or_default();
+            // What could not be taken into the views would not be the next time either.
+            let live = if self.fold_failed { None } else { self.overlay_behind(&txn, &dirty)? };
+            let is_whole = live.is_none();
             let sets = store::repo_sets(&txn)?;
             let last_day = store::last_day_view(&txn)?;
             drop(txn);
-            {
+            let former = {
                 let mut published = self.lock()?;
                 published.sets = sets;
                 published.renames = Arc::clone(&self.renames);
                 published.of_views = Room::default();
-                if published.doubtful || is_behind {
-                    drop(published.set_views(views, live, last_day));
-                }
-            }
-            if !is_behind {
+                let is_other = published.doubtful || !is_whole;
+                is_other.then(|| published.set_views(views, live.unwrap_or_default(), last_day))
+            };
+            former.into_iter().for_each(give_back);
+            if is_whole {
                 self.publish_days(dirty, Publishing::All, |_, _, _| Ok(()))?;
             }
         }
+        self.fold_failed = false;
         self.lock()?.doubtful = false;
         self.shared.advance();
         Ok(())

@@ -26,6 +26,11 @@ pub fn due(manifest: &DayManifest, published: impl Fn(&SegmentRecord) -> bool) -
     tiers.into_values().filter(|members| members.len() >= FAN_IN).collect()
 }
 
+/// Whether segments have fewer rows together.
+pub fn is_small(members: &[SegmentRecord], rows_max: u64) -> bool {
+    members.iter().map(|segment| segment.rows).sum::<u64>() < rows_max
+}
+
 /// Segments of a day, and the one they are merged into.
 pub struct Merged {
     pub members: Vec<SegmentRecord>,
@@ -58,8 +63,7 @@ pub fn tidy(
 ) -> Result<Vec<Vec<SegmentRecord>>, EngineError> {
     loop {
         let mut due = due(manifest, |segment| segment.unpublished.is_none());
-        let small = |members: &Vec<SegmentRecord>| members.iter().map(|segment| segment.rows).sum::<u64>() < rows_max;
-        let Some(at) = due.iter().position(small) else { return Ok(due) };
+        let Some(at) = due.iter().position(|members| is_small(members, rows_max)) else { return Ok(due) };
         let members = due.swap_remove(at);
         let merged = merge(txn, encoder, day, &members, |_| true)?;
         replace(txn, manifest, day, &members, merged, next_id)?;

@@ -22,7 +22,7 @@ pub(super) struct PieceSizes {
     pub names_max: AtomicUsize,
     /// Rows of a day that are folded by one thread.
     pub part_rows: AtomicUsize,
-    /// Downloaders whose numbers are looked for by one thread, at least.
+    /// Downloaders whose numbers, or stored events, are looked for by one thread, at least.
     pub share_min: AtomicUsize,
     /// Changed days of repos that are written together.
     pub bundle_changes: AtomicUsize,

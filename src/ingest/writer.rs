@@ -10,7 +10,7 @@ use super::batch::{Batch, add_to_record, receipt_of};
 use super::commit::{Answer, Group, Planned};
 use super::engine::{Commands, Shared, delivery_info};
 use super::error::{EngineError, PushError};
-use super::merging::MergeBeside;
+use super::merging::Merging;
 use super::names::Numbered;
 use super::publish::Publishing;
 use super::published::Published;
@@ -32,7 +32,7 @@ const GROUP_JOBS_MAX: usize = 1_024;
 pub(super) const LIVE_ROWS_MAX: usize = 250_000;
 
 /// The same of repos and their days: each takes some 2 KB, which is more than its rows do where it has few.
-const LIVE_REPO_DAYS_MAX: usize = 60_000;
+pub(super) const LIVE_REPO_DAYS_MAX: usize = 60_000;
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -75,9 +75,9 @@ pub struct Writer {
     /// Events of pushes that turned out to be repeated, to be noted with the delivery's next commit.
     pub(super) repeats: BTreeMap<DeliveryId, u64>,
     pub(super) seen: Seen,
-    pub(super) merging: Option<MergeBeside>,
-    /// Set once a merge has failed, until the store is opened anew.
-    pub(super) merging_failed: bool,
+    pub(super) merging: Merging,
+    /// Set while the overlay is folded, and from a failure on until its days were counted as a whole.
+    pub(super) fold_failed: bool,
     /// Memory of the rows of the last group, while more are to come.
     pub(super) spare: Vec<BodyRows>,
     /// Set while the store is broken.
@@ -97,8 +97,8 @@ impl Writer {
             pushes: HashMap::new(),
             repeats: BTreeMap::new(),
             seen: Seen::default(),
-            merging: None,
-            merging_failed: false,
+            merging: Merging::Nothing,
+            fold_failed: false,
             spare: Vec::new(),
             trouble: None,
         })
@@ -203,9 +203,14 @@ impl Writer {
         self.shared.published.read().is_ok_and(|published| full(&published.live))
     }
 
-    /// Folds the overlay into the views.
+    /// Folds the overlay into the views; its days as a whole where it may not be what was committed.
     pub(super) fn fold_overlay(&mut self) -> Result<(), EngineError> {
-        self.publish_days(BTreeSet::new(), Publishing::Overlay, |_, _, _| Ok(())).map(drop)
+        let doubtful = self.shared.published.read().map_err(|_| EngineError::Stopped)?.doubtful;
+        let publishing = if doubtful { Publishing::Pushes } else { Publishing::Overlay };
+        self.fold_failed = true;
+        self.publish_days(BTreeSet::new(), publishing, |_, _, _| Ok(()))?;
+        self.fold_failed = false;
+        Ok(())
     }
 
     /// Commits pushed bodies, whose batches it takes, and publishes them.

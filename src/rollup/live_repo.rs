@@ -274,8 +274,8 @@ impl LiveRepo {
         self.downloaders.insert(hash, LiveDownloader { after: Some(after), ..LiveDownloader::default() });
     }
 
-    /// Joins rows into a downloader's, of one body or of several that repeat nothing, and changes the sums by what that brings; gives its last counted events
-    /// before and after.
+    /// Joins rows into a downloader's, of one body or of several that repeat nothing, and changes the sums by what that brings;
+    /// gives its last counted events before and after.
     pub(super) fn join(
         &mut self,
         hash: DownloaderKey,
