@@ -105,7 +105,7 @@ impl Writer {
         let Some(behind) = behind(txn, days)? else { return Ok(None) };
         let since: BTreeSet<u64> = behind.values().flatten().map(|segment| segment.id).collect();
         // A group came on top of what the overlay takes, and whoever goes on with a session brings all events of the day.
-        let rows_max = 2 * self.shared.overlay_rows_max.load(Ordering::Acquire);
+        let rows_max = self.shared.overlay_rows_max.load(Ordering::Acquire).saturating_mul(2);
         if behind.values().flatten().map(|segment| segment.rows).sum::<u64>() > rows_max as u64 {
             return Ok(None);
         }

@@ -335,7 +335,7 @@ fn a_source_that_is_new_makes_no_start_count_everything_anew() {
     }
     push_to(&engine, "another", &event("2026-11-20T10:00:00Z", "org/m", "\"user\":\"c\""), None);
     drop(engine);
-    drop(open(place.clone()));
+    open(place.clone()).verify(&|_| {}).unwrap();
     let store = Store::open(place, fingerprint, Millis(0)).unwrap();
     let runs = store::view_state(&store.read().unwrap()).unwrap().runs.len();
     assert_eq!(runs, 3, "the dictionary was built anew");
