@@ -160,6 +160,21 @@ mod tests {
         engine.write(Writer::fold_overlay).unwrap();
     }
 
+    /// An engine with one event that the day's view is of, and one that came since; `change` is done to its store.
+    fn one_of_each(folder: &Path, change: impl FnOnce(&WriteTxn) -> Result<(), StoreError> + Send + 'static) -> Arc<Engine> {
+        let engine = open(folder);
+        push(&engine, 10, 1);
+        fold(&engine);
+        push(&engine, 20, 2);
+        let changed = engine.write(|writer| {
+            let txn = writer.shared.store.write()?;
+            change(&txn)?;
+            Ok(txn.commit()?)
+        });
+        changed.unwrap();
+        engine
+    }
+
     /// The rows of the segments that the day's view is of, and of those that came since.
     fn rows_of_halves(engine: &Engine) -> Option<[Vec<u64>; 2]> {
         let txn = engine.shared.store.read().unwrap();
@@ -234,18 +249,10 @@ mod tests {
     #[test]
     fn a_day_whose_view_is_of_other_segments_is_counted_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = open(folder.path());
-        push(&engine, 10, 1);
-        fold(&engine);
-        push(&engine, 20, 2);
-        engine
-            .write(|writer| {
-                let txn = writer.shared.store.write()?;
-                let view = store::day_view(&txn, DAY)?.unwrap();
-                store::put_covers(&txn, DAY, view, 1)?;
-                Ok(txn.commit()?)
-            })
-            .unwrap();
+        let engine = one_of_each(folder.path(), |txn| {
+            let view = store::day_view(txn, DAY)?.unwrap();
+            store::put_covers(txn, DAY, view, 1)
+        });
         assert_eq!(rows_of_halves(&engine), None);
         drop(engine);
         let engine = open(folder.path());
@@ -282,20 +289,13 @@ mod tests {
     #[test]
     fn a_fold_that_cannot_read_a_view_makes_it_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let engine = open(folder.path());
-        push(&engine, 10, 1);
-        fold(&engine);
-        push(&engine, 20, 2);
-        engine
-            .write(|writer| {
-                let txn = writer.shared.store.write()?;
-                for (key, mut value) in txn.with_prefix(Table::DayFacets, &[])? {
-                    value.iter_mut().for_each(|byte| *byte ^= 1);
-                    txn.put(Table::DayFacets, &key, &value)?;
-                }
-                Ok(txn.commit()?)
-            })
-            .unwrap();
+        let engine = one_of_each(folder.path(), |txn| {
+            for (key, mut value) in txn.with_prefix(Table::DayFacets, &[])? {
+                value.iter_mut().for_each(|byte| *byte ^= 1);
+                txn.put(Table::DayFacets, &key, &value)?;
+            }
+            Ok(())
+        });
         engine.fold_pushes_after(0);
         push(&engine, 30, 3);
         push(&engine, 40, 4);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_published_yet_is_of_neither_half() {
+    fn what_is_not_published_yet_moves_no_boundary() {
         let segment =
             |id: u64, unpublished| SegmentRecord { id, rows: 1, unpublished, deliveries: Vec::new(), blocks: Vec::new() };
         let all = [(1, None), (2, Some(9)), (3, None), (4, Some(9)), (5, None)].map(|(id, of)| segment(id, of)).to_vec();
