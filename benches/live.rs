@@ -4,7 +4,7 @@
 //! also over HTTP to a server in the same process, so that both share the cores, and over HTTP without region,
 //! duration and id, on which downloads do not depend (lean); each into a fresh store in a folder. Beside them stands what a
 //! bare server makes of the lean bodies, which reads them with hyper and serde_json and keeps nothing. It prints events per
-//! second and the latency of the calls. The latency of a durable write of 4 KiB on the same disk stands beside every line,
+//! second, the time of all cores that an event takes, of senders too, and the latency of the calls. The latency of a durable write of 4 KiB on the same disk stands beside every line,
 //! since no durable acknowledgement can be faster.
 //! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_PUSHES` how many single events a
 //! thread pushes (500), `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give
@@ -24,6 +24,8 @@ use hubtally::query::{Scope, View};
 use latency::Latencies;
 use sender::{Sender, Serving};
 
+#[path = "common/cpu.rs"]
+mod cpu;
 #[path = "common/durable.rs"]
 mod durable;
 #[path = "common/latency.rs"]
@@ -46,8 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let today = workload.first_day;
 
     println!(
-        "{:<16} {:>7} {:>8} {:>10} {:>9} {:>9} {:>9} {:>8} {:>9} {:>10}",
-        "body", "threads", "pushes", "events/s", "p50 ms", "p99 ms", "max ms", "full", "fsync ms", "downloads"
+        "{:<16} {:>7} {:>8} {:>10} {:>7} {:>9} {:>9} {:>9} {:>8} {:>9} {:>10}",
+        "body", "threads", "pushes", "events/s", "CPU µs", "p50 ms", "p99 ms", "max ms", "full", "fsync ms", "downloads"
     );
     for threads in [1, 8, 64] {
         let lines = log.split_inclusive(|byte| *byte == b'\n').take((pushes as usize).saturating_mul(threads));
@@ -130,7 +132,7 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, way: Way) -> Re
     let next = AtomicUsize::new(0);
     let outcome: Mutex<Outcome> = Mutex::default();
     let failure: Mutex<Option<String>> = Mutex::default();
-    let start = Instant::now();
+    let (start, spent) = (Instant::now(), cpu::spent());
     let push_all = || -> Result<(), Box<dyn Error>> {
         let (mut own, mut sender) = (Outcome::default(), Sender::new(&engine, serving.as_ref())?);
         while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -155,6 +157,7 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, way: Way) -> Re
         }
     });
     let took = start.elapsed().as_secs_f64();
+    let spent = cpu::spent().zip(spent).map(|(after, before)| after.saturating_sub(before).as_secs_f64() * 1e6);
     if let Some(error) = failure.into_inner()? {
         return Err(error.into());
     }
@@ -167,9 +170,10 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, way: Way) -> Re
             totals.downloads().0.to_string()
         }
     };
+    let cpu = spent.map_or_else(|| "-".to_owned(), |spent| format!("{:.2}", spent / events.max(1) as f64));
     let [p50, p99, max] = [500, 990, 1000].map(|per_mille| latencies.ms(per_mille));
     println!(
-        "{what:<16} {threads:>7} {:>8} {:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {counted:>10}",
+        "{what:<16} {threads:>7} {:>8} {:>10.0} {cpu:>7} {p50:>9.3} {p99:>9.3} {max:>9.1} {:>8} {:>9.3} {counted:>10}",
         bodies.len(),
         events as f64 / took,
         full,

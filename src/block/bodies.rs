@@ -83,9 +83,9 @@ impl BodyRows {
         &self.rows
     }
 
-    /// The rows as they are stored, in blocks: equal ones of one delivery joined, whatever body they came in.
+    /// The rows as they are stored, in blocks.
     #[must_use]
-    pub fn joined_blocks(&self, words: &Words) -> Vec<Cow<'_, [Row]>> {
+    pub fn blocks(&self) -> Vec<BodyBlock<'_>> {
         let (mut blocks, mut rest, mut start, mut repeats) = (Vec::new(), self.rows.as_slice(), 0, self.repeats.as_slice());
         while !rest.is_empty() {
             let is_repeat = |end: &usize| self.repeats.binary_search(&(start + end)).is_ok();
@@ -94,11 +94,7 @@ impl BodyRows {
             let (rows, behind) = rest.split_at(end);
             let (own, later) = repeats.split_at(repeats.partition_point(|at| *at < start + end));
             (rest, start, repeats) = (behind, start + end, later);
-            let mut block = Cow::Borrowed(rows);
-            if !own.is_empty() {
-                join_neighbours(block.to_mut(), words);
-            }
-            blocks.push(block);
+            blocks.push(BodyBlock { rows, repeats: !own.is_empty() });
         }
         blocks
     }
@@ -129,6 +125,30 @@ impl BodyRows {
         let (rows, bodies) = moved.into_iter().unzip();
         // Rows of two names may be equal under one: that is for those to join who hold both. Stored are the others.
         Cow::Owned(BodyRows { rows, bodies, repeats: Vec::new() })
+    }
+}
+
+/// Rows that are stored together.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyBlock<'r> {
+    rows: &'r [Row],
+    /// Whether some of them are equal.
+    repeats: bool,
+}
+
+impl<'r> BodyBlock<'r> {
+    /// The rows with equal ones of one delivery joined, whatever body they came in. `scratch` is memory for them.
+    pub fn joined<'s>(self, words: &Words, scratch: &'s mut Vec<Row>) -> &'s [Row]
+    where
+        'r: 's,
+    {
+        if !self.repeats {
+            return self.rows;
+        }
+        scratch.clear();
+        scratch.extend_from_slice(self.rows);
+        join_neighbours(scratch, words);
+        scratch
     }
 }
 

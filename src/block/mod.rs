@@ -28,7 +28,7 @@ mod version_1;
 mod who;
 
 pub use bits::{BitReader, BitWriter, width_of};
-pub use bodies::{BodyRows, OfDownloader, OfRepo};
+pub use bodies::{BodyBlock, BodyRows, OfDownloader, OfRepo};
 pub use bytes::{ByteReader, put_varint};
 pub use decode::{Decoded, Wanted, decode, decode_sought, row_count};
 pub use encode::Encoder;

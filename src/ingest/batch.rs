@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
@@ -11,6 +11,7 @@ use super::agents::Agents;
 use super::fingerprint::{Fingerprint, Fingerprints};
 use super::names::Names;
 use super::remembered::Remembered;
+use super::spare::Spare;
 use super::targets::{self, FILES_MAX, File};
 use crate::classify::{FileRequest, NotADownload, download, file_request};
 use crate::identify::IdentityKey;
@@ -179,20 +180,20 @@ pub struct BatchBuilder<'k> {
     proxies: Arc<Proxies>,
     memo: Memo,
     batch: Batch,
-    /// Memory that may be used for rows.
-    spare: Arc<Mutex<Vec<Vec<Row>>>>,
+    /// Where memory for rows comes from, if not from the system.
+    spare: Option<Arc<Spare<Row>>>,
 }
 
 impl<'k> BatchBuilder<'k> {
     /// Hashes identities under `key`; `proxies` are those of the source.
     pub fn new(key: &'k IdentityKey, proxies: Arc<Proxies>, memo: Memo) -> BatchBuilder<'k> {
         let batch = Batch::of(Arc::clone(&memo.names));
-        BatchBuilder { key, proxies, memo, batch, spare: Arc::default() }
+        BatchBuilder { key, proxies, memo, batch, spare: None }
     }
 
     /// Puts rows into memory from here as long as there is some; who takes batches brings it back.
-    pub fn recycling(mut self, spare: Arc<Mutex<Vec<Vec<Row>>>>) -> BatchBuilder<'k> {
-        self.spare = spare;
+    pub fn recycling(mut self, spare: Arc<Spare<Row>>) -> BatchBuilder<'k> {
+        self.spare = Some(spare);
         self
     }
 
@@ -211,13 +212,7 @@ impl<'k> BatchBuilder<'k> {
 
     /// Makes room for so many lines of the next batch.
     pub fn make_room(&mut self, lines: usize) {
-        let mut rows = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        rows.clear();
-        if rows.capacity() < lines {
-            // Growing as rows come would take up to twice the memory.
-            rows = Vec::with_capacity(lines);
-        }
-        self.batch.rows = rows;
+        self.batch.rows = self.spare.as_ref().map_or_else(|| Vec::with_capacity(lines), |spare| spare.take(lines));
     }
 
     /// Adds a line that was read, or could not be.

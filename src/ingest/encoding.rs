@@ -1,16 +1,15 @@
 //! The rows of a group on their way into segments: block by block, by whoever has time for the next one.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::block::{BodyRows, Encoder};
+use crate::block::{BodyBlock, BodyRows, Encoder};
 use crate::model::{Day, Row, Words};
 use crate::store::{EncodedSegment, SegmentEncoder, StoreError};
 
 /// Blocks to be encoded.
 pub(super) struct Encoding<'r> {
-    blocks: Vec<(Day, Cow<'r, [Row]>)>,
+    blocks: Vec<(Day, BodyBlock<'r>)>,
     words: &'r Words,
     next: AtomicUsize,
 }
@@ -23,19 +22,19 @@ impl<'r> Encoding<'r> {
     pub fn of(days: &'r BTreeMap<Day, BodyRows>, words: &'r Words) -> Encoding<'r> {
         let of_day = |(day, rows): (&Day, &'r BodyRows)| {
             let day = *day;
-            rows.joined_blocks(words).into_iter().map(move |block| (day, block))
+            rows.blocks().into_iter().map(move |block| (day, block))
         };
         Encoding { blocks: days.iter().flat_map(of_day).collect(), words, next: AtomicUsize::new(0) }
     }
 
-    /// Encodes blocks that nobody else has begun with, until there are no more.
-    pub fn encode(&self, encoder: &mut Encoder) -> Result<Encoded, StoreError> {
+    /// Encodes blocks that nobody else has begun with, until there are no more. `scratch` is memory for rows.
+    pub fn encode(&self, encoder: &mut Encoder, scratch: &mut Vec<Row>) -> Result<Encoded, StoreError> {
         let mut encoded = Encoded::new();
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some((day, rows)) = self.blocks.get(number) else { return Ok(encoded) };
+            let Some((day, block)) = self.blocks.get(number) else { return Ok(encoded) };
             let mut segment = SegmentEncoder::new(*day, &mut *encoder);
-            segment.add(rows, self.words)?;
+            segment.add(block.joined(self.words, scratch), self.words)?;
             encoded.extend(segment.finish().map(|segment| (number, segment)));
         }
     }

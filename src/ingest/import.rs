@@ -14,6 +14,7 @@ use super::error::EngineError;
 use super::grouping::group_all;
 use super::names::Numbered;
 use super::pieces::Piece;
+use super::spare::Spare;
 use super::stages::{EncodeSpace, Parsed, Unsorted, cutter, encode_days, parse_all};
 use crate::model::{Day, DeliveryId, Format, HeadRedirect, Receipt, Redirects, RejectReason, RepoKey, Row, SourceId, SourceName};
 use crate::parse::{BreakdownParser, DecodeLimits, Decoded, LINE_BYTES_MAX, LineParser, is_blank};
@@ -247,7 +248,7 @@ struct Import<'e> {
     /// The repos it met.
     repos: RepoSet,
     /// Memory of rows that are in, for rows to come: asking the system for it again and again costs more than the copying.
-    spare: Arc<Mutex<Vec<Vec<Row>>>>,
+    spare: Arc<Spare<Row>>,
     encoding: Vec<EncodeSpace>,
 }
 
@@ -279,7 +280,7 @@ impl<'e> Import<'e> {
             unpublished_rows: 0,
             names: Numbered::default(),
             repos: RepoSet::default(),
-            spare: Arc::default(),
+            spare: Arc::new(Spare::of(0, usize::MAX)),
             encoding: Vec::new(),
         }
     }
@@ -374,7 +375,7 @@ impl<'e> Import<'e> {
         self.unpublished.extend(days.keys());
         let rows = Unsorted { days, names: &self.names, source: self.source, delivery };
         let segments = encode_days(rows, &mut self.encoding)?;
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(batches.into_iter().map(Batch::into_rows));
+        self.spare.put(batches.into_iter().map(Batch::into_rows));
         let (after, document) = (self.committed, self.document.clone());
         let reached = document.checkpoints.last().copied();
         let piece = Piece { segments, lines, forgotten, after, document };
@@ -418,7 +419,7 @@ impl<'e> Import<'e> {
         let Some(delivery) = self.delivery else { return Ok(()) };
         // Counting needs memory of its own.
         self.encoding.clear();
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.spare.rest();
         let days = std::mem::take(&mut self.unpublished);
         let events = std::mem::take(&mut self.unpublished_rows);
         self.accepted += self.engine.write(move |writer| writer.publish_document(delivery, days, events))?;

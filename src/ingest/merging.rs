@@ -128,13 +128,22 @@ impl Writer {
     /// The next command, or none when the last sender is gone; merges that end meanwhile are put in place.
     pub(super) fn next_while_merging(&mut self, commands: &Commands) -> Option<Command> {
         while matches!(self.merging, Merging::Segments(_)) && self.trouble.is_none() {
-            match commands.recv_timeout(LOOK_AGAIN) {
+            match self.wait_a_moment(commands) {
                 Ok(command) => return Some(command),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => drop(self.attempt(Writer::put_merged_alone)),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
         self.next(commands)
+    }
+
+    /// The next command if it comes soon; a merge that ends meanwhile is put in place.
+    pub(super) fn wait_a_moment(&mut self, commands: &Commands) -> Result<Command, RecvTimeoutError> {
+        let command = commands.recv_timeout(LOOK_AGAIN);
+        if matches!(command, Err(RecvTimeoutError::Timeout)) {
+            drop(self.attempt(Writer::put_merged_alone));
+        }
+        command
     }
 
     /// Puts a merge that has ended in place in a transaction of its own.

@@ -52,6 +52,7 @@ mod seen;
 mod segments;
 mod sizes;
 mod sources;
+mod spare;
 mod stages;
 mod targets;
 mod verify;

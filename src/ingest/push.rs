@@ -56,7 +56,7 @@ impl Engine {
         // It tells bodies of one key apart, and nobody asks for it where there is none.
         let body_hash = idempotency_key.as_ref().map_or(0, |_| xxh3_128(&body));
         // Its rows are all that is needed from here on, and it may wait for a while.
-        drop(body);
+        self.shared.readers.take_body_back(body);
         let (reply, answer) = channel();
         let job = PushJob { source, batch, formats, body_hash, idempotency_key, bytes, reply };
         match self.queue(Command::Push(Box::new(job))) {
@@ -67,6 +67,12 @@ impl Engine {
             }
             Err(TrySendError::Disconnected(_)) => Err(PushError::Engine(EngineError::Stopped)),
         }
+    }
+
+    /// Memory for a body of so many bytes, if there is some from bodies that were pushed before.
+    #[must_use]
+    pub fn spare_body(&self, bytes: usize) -> Option<Vec<u8>> {
+        self.shared.readers.spare_body(bytes)
     }
 
     /// Sets how many rows of pushes are held before they are folded into the views: for tests, which push too few to see it.

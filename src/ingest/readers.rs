@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::batch::{BatchBuilder, Memo};
 use super::engine::Engine;
 use super::names::CurrentNames;
+use super::spare::Spare;
 use crate::identify::IdentityKey;
 use crate::model::{Proxies, Row};
 
@@ -16,6 +17,9 @@ const LARGE_BYTES: usize = 64 << 10;
 
 /// Memory for fewer rows than this comes fast.
 const SPARE_ROWS_MIN: usize = 256;
+
+/// Memory that is kept for bodies.
+const SPARE_BODY_BYTES_MAX: usize = 32 << 20;
 
 /// Readers whose memory is kept: as many as there are cores, and no more than these.
 const MEMOS_MAX: usize = 8;
@@ -27,8 +31,10 @@ pub(super) const NAMES_KEPT_MAX: usize = 1 << 16;
 pub(super) struct Readers {
     state: Mutex<State>,
     turn_ended: Condvar,
-    /// Memory of rows that were taken in, while more are to come: the system takes longer to give than to fill it.
-    spare: Arc<Mutex<Vec<Vec<Row>>>>,
+    /// Memory of rows that were taken in, while more are to come.
+    spare: Arc<Spare<Row>>,
+    /// The same of bodies that were read.
+    bodies: Spare<u8>,
     large_max: usize,
     memos_max: usize,
 }
@@ -64,7 +70,8 @@ impl Readers {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         // One core is the writer's: who is read before it has time only waits.
         let (large_max, memos_max) = ((cores - 1).max(1), cores.min(MEMOS_MAX));
-        Readers { state: Mutex::default(), turn_ended: Condvar::new(), spare: Arc::default(), large_max, memos_max }
+        let (spare, bodies) = (Arc::new(Spare::of(SPARE_ROWS_MIN, usize::MAX)), Spare::of(LARGE_BYTES, SPARE_BODY_BYTES_MAX));
+        Readers { state: Mutex::default(), turn_ended: Condvar::new(), spare, bodies, large_max, memos_max }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -73,14 +80,23 @@ impl Readers {
 
     /// Takes back the memory of rows, where it is worth it.
     pub fn take_back(&self, rows: impl Iterator<Item = Vec<Row>>) {
-        let rows = rows.filter(|rows| rows.capacity() >= SPARE_ROWS_MIN);
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
+        self.spare.put(rows);
     }
 
-    /// Gives the memory of rows back to the system: nobody waits to be taken in.
+    /// Takes back the memory of a body that was read, where it is worth it.
+    pub fn take_body_back(&self, body: Vec<u8>) {
+        self.bodies.put([body]);
+    }
+
+    /// Memory for a body of so many bytes, where one of that size was read before.
+    pub fn spare_body(&self, bytes: usize) -> Option<Vec<u8>> {
+        if bytes < LARGE_BYTES { None } else { self.bodies.find(bytes) }
+    }
+
+    /// Gives memory back to the system: nobody waits to be taken in.
     pub fn rest(&self) {
-        let spare = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
-        drop(spare);
+        self.spare.rest();
+        self.bodies.rest();
     }
 
     fn turn(&self) -> Turn<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::sync::{Arc, RwLockWriteGuard};
 
 use super::DeliveryInfo;
@@ -17,7 +17,7 @@ use super::published::Published;
 use super::recovery::Trouble;
 use super::seen::Seen;
 use crate::block::{BodyRows, Encoder};
-use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, SourceId, SourceName};
+use crate::model::{Day, DeliveryId, Receipt, Renames, RepoKey, RepoNumber, Row, SourceId, SourceName};
 use crate::rollup::Live;
 use crate::store::{
     self, BodyRecord, ContentRecord, CountersRecord, DeliveryRecord, DeliveryState, LinesRecord, SourceEntry, StoreError,
@@ -33,6 +33,9 @@ pub(super) const LIVE_ROWS_MAX: usize = 250_000;
 
 /// The same of repos and their days: each takes some 2 KB, which is more than its rows do where it has few.
 pub(super) const LIVE_REPO_DAYS_MAX: usize = 60_000;
+
+/// A fifth of a second: those who push one body after the other take less time in between.
+const MOMENTS_BEFORE_REST: u32 = 10;
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -66,6 +69,8 @@ pub struct Writer {
     pub(super) encoder: Encoder,
     /// That of the thread beside.
     pub(super) encoder_beside: Encoder,
+    /// Memory for the rows of a block, of both threads that encode, while more are to come.
+    pub(super) scratch: [Vec<Row>; 2],
     pub(super) sources: Vec<SourceEntry>,
     pub(super) names: HashMap<RepoKey, RepoNumber>,
     /// What is committed of the names that readers use.
@@ -90,6 +95,7 @@ impl Writer {
             shared,
             encoder: Encoder::new()?,
             encoder_beside: Encoder::new()?,
+            scratch: Default::default(),
             sources: Vec::new(),
             names: HashMap::new(),
             numbered: Numbered::default(),
@@ -161,15 +167,17 @@ impl Writer {
         self.end_merging();
     }
 
-    /// The next command; as long as there is none, no memory is held for what comes.
+    /// The next command; when there is none for a while, no memory is held any longer for what comes.
     fn next_after_rest(&mut self, commands: &Commands) -> Option<Command> {
-        if self.trouble.is_none() {
-            if let Ok(command) = commands.try_recv() {
-                return Some(command);
+        for _ in 0..MOMENTS_BEFORE_REST {
+            match self.wait_a_moment(commands) {
+                Ok(command) => return Some(command),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            self.shared.readers.rest();
-            self.spare = Vec::new();
         }
+        self.shared.readers.rest();
+        (self.spare, self.scratch) = Default::default();
         self.next_while_merging(commands)
     }
 

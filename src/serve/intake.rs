@@ -18,6 +18,9 @@ use super::limits;
 /// Memory for a body grows by this factor, up to what its sender said of it.
 const GROWTH: usize = 4;
 
+/// More memory than this is for a multiple of it.
+const ROUNDED_MIN: usize = 64 << 10;
+
 /// A body being read. Only time spent waiting for the client counts against it.
 pub struct Intake {
     body: Incoming,
@@ -93,7 +96,14 @@ impl Held {
                 return Err(too_large(bytes_max));
             }
             let room = room_for(raw.len() + chunk.len(), raw.capacity(), told);
-            if !share.grow_to(room) || raw.try_reserve_exact(room - raw.len()).is_err() {
+            // What others have left takes all of it, so that it never grows; but nobody has it who says much and sends little.
+            if room > raw.capacity().max(ROUNDED_MIN - 1)
+                && let Some(mut spare) = call.app.engine.spare_body(room.max(told))
+                && share.grow_to(spare.capacity())
+            {
+                spare.extend_from_slice(&raw);
+                raw = spare;
+            } else if !share.grow_to(room) || raw.try_reserve_exact(room - raw.len()).is_err() {
                 return Err(no_room());
             }
             raw.extend_from_slice(&chunk);
@@ -115,7 +125,12 @@ impl Held {
 /// but what a client says of its body is believed only as far as it has sent a part of it.
 fn room_for(came: usize, room: usize, told: usize) -> usize {
     let most = if told < came { came.saturating_mul(2) } else { told };
-    if came <= room { room } else { came.saturating_mul(GROWTH).min(most) }
+    if came <= room {
+        return room;
+    }
+    let more = came.saturating_mul(GROWTH).min(most);
+    // Bodies of one sender are of one size or nearly so: memory for one is to be enough for the next.
+    if more < ROUNDED_MIN { more } else { more.checked_next_multiple_of(ROUNDED_MIN).unwrap_or(more) }
 }
 
 fn refused(refusal: Refusal, bytes_max: usize) -> Answer {
@@ -158,6 +173,9 @@ mod tests {
         assert_eq!(room(&[100], 300), 300);
         assert_eq!(room(&[100, 300], 32 << 20), 400);
         assert_eq!(room(&[100, 300, 1], 32 << 20), 401 * 4);
+        assert_eq!(room(&[65_536 / 4], 32 << 20), 65_536);
+        assert_eq!(room(&[65_536 / 4 + 1], 32 << 20), 2 * 65_536);
+        assert_eq!(room(&[60_000], 100_001), 2 * 65_536, "a little more than what was told");
         assert_eq!(room(&[100, 100, 1], 0), 402, "a body in chunks tells nothing");
         assert_eq!(room(&[usize::MAX], 0), usize::MAX);
     }

@@ -68,7 +68,8 @@ fn joined_bodies(rows: &[Row], words: &Words) -> Vec<Row> {
 
 /// Rows as they are stored.
 fn as_stored(rows: &BodyRows, words: &Words) -> Vec<Row> {
-    rows.joined_blocks(words).concat()
+    let mut scratch = Vec::new();
+    rows.blocks().into_iter().flat_map(|block| block.joined(words, &mut scratch).to_vec()).collect()
 }
 
 /// Cuts rows into inputs at random; each is sorted and joined as a commit would, and stored in blocks of a few rows.
