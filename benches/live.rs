@@ -4,11 +4,12 @@
 //! also over HTTP to a server in the same process, so that both share the cores, and over HTTP without region,
 //! duration and id, on which downloads do not depend (lean); each into a fresh store in a folder. Beside them stands what a
 //! bare server makes of the lean bodies, which reads them with hyper and serde_json and keeps nothing. It prints events per
-//! second, the time of all cores that an event takes, of senders too, and the latency of the calls. The latency of a durable write of 4 KiB on the same disk stands beside every line,
-//! since no durable acknowledgement can be faster.
-//! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_PUSHES` how many single events a
-//! thread pushes (500), `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give
-//! equal downloads: the last column must be the same for all lines of one kind that push the same events.
+//! second, the time of all cores that an event takes, of its sender too, and the latency of the calls. The latency of a
+//! durable write of 4 KiB on the same disk stands beside every line, since no durable acknowledgement can be faster.
+//! `HUBTALLY_BENCH_ROWS` sets the events for large bodies (300,000), `HUBTALLY_BENCH_DAYS` how many days they are of (1; the
+//! reference workload has 166,000 events a day), `HUBTALLY_BENCH_PUSHES` how many single events a thread pushes (500),
+//! `HUBTALLY_BENCH_DIR` the folder the stores are made in. Whatever the threads do, equal events give equal downloads: the
+//! last column must be the same for all lines of one kind that push the same events.
 
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -42,10 +43,11 @@ const BODY_BYTES: usize = 1 << 20;
 fn main() -> Result<(), Box<dyn Error>> {
     let rows = settings::rows(300_000)?;
     let pushes = settings::number("HUBTALLY_BENCH_PUSHES", 500)?.max(1);
-    let workload = Workload { rows, days: 1, format: Format::Events, malformed_per_million: 0, ..Workload::default() };
+    let days = u16::try_from(settings::number("HUBTALLY_BENCH_DAYS", 1)?.max(1))?;
+    let workload = Workload { rows, days, format: Format::Events, malformed_per_million: 0, ..Workload::default() };
     let mut log = Vec::new();
     workload.write_to(&mut log)?;
-    let today = workload.first_day;
+    let range = DayRange { first: workload.first_day, last: Day(workload.first_day.0.saturating_add(days - 1)) };
 
     println!(
         "{:<16} {:>7} {:>8} {:>10} {:>7} {:>9} {:>9} {:>9} {:>8} {:>9} {:>10}",
@@ -54,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for threads in [1, 8, 64] {
         let lines = log.split_inclusive(|byte| *byte == b'\n').take((pushes as usize).saturating_mul(threads));
         let bodies: Vec<&[u8]> = lines.collect();
-        run("one event", threads, &bodies, today, Way::Direct)?;
+        run("one event", threads, &bodies, range, Way::Direct)?;
     }
     let lean = without_extras(&log);
     let large = [
@@ -66,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (what, log, way) in large {
         let bodies = large_bodies(log);
         for threads in [1, 8, 64] {
-            run(what, threads, &bodies, today, way)?;
+            run(what, threads, &bodies, range, way)?;
         }
     }
     Ok(())
@@ -117,11 +119,11 @@ struct Outcome {
 }
 
 /// Pushes all bodies from so many threads into a fresh store.
-fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, way: Way) -> Result<(), Box<dyn Error>> {
+fn run(what: &str, threads: usize, bodies: &[&[u8]], range: DayRange, way: Way) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir_in(place::base())?;
     let mut fsync = durable::durable_writes(folder.path())?;
     let place = Place::Folder(folder.path().join("data"));
-    let noon = hubtally::model::Millis(today.start().0 + 43_200_000);
+    let noon = hubtally::model::Millis(range.last.start().0 + 43_200_000);
     let engine = Engine::open(&OpenOptions { place, default_public: true, frozen_now: Some(noon) })?;
     let serving = match way {
         Way::Direct => None,
@@ -165,8 +167,7 @@ fn run(what: &str, threads: usize, bodies: &[&[u8]], today: Day, way: Way) -> Re
     let counted = match way {
         Way::Bare => "-".to_owned(),
         Way::Direct | Way::Http => {
-            let all = DayRange { first: today, last: today };
-            let totals = View::of(&engine)?.scope_totals(&Scope::Hub, all, &Caller::admin())?.unwrap_or_default();
+            let totals = View::of(&engine)?.scope_totals(&Scope::Hub, range, &Caller::admin())?.unwrap_or_default();
             totals.downloads().0.to_string()
         }
     };

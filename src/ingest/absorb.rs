@@ -4,6 +4,7 @@
 //! stored ones: so that a view and the overlay of a day together are the day's new view.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::panic::resume_unwind;
 
 use super::open_view::{OpenView, facet_chunks};
@@ -25,22 +26,23 @@ pub(super) struct AbsorbedDay {
 /// The repos of the overlay on the days that it changes, in order.
 pub(super) struct Absorbing<'l> {
     live: &'l Live,
-    days: Vec<(Day, BTreeMap<RepoNumber, OfRepo<'l>>)>,
+    days: Vec<(Day, Vec<OfRepo<'l>>)>,
+    /// Those who count, repo by repo.
+    downloaders: Vec<DownloaderKey>,
 }
 
 /// A repo in the overlay.
 struct OfRepo<'l> {
+    repo: RepoNumber,
     live: &'l LiveRepo,
-    /// Those who count, in any order.
-    downloaders: Vec<DownloaderKey>,
-    /// Where their numbers begin among those of all.
-    numbers_at: usize,
+    /// Where those who count are among those of all.
+    downloaders: Range<usize>,
 }
 
 impl OfRepo<'_> {
     /// The numbers of all who count on the day, ascending: of those who are stored, and of those in the overlay.
     fn numbers(&self, mut stored: Vec<DownloaderNumber>, all: &[DownloaderNumber]) -> Vec<DownloaderNumber> {
-        let own = all.get(self.numbers_at..self.numbers_at + self.downloaders.len()).unwrap_or_default();
+        let own = all.get(self.downloaders.clone()).unwrap_or_default();
         stored.extend_from_slice(own);
         stored.sort_unstable();
         stored.dedup();
@@ -51,25 +53,25 @@ impl OfRepo<'_> {
 impl<'l> Absorbing<'l> {
     /// What the overlay holds of some days.
     pub fn of(live: &'l Live, days: &BTreeSet<Day>) -> Absorbing<'l> {
-        let mut numbers_at = 0;
+        let mut downloaders = Vec::new();
         let mut of_day = |day: Day| {
+            let mut repos: Vec<(RepoNumber, &LiveRepo)> = live.repos_on(day).collect();
             // In order, so that equal overlays are numbered alike.
-            let repos: BTreeMap<RepoNumber, &LiveRepo> = live.repos_on(day).collect();
+            repos.sort_unstable_by_key(|(repo, _)| *repo);
             let of_repo = |(repo, live): (RepoNumber, &'l LiveRepo)| {
-                let downloaders: Vec<DownloaderKey> = live.downloaders().collect();
-                numbers_at += downloaders.len();
-                let numbers_at = numbers_at - downloaders.len();
-                (repo, OfRepo { live, downloaders, numbers_at })
+                let start = downloaders.len();
+                downloaders.extend(live.downloaders());
+                OfRepo { repo, live, downloaders: start..downloaders.len() }
             };
             (day, repos.into_iter().map(of_repo).collect())
         };
         let days = days.iter().map(|day| of_day(*day)).collect();
-        Absorbing { live, days }
+        Absorbing { live, days, downloaders }
     }
 
     /// All of their downloaders.
     pub fn downloaders(&self) -> impl Iterator<Item = DownloaderKey> {
-        self.days.iter().flat_map(|(_, repos)| repos.values()).flat_map(|repo| repo.downloaders.iter().copied())
+        self.downloaders.iter().copied()
     }
 
     /// The new view of each day, given the numbers of all downloaders; none of a day whose stored view is not the one that the
@@ -87,7 +89,7 @@ impl<'l> Absorbing<'l> {
         &self,
         store: &Store,
         day: Day,
-        repos: &BTreeMap<RepoNumber, OfRepo<'l>>,
+        repos: &[OfRepo<'l>],
         sets: &RepoSets,
         numbers: &[DownloaderNumber],
     ) -> Result<Option<AbsorbedDay>, StoreError> {
@@ -99,22 +101,17 @@ impl<'l> Absorbing<'l> {
                 Ok::<_, StoreError>(facet_chunks(&facets.book, facets.repos())?)
             });
             let counts = absorb_counts(&txn, (day, &stored), repos, sets, numbers);
+            let tails = tails(&txn, day, repos);
             let facets = facets.join().unwrap_or_else(|panic| resume_unwind(panic));
             let Some(mut absorbed) = counts? else { return Ok(None) };
             absorbed.view.add_facets(facets?);
-            absorbed.view.add_tails(&tails(&txn, day, repos)?);
+            absorbed.view.add_tails(&tails?);
             Ok(Some(absorbed))
         })
     }
 
     /// What sessions took from their first events, and files by kind, of all repos of a day.
-    fn facets(
-        &self,
-        txn: &ReadTxn,
-        day: Day,
-        stored: &DayViewRecord,
-        repos: &BTreeMap<RepoNumber, OfRepo<'l>>,
-    ) -> Result<Facets, StoreError> {
+    fn facets(&self, txn: &ReadTxn, day: Day, stored: &DayViewRecord, repos: &[OfRepo<'l>]) -> Result<Facets, StoreError> {
         let mut all = Facets::default();
         let live_numbers = all.numbers(self.live.places(), self.live.clients());
         let mut new = repos.iter().peekable();
@@ -123,15 +120,15 @@ impl<'l> Absorbing<'l> {
             let chunk = FacetChunk::new(&bytes).map_err(|error| damaged("day_facets", day, error))?;
             let numbers = all.numbers(&chunk.places, &chunk.clients);
             let each = |entry: &FacetEntry| {
-                while let Some((repo, of_repo)) = new.next_if(|(repo, _)| **repo < entry.repo) {
-                    all.add(*repo, None, Some((of_repo.live, &live_numbers)));
+                while let Some(of_repo) = new.next_if(|of_repo| of_repo.repo < entry.repo) {
+                    all.add(of_repo.repo, None, Some((of_repo.live, &live_numbers)));
                 }
-                let live = new.next_if(|(repo, _)| **repo == entry.repo).map(|(_, of_repo)| (of_repo.live, &live_numbers));
+                let live = new.next_if(|of_repo| of_repo.repo == entry.repo).map(|of_repo| (of_repo.live, &live_numbers));
                 all.add(entry.repo, Some((entry, &numbers)), live);
             };
             chunk.for_all(each).map_err(|error| damaged("day_facets", day, error))?;
         }
-        new.for_each(|(repo, of_repo)| all.add(*repo, None, Some((of_repo.live, &live_numbers))));
+        new.for_each(|of_repo| all.add(of_repo.repo, None, Some((of_repo.live, &live_numbers))));
         Ok(all)
     }
 }
@@ -194,7 +191,7 @@ impl Facets {
 fn absorb_counts(
     txn: &ReadTxn,
     (day, stored): (Day, &DayViewRecord),
-    repos: &BTreeMap<RepoNumber, OfRepo<'_>>,
+    repos: &[OfRepo<'_>],
     sets: &RepoSets,
     numbers: &[DownloaderNumber],
 ) -> Result<Option<AbsorbedDay>, StoreError> {
@@ -211,21 +208,21 @@ fn absorb_counts(
     };
     let mut new = repos.iter().peekable();
     store::for_all_entries(txn, day, stored, |entry, numbers| {
-        while let Some((repo, of_repo)) = new.next_if(|(repo, _)| **repo < entry.repo) {
-            add(*repo, Some(of_repo), RepoDay::default(), Vec::new());
+        while let Some(of_repo) = new.next_if(|of_repo| of_repo.repo < entry.repo) {
+            add(of_repo.repo, Some(of_repo), RepoDay::default(), Vec::new());
         }
-        let of_repo = new.next_if(|(repo, _)| **repo == entry.repo).map(|(_, of_repo)| of_repo);
+        let of_repo = new.next_if(|of_repo| of_repo.repo == entry.repo);
         add(entry.repo, of_repo, entry.day, numbers);
     })?;
-    new.for_each(|(repo, of_repo)| add(*repo, Some(of_repo), RepoDay::default(), Vec::new()));
+    new.for_each(|of_repo| add(of_repo.repo, Some(of_repo), RepoDay::default(), Vec::new()));
     Ok(fits.then_some(absorbed))
 }
 
 /// The last events of a day: of those in the overlay as it knows them, of the others as they are stored.
-fn tails(txn: &ReadTxn, day: Day, repos: &BTreeMap<RepoNumber, OfRepo<'_>>) -> Result<Vec<Edge>, StoreError> {
+fn tails(txn: &ReadTxn, day: Day, repos: &[OfRepo<'_>]) -> Result<Vec<Edge>, StoreError> {
     let stored = stored_edges(txn, day)?.into_iter();
     let mut tails: BTreeMap<_, _> = stored.map(|edge| ((edge.repo, edge.downloader), edge.time)).collect();
-    for (repo, OfRepo { live, .. }) in repos {
+    for OfRepo { repo, live, .. } in repos {
         for (downloader, last) in live.tails() {
             match last {
                 Some(last) => tails.insert((*repo, downloader), last),

@@ -147,6 +147,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::ingest::{OpenOptions, Place, Push, PushContent};
+    use crate::model::SourceName;
     use crate::parse::ItemReader;
 
     #[test]
@@ -218,5 +220,25 @@ mod tests {
             readers.read((&key, Arc::default()), usize::MAX, usize::MAX, |_| panic!("reading ends"));
         }));
         assert!(outcome.is_err() && readers.lock().large == 0, "a turn ends however it ends");
+    }
+
+    #[test]
+    fn memory_of_bodies_is_kept_until_nothing_has_come_for_a_while() {
+        let options = OpenOptions { place: Place::Memory, default_public: true, frozen_now: None };
+        let engine = Engine::open(&options).unwrap();
+        let line = r#"{"ts":1777593600,"repo":"org/name","ip":"192.0.2.1"}"#;
+        let lines = LARGE_BYTES / line.len();
+        let kept_after = |lines: usize, pause_ms| {
+            let body = vec![line; lines].join("\n").into_bytes();
+            let source = SourceName::default_source();
+            engine.push(Push { source, body, content: PushContent::Json, idempotency_key: None }).unwrap();
+            std::thread::sleep(Duration::from_millis(pause_ms));
+            engine.spare_body(LARGE_BYTES)
+        };
+        // The machine may stand still for longer than that.
+        let kept = (0..100).find_map(|_| kept_after(lines + 1, 0)).expect("who pushes the next one at once has it");
+        assert!(kept.is_empty() && kept.capacity() >= LARGE_BYTES);
+        assert!([400, 800, 1_600, 3_200, 6_400].into_iter().any(|pause_ms| kept_after(lines + 1, pause_ms).is_none()));
+        assert!(kept_after(lines / 2, 0).is_none(), "small ones are not worth it");
     }
 }
