@@ -1,6 +1,5 @@
 //! A group of pushed bodies, or the new lines of a followed log: into the store in one commit, then into every answer.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -162,13 +161,14 @@ impl Writer {
     ) -> Result<(Vec<Loaded>, Vec<EncodedSegment>), EngineError> {
         let Writer { shared, encoder, encoder_beside, scratch, seen, .. } = self;
         let [scratch, scratch_beside] = scratch;
+        let rows: usize = days.values().map(|rows| rows.rows().len()).sum();
         let blocks = Encoding::of(days, group.names.words());
         let mut read = || -> Result<Vec<Loaded>, EngineError> {
             let published = shared.published.read().map_err(|_| EngineError::Stopped)?;
             let missing = Touched::missing(read, &published.live);
             Ok(overlay::read_missing(before, &missing, &published.live, seen, &shared.counting())?)
         };
-        if rows_of(days.values()) < shared.sizes.beside_min.load(Ordering::Acquire) {
+        if rows < shared.sizes.beside_min.load(Ordering::Acquire) {
             return Ok((read()?, encoding::segments(blocks.encode(encoder, scratch)?)));
         }
         std::thread::scope(|scope| {
@@ -218,29 +218,14 @@ impl Writer {
         let counting = self.shared.counting();
         let mut applied = vec![Applied::default(); group.jobs.len()];
         let texts = Foreign::new(group.names.words(), group.names.words_list());
-        let Writer { shared, seen, .. } = self;
-        let mut add_seen = || days.iter().for_each(|(day, rows)| seen.add(*day, rows.rows(), &counting));
-        let apply = || -> Result<(), EngineError> {
-            let mut published = shared.lock()?;
-            overlay::load(&mut published.live, loaded, &counting);
-            if let Some(sets) = sets {
-                published.sets = sets;
-            }
-            for (day, rows) in days {
-                published.live.apply(*day, rows, &texts, &counting, &mut applied);
-            }
-            Ok(())
-        };
-        if rows_of(days.values().map(Cow::as_ref)) < shared.sizes.beside_min.load(Ordering::Acquire) {
-            add_seen();
-            apply()?;
-        } else {
-            std::thread::scope(|scope| {
-                let beside = scope.spawn(add_seen);
-                let outcome = apply();
-                beside.join().unwrap_or_else(|panic| resume_unwind(panic));
-                outcome
-            })?;
+        days.iter().for_each(|(day, rows)| self.seen.add(*day, rows.rows(), &counting));
+        let mut published = self.shared.lock()?;
+        overlay::load(&mut published.live, loaded, &counting);
+        if let Some(sets) = sets {
+            published.sets = sets;
+        }
+        for (day, rows) in days {
+            published.live.apply(*day, rows, &texts, &counting, &mut applied);
         }
         Ok(applied)
     }
@@ -282,9 +267,4 @@ impl Writer {
         };
         Ok(repos.into_iter().map(note).collect())
     }
-}
-
-/// How many rows a group has.
-fn rows_of<'r>(days: impl Iterator<Item = &'r BodyRows>) -> usize {
-    days.map(|rows| rows.rows().len()).sum()
 }

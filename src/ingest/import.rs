@@ -280,7 +280,7 @@ impl<'e> Import<'e> {
             unpublished_rows: 0,
             names: Numbered::default(),
             repos: RepoSet::default(),
-            spare: Arc::new(Spare::of(0, usize::MAX)),
+            spare: Arc::new(Spare::of(0, usize::MAX, usize::MAX)),
             encoding: Vec::new(),
         }
     }

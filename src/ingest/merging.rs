@@ -23,7 +23,7 @@ pub(super) const MERGE_BESIDE_MIN: usize = 1 << 16;
 /// memory than those of eight segments of an import.
 pub(super) const BESIDE_FAN_IN: usize = 2 * FAN_IN;
 
-/// How often a writer at rest looks whether a merge has ended.
+/// How often a writer that waits looks whether a merge has ended, or whether it is time to rest.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A merge on its way. What it is made of may be changed meanwhile, and then it is of no use.

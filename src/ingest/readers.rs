@@ -8,18 +8,23 @@ use super::batch::{BatchBuilder, Memo};
 use super::engine::Engine;
 use super::names::CurrentNames;
 use super::spare::Spare;
+use super::writer::GROUP_ROWS_MAX;
 use crate::identify::IdentityKey;
 use crate::model::{Proxies, Row};
 
 /// Bodies of more bytes take turns, fewer at once than there are cores: more would only wait for each other in the middle, each
 /// with its rows in memory. Smaller ones are read before anybody would notice.
-const LARGE_BYTES: usize = 64 << 10;
+pub(super) const LARGE_BYTES: usize = 64 << 10;
 
 /// Memory for fewer rows than this comes fast.
-const SPARE_ROWS_MIN: usize = 256;
+pub(super) const SPARE_ROWS_MIN: usize = 256;
 
-/// Memory that is kept for bodies.
-const SPARE_BODY_BYTES_MAX: usize = 32 << 20;
+/// Rows that fit into the memory that is kept for them: more than all bodies of a group have, and some that wait.
+const SPARE_ROWS_MAX: usize = 4 * GROUP_ROWS_MAX;
+
+/// Bytes of a body whose memory is kept, and of all of them.
+const SPARE_BODY_BYTES: usize = 2 << 20;
+const SPARE_BODIES_BYTES: usize = 32 << 20;
 
 /// Readers whose memory is kept: as many as there are cores, and no more than these.
 const MEMOS_MAX: usize = 8;
@@ -70,7 +75,8 @@ impl Readers {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         // One core is the writer's: who is read before it has time only waits.
         let (large_max, memos_max) = ((cores - 1).max(1), cores.min(MEMOS_MAX));
-        let (spare, bodies) = (Arc::new(Spare::of(SPARE_ROWS_MIN, usize::MAX)), Spare::of(LARGE_BYTES, SPARE_BODY_BYTES_MAX));
+        let spare = Arc::new(Spare::of(SPARE_ROWS_MIN, usize::MAX, SPARE_ROWS_MAX));
+        let bodies = Spare::of(LARGE_BYTES, SPARE_BODY_BYTES, SPARE_BODIES_BYTES);
         Readers { state: Mutex::default(), turn_ended: Condvar::new(), spare, bodies, large_max, memos_max }
     }
 
@@ -88,12 +94,12 @@ impl Readers {
         self.bodies.put([body]);
     }
 
-    /// Memory for a body of so many bytes, where one of that size was read before.
+    /// Memory for a body of so many bytes, where one of about that size was read before.
     pub fn spare_body(&self, bytes: usize) -> Option<Vec<u8>> {
-        if bytes < LARGE_BYTES { None } else { self.bodies.find(bytes) }
+        self.bodies.find(bytes)
     }
 
-    /// Gives memory back to the system: nobody waits to be taken in.
+    /// Gives memory back to the system.
     pub fn rest(&self) {
         self.spare.rest();
         self.bodies.rest();
@@ -239,6 +245,5 @@ mod tests {
         let kept = (0..100).find_map(|_| kept_after(lines + 1, 0)).expect("who pushes the next one at once has it");
         assert!(kept.is_empty() && kept.capacity() >= LARGE_BYTES);
         assert!([400, 800, 1_600, 3_200, 6_400].into_iter().any(|pause_ms| kept_after(lines + 1, pause_ms).is_none()));
-        assert!(kept_after(lines / 2, 0).is_none(), "small ones are not worth it");
     }
 }

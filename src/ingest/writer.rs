@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::sync::{Arc, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use super::DeliveryInfo;
 use super::batch::{Batch, add_to_record, receipt_of};
@@ -14,6 +15,7 @@ use super::merging::Merging;
 use super::names::Numbered;
 use super::publish::Publishing;
 use super::published::Published;
+use super::readers::{LARGE_BYTES, SPARE_ROWS_MIN};
 use super::recovery::Trouble;
 use super::seen::Seen;
 use crate::block::{BodyRows, Encoder};
@@ -24,8 +26,8 @@ use crate::store::{
     WriteTxn,
 };
 
-/// Rows and bodies of one group commit at most.
-const GROUP_ROWS_MAX: usize = 1 << 16;
+/// Rows of one group commit after which no further body comes to it, and bodies at most.
+pub(super) const GROUP_ROWS_MAX: usize = 1 << 16;
 const GROUP_JOBS_MAX: usize = 1_024;
 
 /// Rows the overlay may hold before they are folded into the views.
@@ -34,8 +36,8 @@ pub(super) const LIVE_ROWS_MAX: usize = 250_000;
 /// The same of repos and their days: each takes some 2 KB, which is more than its rows do where it has few.
 pub(super) const LIVE_REPO_DAYS_MAX: usize = 60_000;
 
-/// A fifth of a second: those who push one body after the other take less time in between.
-const MOMENTS_BEFORE_REST: u32 = 10;
+/// Memory is held for so long after a large body: those who push one after the other take less time in between.
+const REST_AFTER: Duration = Duration::from_millis(200);
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -57,6 +59,11 @@ pub struct PushJob {
 }
 
 impl PushJob {
+    /// Whether it is large enough for its memory to be used again.
+    fn leaves_memory(&self) -> bool {
+        self.bytes >= LARGE_BYTES || self.batch.rows().len() >= SPARE_ROWS_MIN
+    }
+
     /// Whether it uses the same names, as the bodies of one group must: names began anew at some time.
     fn has_names_of(&self, other: &PushJob) -> bool {
         Arc::ptr_eq(&self.batch.names, &other.batch.names)
@@ -85,6 +92,8 @@ pub struct Writer {
     pub(super) fold_failed: bool,
     /// Memory of the rows of the last group, while more are to come.
     pub(super) spare: Vec<BodyRows>,
+    /// When that memory is given back, and that of readers.
+    rest_at: Option<Instant>,
     /// Set while the store is broken.
     pub(super) trouble: Option<Trouble>,
 }
@@ -106,6 +115,7 @@ impl Writer {
             merging: Merging::Nothing,
             fold_failed: false,
             spare: Vec::new(),
+            rest_at: None,
             trouble: None,
         })
     }
@@ -139,7 +149,7 @@ impl Writer {
     pub fn run(&mut self, commands: &Commands) {
         let mut waiting = None;
         loop {
-            let Some(command) = waiting.take().or_else(|| self.next_after_rest(commands)) else { break };
+            let Some(command) = waiting.take().or_else(|| self.next_or_rest(commands)) else { break };
             match command {
                 Command::Stop => break,
                 Command::Task(task) => task(self),
@@ -167,17 +177,21 @@ impl Writer {
         self.end_merging();
     }
 
-    /// The next command; when there is none for a while, no memory is held any longer for what comes.
-    fn next_after_rest(&mut self, commands: &Commands) -> Option<Command> {
-        for _ in 0..MOMENTS_BEFORE_REST {
+    /// The next command. When no large body has come for a while, no memory is held for more of them.
+    fn next_or_rest(&mut self, commands: &Commands) -> Option<Command> {
+        while let Some(rest_at) = self.rest_at.filter(|_| self.trouble.is_none()) {
+            if rest_at <= Instant::now() {
+                self.rest_at = None;
+                self.shared.readers.rest();
+                (self.spare, self.scratch) = Default::default();
+                break;
+            }
             match self.wait_a_moment(commands) {
                 Ok(command) => return Some(command),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        self.shared.readers.rest();
-        (self.spare, self.scratch) = Default::default();
         self.next_while_merging(commands)
     }
 
@@ -187,6 +201,9 @@ impl Writer {
 
     /// Commits and publishes a group of pushed bodies, and answers each.
     fn push_all(&mut self, mut jobs: Vec<PushJob>) {
+        if jobs.iter().any(PushJob::leaves_memory) {
+            self.rest_at = Some(Instant::now() + REST_AFTER);
+        }
         let outcome = self.attempt(|writer| writer.commit_group(&mut jobs));
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
         self.shared.queue_bytes.fetch_sub(bytes, Ordering::AcqRel);

@@ -64,24 +64,25 @@ pub fn decode(
     bytes_max: usize,
     reserve: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<u8>, Refusal> {
-    let length = raw.len();
+    // A body may lie in more memory than it takes.
+    let (length, room) = (raw.len(), raw.capacity());
     match coding {
         Coding::Identity if length > bytes_max => Err(Refusal::TooLarge),
         Coding::Identity => Ok(raw),
-        Coding::Gzip => inflate(flate2::read::MultiGzDecoder::new(raw.as_slice()), length, bytes_max, reserve),
+        Coding::Gzip => inflate(flate2::read::MultiGzDecoder::new(raw.as_slice()), (length, room), bytes_max, reserve),
         Coding::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(raw.as_slice()).map_err(|_| Refusal::Broken)?;
             decoder.window_log_max(limits::ZSTD_WINDOW_LOG_MAX).map_err(|_| Refusal::Broken)?;
-            inflate(decoder, length, bytes_max, reserve)
+            inflate(decoder, (length, room), bytes_max, reserve)
         }
-        Coding::Zlib => inflate(Zlib::new(&raw), length, bytes_max, reserve),
-        Coding::Snappy => inflate(snap::read::FrameDecoder::new(raw.as_slice()), length, bytes_max, reserve),
+        Coding::Zlib => inflate(Zlib::new(&raw), (length, room), bytes_max, reserve),
+        Coding::Snappy => inflate(snap::read::FrameDecoder::new(raw.as_slice()), (length, room), bytes_max, reserve),
         Coding::SnappyBlock => {
             let decoded_length = snap::raw::decompress_len(&raw).map_err(|_| Refusal::Broken)?;
             if decoded_length > bytes_max || decoded_length > ratio_cap(length) {
                 return Err(Refusal::TooLarge);
             }
-            if !reserve(length + decoded_length) {
+            if !reserve(room + decoded_length) {
                 return Err(Refusal::Busy);
             }
             snap::raw::Decoder::new().decompress_vec(&raw).map_err(|_| Refusal::Broken)
@@ -132,7 +133,7 @@ impl Read for Zlib<'_> {
 
 fn inflate(
     mut decoder: impl Read,
-    raw_bytes: usize,
+    (raw_bytes, raw_room): (usize, usize),
     bytes_max: usize,
     reserve: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<u8>, Refusal> {
@@ -151,7 +152,7 @@ fn inflate(
             return Err(Refusal::TooLarge);
         }
         // The vector doubles as it grows, so that is what it may hold.
-        if !reserve(raw_bytes + length.max(decoded.capacity()) + length / 2) {
+        if !reserve(raw_room + length.max(decoded.capacity()) + length / 2) {
             return Err(Refusal::Busy);
         }
         decoded.extend_from_slice(chunk.get(..count).unwrap_or_default());

@@ -18,7 +18,7 @@ use super::limits;
 /// Memory for a body grows by this factor, up to what its sender said of it.
 const GROWTH: usize = 4;
 
-/// More memory than this is for a multiple of it.
+/// From here on memory for a body is for a multiple of this, and may be that of an earlier one.
 const ROUNDED_MIN: usize = 64 << 10;
 
 /// A body being read. Only time spent waiting for the client counts against it.
@@ -96,8 +96,10 @@ impl Held {
                 return Err(too_large(bytes_max));
             }
             let room = room_for(raw.len() + chunk.len(), raw.capacity(), told);
-            // What others have left takes all of it, so that it never grows; but nobody has it who says much and sends little.
-            if room > raw.capacity().max(ROUNDED_MIN - 1)
+            // What an earlier one has left takes all of it, so that it never grows. It is as much as was told, whatever came; but
+            // of that there is little, and it is there anyway.
+            if room > raw.capacity()
+                && room >= ROUNDED_MIN
                 && let Some(mut spare) = call.app.engine.spare_body(room.max(told))
                 && share.grow_to(spare.capacity())
             {

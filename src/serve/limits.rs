@@ -43,7 +43,7 @@ pub const SIGN_IN_WINDOW: Duration = Duration::from_secs(60);
 pub const SIGN_INS_WAITING_MAX: usize = 8;
 /// Commands of the owner at once.
 pub const OWNER_CONNECTIONS_MAX: usize = 64;
-/// Bodies held in memory by all requests together.
+/// Bodies held in memory by all requests together. Beside them 32 MiB at most are kept of bodies that were read.
 pub const BODIES_BYTES_MAX: usize = 96 * 1024 * 1024;
 /// A compressed body may grow to this size whatever its ratio.
 pub const RATIO_FREE_BYTES: usize = 16 * 1024 * 1024;

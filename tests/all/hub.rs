@@ -57,6 +57,31 @@ fn event(repo: &str, person: u64, ms: u64) -> Value {
     json!({ "ts": ms, "repo": repo, "path": "config.json", "status": 200, "user": format!("u{person}") })
 }
 
+/// They are read into memory that others have left.
+#[test]
+fn large_bodies_hold_their_own_events_whatever_came_before() {
+    let hub = Hub::start();
+    let lines = [3_000, 1_000, 2_000, 1_001, 999, 4_000, 700, 1_500];
+    let push = &|sender: usize, lines: usize| {
+        let repo = format!("acme/of-{sender}-{lines}");
+        let events: Vec<Value> = (0..lines as u64).map(|person| event(&repo, person, NOON_MS + person)).collect();
+        let receipt = hub.push(&events, &[]).json();
+        assert_eq!(
+            (receipt["accepted"].as_u64(), receipt["rejected"].as_object().map(|all| all.len())),
+            (Some(lines as u64), Some(0))
+        );
+    };
+    std::thread::scope(|scope| {
+        for sender in 0..3 {
+            scope.spawn(move || lines.into_iter().cycle().skip(sender).take(lines.len()).for_each(|lines| push(sender, lines)));
+        }
+    });
+    for (sender, lines) in (0..3).flat_map(|sender| lines.map(|lines| (sender, lines))) {
+        let stats = hub.get_as(Some(&hub.admin), &format!("/models/acme/of-{sender}-{lines}/stats")).json();
+        assert_eq!(stats["downloads"], lines, "{sender}");
+    }
+}
+
 #[test]
 fn a_pushed_event_is_in_every_answer_when_the_push_returns() {
     let hub = Hub::start();
