@@ -12,7 +12,7 @@ use super::error::{EngineError, PushError};
 use super::merging::BESIDE_FAN_IN;
 use super::names::Numbered;
 use super::overlay::{self, Loaded, ReadDays, Touched};
-use super::readers::{NAMES_KEPT_MAX, Readers};
+use super::readers::{NAMES_KEPT_MAX, Readers, SPARE_ROWS_MIN};
 use super::segments;
 use super::writer::Writer;
 use crate::block::BodyRows;
@@ -117,6 +117,9 @@ impl Writer {
         mut group: Group,
     ) -> Result<Vec<Answer>, EngineError> {
         let days = group.take_rows(&self.shared.readers, &mut self.spare);
+        if days.values().any(|rows| rows.rows().len() >= SPARE_ROWS_MIN) {
+            self.rest_later();
+        }
         let renames = Arc::clone(&self.renames);
         let read = overlay::as_read(&days, &renames);
         let (loaded, segments) = self.read_and_encode(before, &group, &days, &read)?;

@@ -229,21 +229,32 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_bodies_is_kept_until_nothing_has_come_for_a_while() {
+    fn memory_is_kept_until_nothing_has_come_for_a_while() {
         let options = OpenOptions { place: Place::Memory, default_public: true, frozen_now: None };
         let engine = Engine::open(&options).unwrap();
         let line = r#"{"ts":1777593600,"repo":"org/name","ip":"192.0.2.1"}"#;
-        let lines = LARGE_BYTES / line.len();
-        let kept_after = |lines: usize, pause_ms| {
+        let push = |lines: usize, pause_ms| {
             let body = vec![line; lines].join("\n").into_bytes();
             let source = SourceName::default_source();
             engine.push(Push { source, body, content: PushContent::Json, idempotency_key: None }).unwrap();
             std::thread::sleep(Duration::from_millis(pause_ms));
-            engine.spare_body(LARGE_BYTES)
         };
         // The machine may stand still for longer than that.
-        let kept = (0..100).find_map(|_| kept_after(lines + 1, 0)).expect("who pushes the next one at once has it");
+        let (at_once, later) = ([0; 100], [400, 800, 1_600, 3_200, 6_400]);
+        let body_after = |pause_ms: u64| {
+            push(LARGE_BYTES / line.len() + 1, pause_ms);
+            engine.spare_body(LARGE_BYTES)
+        };
+        let kept = at_once.into_iter().find_map(body_after).expect("who pushes the next one at once has it");
         assert!(kept.is_empty() && kept.capacity() >= LARGE_BYTES);
-        assert!([400, 800, 1_600, 3_200, 6_400].into_iter().any(|pause_ms| kept_after(lines + 1, pause_ms).is_none()));
+        assert!(later.into_iter().any(|pause_ms| body_after(pause_ms).is_none()));
+
+        // A small body of many rows.
+        let rows_after = |pause_ms: u64| {
+            push(SPARE_ROWS_MIN + 1, pause_ms);
+            engine.shared.readers.spare.find(SPARE_ROWS_MIN)
+        };
+        assert!(at_once.into_iter().any(|pause_ms| rows_after(pause_ms).is_some()));
+        assert!(later.into_iter().any(|pause_ms| rows_after(pause_ms).is_none()));
     }
 }

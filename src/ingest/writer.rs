@@ -15,7 +15,7 @@ use super::merging::Merging;
 use super::names::Numbered;
 use super::publish::Publishing;
 use super::published::Published;
-use super::readers::{LARGE_BYTES, SPARE_ROWS_MIN};
+use super::readers::LARGE_BYTES;
 use super::recovery::Trouble;
 use super::seen::Seen;
 use crate::block::{BodyRows, Encoder};
@@ -36,7 +36,7 @@ pub(super) const LIVE_ROWS_MAX: usize = 250_000;
 /// The same of repos and their days: each takes some 2 KB, which is more than its rows do where it has few.
 pub(super) const LIVE_REPO_DAYS_MAX: usize = 60_000;
 
-/// Memory is held for so long after a large body: those who push one after the other take less time in between.
+/// Memory is held for so long after a large body, or many rows: those who push one after the other take less time in between.
 const REST_AFTER: Duration = Duration::from_millis(200);
 
 /// What the writer is asked to do.
@@ -59,11 +59,6 @@ pub struct PushJob {
 }
 
 impl PushJob {
-    /// Whether it is large enough for its memory to be used again.
-    fn leaves_memory(&self) -> bool {
-        self.bytes >= LARGE_BYTES || self.batch.rows().len() >= SPARE_ROWS_MIN
-    }
-
     /// Whether it uses the same names, as the bodies of one group must: names began anew at some time.
     fn has_names_of(&self, other: &PushJob) -> bool {
         Arc::ptr_eq(&self.batch.names, &other.batch.names)
@@ -177,7 +172,12 @@ impl Writer {
         self.end_merging();
     }
 
-    /// The next command. When no large body has come for a while, no memory is held for more of them.
+    /// Puts off when memory is given back: more is to come.
+    pub(super) fn rest_later(&mut self) {
+        self.rest_at = Some(Instant::now() + REST_AFTER);
+    }
+
+    /// The next command. When nothing large has come for a while, no memory is held for more of it.
     fn next_or_rest(&mut self, commands: &Commands) -> Option<Command> {
         while let Some(rest_at) = self.rest_at.filter(|_| self.trouble.is_none()) {
             if rest_at <= Instant::now() {
@@ -201,8 +201,8 @@ impl Writer {
 
     /// Commits and publishes a group of pushed bodies, and answers each.
     fn push_all(&mut self, mut jobs: Vec<PushJob>) {
-        if jobs.iter().any(PushJob::leaves_memory) {
-            self.rest_at = Some(Instant::now() + REST_AFTER);
+        if jobs.iter().any(|job| job.bytes >= LARGE_BYTES) {
+            self.rest_later();
         }
         let outcome = self.attempt(|writer| writer.commit_group(&mut jobs));
         let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
