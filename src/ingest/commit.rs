@@ -52,6 +52,15 @@ pub(super) enum Planned {
 }
 
 impl Group {
+    /// How many rows its bodies have.
+    fn rows(&self) -> usize {
+        let of_job = |job: &Planned| match job {
+            Planned::Answered(_) => 0,
+            Planned::Rows { batch, .. } => batch.rows().len(),
+        };
+        self.jobs.iter().map(of_job).sum()
+    }
+
     /// Takes the rows of all bodies, in stored order and in the memory of `spare`; a body is known by its place among the jobs.
     /// Readers have the memory back.
     fn take_rows(&mut self, readers: &Readers, spare: &mut Vec<BodyRows>) -> BTreeMap<Day, BodyRows> {
@@ -116,10 +125,10 @@ impl Writer {
         mut counters: CountersRecord,
         mut group: Group,
     ) -> Result<Vec<Answer>, EngineError> {
-        let days = group.take_rows(&self.shared.readers, &mut self.spare);
-        if days.values().any(|rows| rows.rows().len() >= SPARE_ROWS_MIN) {
+        if group.rows() >= SPARE_ROWS_MIN {
             self.rest_later();
         }
+        let days = group.take_rows(&self.shared.readers, &mut self.spare);
         let renames = Arc::clone(&self.renames);
         let read = overlay::as_read(&days, &renames);
         let (loaded, segments) = self.read_and_encode(before, &group, &days, &read)?;
