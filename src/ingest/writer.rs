@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::sync::{Arc, RwLockWriteGuard};
-use std::time::{Duration, Instant};
 
 use super::DeliveryInfo;
 use super::batch::{Batch, add_to_record, receipt_of};
@@ -36,8 +35,9 @@ pub(super) const LIVE_ROWS_MAX: usize = 250_000;
 /// The same of repos and their days: each takes some 2 KB, which is more than its rows do where it has few.
 pub(super) const LIVE_REPO_DAYS_MAX: usize = 60_000;
 
-/// Memory is held for so long after a large body, or many rows: those who push one after the other take less time in between.
-const REST_AFTER: Duration = Duration::from_millis(200);
+/// So often the writer looks for a command after a large body, or many rows, before it gives their memory back: a fifth of a
+/// second if none comes, in which those push the next body who push one after the other.
+const LOOKS_BEFORE_REST: u32 = 10;
 
 /// What the writer is asked to do.
 pub enum Command {
@@ -87,8 +87,8 @@ pub struct Writer {
     pub(super) fold_failed: bool,
     /// Memory of the rows of the last group, while more are to come.
     pub(super) spare: Vec<BodyRows>,
-    /// When that memory is given back, and that of readers.
-    rest_at: Option<Instant>,
+    /// How many looks for a command are left before that memory is given back, and that of readers.
+    looks_left: u32,
     /// Set while the store is broken.
     pub(super) trouble: Option<Trouble>,
 }
@@ -110,7 +110,7 @@ impl Writer {
             merging: Merging::Nothing,
             fold_failed: false,
             spare: Vec::new(),
-            rest_at: None,
+            looks_left: 0,
             trouble: None,
         })
     }
@@ -174,19 +174,19 @@ impl Writer {
 
     /// Puts off when memory is given back: more is to come.
     pub(super) fn rest_later(&mut self) {
-        self.rest_at = Some(Instant::now() + REST_AFTER);
+        self.looks_left = LOOKS_BEFORE_REST;
     }
 
     /// The next command. When nothing large has come for a while, no memory is held for more of it.
     fn next_or_rest(&mut self, commands: &Commands) -> Option<Command> {
-        while let Some(rest_at) = self.rest_at.filter(|_| self.trouble.is_none()) {
-            if rest_at <= Instant::now() {
-                self.rest_at = None;
+        while self.looks_left > 0 && self.trouble.is_none() {
+            let found = self.wait_a_moment(commands);
+            self.looks_left -= 1;
+            if self.looks_left == 0 {
                 self.shared.readers.rest();
                 (self.spare, self.scratch) = Default::default();
-                break;
             }
-            match self.wait_a_moment(commands) {
+            match found {
                 Ok(command) => return Some(command),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
